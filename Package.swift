@@ -1,0 +1,73 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+/// A module of the house: imports only what stands below it (see docs/tour.md).
+func room(_ name: String, _ below: [Target.Dependency] = []) -> Target {
+  .target(name: name, dependencies: below)
+}
+
+func tests(_ name: String, _ rooms: [Target.Dependency]) -> Target {
+  .testTarget(name: "\(name)Tests", dependencies: ["TestSupport"] + rooms)
+}
+
+let package = Package(
+  name: "quern",
+  platforms: [.macOS(.v15)],
+  products: [
+    .executable(name: "quern", targets: ["quern"])
+  ],
+  dependencies: [
+    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2")
+  ],
+  targets: [
+    .target(name: "CKernels"),
+    .systemLibrary(name: "CCrypto", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
+    room("Tensors", [.target(name: "CCrypto", condition: .when(platforms: [.linux]))]),
+    room("Quants", ["CKernels", "Tensors"]),
+    room("Containers", ["Quants", "Tensors"]),
+    room("Tokenizers", ["Tensors"]),
+    room("Engine", ["CKernels", "Quants", "Tensors"]),
+    room("Architectures", ["Engine", "Containers", "Tokenizers", "Quants", "Tensors"]),
+    room("Conversion", ["Architectures", "Containers", "Tokenizers", "Quants", "Tensors"]),
+    room(
+      "Evaluation",
+      ["Architectures", "Engine", "Tokenizers", "Containers", "Quants", "Tensors"]),
+    .executableTarget(
+      name: "quern",
+      dependencies: [
+        "Evaluation", "Conversion", "Architectures", "Engine", "Tokenizers", "Containers",
+        "Quants", "Tensors",
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
+      ]),
+
+    .target(name: "TestSupport", dependencies: ["Tensors"], path: "Tests/TestSupport"),
+    tests("Tensors", ["Tensors"]),
+    tests("Quants", ["Quants", "Tensors", "Containers"]),
+    tests("Containers", ["Containers", "Quants", "Tensors"]),
+    tests("Tokenizers", ["Tokenizers", "Tensors"]),
+    tests("Engine", ["Engine", "Quants", "Tensors"]),
+    tests(
+      "Architectures",
+      ["Architectures", "Engine", "Containers", "Tokenizers", "Quants", "Tensors"]),
+    tests("Conversion", ["Conversion", "Architectures", "Containers", "Quants", "Tensors"]),
+    tests(
+      "Evaluation",
+      ["Evaluation", "Architectures", "Engine", "Containers", "Tokenizers", "Tensors"]),
+    tests("Command", ["Containers", "Quants", "Tensors"]),
+  ],
+  swiftLanguageModes: [.v6],
+  cLanguageStandard: .c17
+)
+
+for target in package.targets where target.type != .system {
+  let isC = target.name == "CKernels"
+  if isC {
+    target.cSettings = [.treatAllWarnings(as: .error)]
+  } else {
+    target.swiftSettings = [
+      .treatAllWarnings(as: .error),
+      .enableUpcomingFeature("ExistentialAny"),
+      .enableUpcomingFeature("MemberImportVisibility"),
+    ]
+  }
+}

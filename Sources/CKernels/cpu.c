@@ -1,0 +1,2 @@
+#include "ckernels.h"
+typedef int ck_placeholder;
