@@ -1,0 +1,107 @@
+/// What went wrong with a checkpoint, and where.
+///
+/// The one error of the data path: containers, codecs, plans and runs all throw it, so typed throws compose.
+/// It prints as a single sentence with a place:
+/// `model.gguf: tensor blk.3.attn_q.weight at byte 81920: Q4_K needs rows of 256 weights, this row has 96`.
+package struct CheckpointError: Error, Sendable, Equatable, CustomStringConvertible {
+  /// The kind of failure; decides the exit code.
+  package enum Code: Sendable, CaseIterable {
+    /// The bytes break a rule of their format.
+    case malformed
+    /// The bytes are lawful, but quern does not handle what they say.
+    case unsupported
+    /// Something the input needs is absent.
+    case missing
+    /// Two parts of the input contradict each other.
+    case mismatch
+    /// The output is already there and `--overwrite` was not given.
+    case exists
+    /// The operating system refused to read or write.
+    case inputOutput
+    /// The disk has no room for the output.
+    case noSpace
+    /// A mistake of the program.
+    case fault
+  }
+
+  /// The kind of failure.
+  package var code: Code
+  /// The rule that was broken, without the place.
+  package var message: String
+  /// The file concerned.
+  package var file: String?
+  /// The tensor concerned.
+  package var tensor: String?
+  /// The byte offset in `file`.
+  package var offset: UInt64?
+  /// What lay beneath, for example the operating system's own words.
+  package var cause: String?
+
+  /// Creates an error; places that are not yet known can be added on the way up.
+  package init(
+    _ code: Code, _ message: String, file: String? = nil, tensor: String? = nil, offset: UInt64? = nil,
+    cause: String? = nil
+  ) {
+    self.code = code
+    self.message = message
+    self.file = file
+    self.tensor = tensor
+    self.offset = offset
+    self.cause = cause
+  }
+
+  /// The error with its file filled in where it was unknown.
+  package func `in`(file: String) -> CheckpointError {
+    var copy = self
+    copy.file = copy.file ?? file
+    return copy
+  }
+
+  /// The error with its tensor filled in where it was unknown.
+  package func `in`(tensor: String) -> CheckpointError {
+    var copy = self
+    copy.tensor = copy.tensor ?? tensor
+    return copy
+  }
+
+  /// One sentence: place, rule, cause.
+  package var description: String {
+    var place = ""
+    if let file { place += printable(file) }
+    if let tensor { place += (place.isEmpty ? "" : ": ") + "tensor " + printable(tensor) }
+    if let offset { place += (place.isEmpty ? "byte " : " at byte ") + String(offset) }
+    let sentence = place.isEmpty ? message : place + ": " + message
+    guard let cause else { return sentence }
+    return sentence + " (" + cause + ")"
+  }
+
+  /// The exit code of the command line: 2 bad input, 64 wrong usage, 74 input/output, 70 our fault.
+  package var exitCode: Int32 {
+    switch code {
+    case .malformed, .unsupported, .missing, .mismatch: 2
+    case .exists: 64
+    case .inputOutput, .noSpace: 74
+    case .fault: 70
+    }
+  }
+}
+
+/// The text with control characters escaped and cut to a length that fits a terminal.
+///
+/// Names come from files, and files are hostile: a name must not be able to move the cursor.
+package func printable(_ text: String, limit: Int = 200) -> String {
+  var result = ""
+  var count = 0
+  for scalar in text.unicodeScalars {
+    if count == limit { return result + "…" }
+    count += 1
+    let isControl = scalar.value < 0x20 || (0x7F...0x9F).contains(scalar.value)
+    let isDirectional = (0x202A...0x202E).contains(scalar.value) || (0x2066...0x2069).contains(scalar.value)
+    if isControl || isDirectional {
+      result += "\\u{" + String(scalar.value, radix: 16) + "}"
+    } else {
+      result.unicodeScalars.append(scalar)
+    }
+  }
+  return result
+}
