@@ -1,7 +1,5 @@
 extension OrderedJSON {
-  /// The document as UTF-8 text.
-  ///
-  /// - Parameter pretty: two-space indentation and a final line feed; otherwise no space at all.
+  /// The document as UTF-8 text: with two-space indentation and a final line feed when `pretty`, else without space.
   package func serialized(pretty: Bool = false) -> [UInt8] {
     var output: [UInt8] = []
     write(into: &output, indent: pretty ? 0 : nil)

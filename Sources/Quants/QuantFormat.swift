@@ -1,0 +1,45 @@
+import Tensors
+
+/// A way of storing a row of weights: how many weights make a block, and how many bytes that block takes.
+///
+/// Plain number types are formats with one weight a block. A format that quern can also decode and encode
+/// conforms to ``QuantCodec``; the others can be shown, copied and converted between containers.
+package protocol QuantFormat: Sendable {
+  /// The format's name as the field writes it, for example `Q4_K`.
+  static var name: String { get }
+  /// The type number in a GGUF file; nil where GGUF has none.
+  static var ggufID: UInt32? { get }
+  /// The number type when weights stand alone; nil for blocks.
+  static var elementType: ElementType? { get }
+  /// Weights in a block.
+  static var blockElements: Int { get }
+  /// Bytes of a block.
+  static var blockBytes: Int { get }
+}
+
+extension QuantFormat {
+  /// Blocks are the rule; plain number types say otherwise.
+  package static var elementType: ElementType? { nil }
+}
+
+/// A format that can be decoded and encoded.
+///
+/// These functions are the readable reference: kernels must give the same bits.
+package protocol QuantCodec: QuantFormat {
+  /// Expands whole blocks into weights.
+  ///
+  /// - Parameters:
+  ///   - source: any number of whole blocks.
+  ///   - row: room for all their weights.
+  static func decode(_ source: UnsafeRawBufferPointer, into row: UnsafeMutableBufferPointer<Float>)
+
+  /// Packs weights into whole blocks, as ggml's reference does.
+  ///
+  /// - Parameters:
+  ///   - row: a multiple of `blockElements` weights.
+  ///   - importance: one non-negative factor a weight, or nil for the plain rule.
+  ///   - blocks: room for all blocks.
+  static func encode(
+    _ row: UnsafeBufferPointer<Float>, importance: UnsafeBufferPointer<Float>?,
+    into blocks: UnsafeMutableRawBufferPointer)
+}

@@ -1,0 +1,90 @@
+import Tensors
+
+/// The format of a tensor as a value: hashable, printable, looked up by name or number.
+package struct TensorType: Hashable, Sendable, CustomStringConvertible {
+  /// The format itself.
+  package let format: any QuantFormat.Type
+
+  /// Wraps a format.
+  package init(_ format: any QuantFormat.Type) {
+    self.format = format
+  }
+
+  /// The format of a name, whatever its case; nil when there is none.
+  package init?(name: String) {
+    let wanted = name.uppercased()
+    guard let format = QuantFormats.all.first(where: { $0.name.uppercased() == wanted }) else { return nil }
+    self.format = format
+  }
+
+  /// The format of a GGUF type number; nil when there is none.
+  package init?(ggufID: UInt32) {
+    guard let format = QuantFormats.all.first(where: { $0.ggufID == ggufID }) else { return nil }
+    self.format = format
+  }
+
+  /// The format of a plain number type; nil when the registry has none.
+  package init?(elementType: ElementType) {
+    guard let format = QuantFormats.all.first(where: { $0.elementType == .some(elementType) }) else { return nil }
+    self.format = format
+  }
+
+  package static let f32 = TensorType(F32.self)
+  package static let f16 = TensorType(F16.self)
+  package static let bf16 = TensorType(BF16.self)
+  package static let q8_0 = TensorType(Q8_0.self)
+  package static let q4_0 = TensorType(Q4_0.self)
+
+  /// The name as the field writes it.
+  package var name: String { format.name }
+  /// The number in a GGUF file; nil where GGUF has none.
+  package var ggufID: UInt32? { format.ggufID }
+  /// The number type when weights stand alone; nil for blocks.
+  package var elementType: ElementType? { format.elementType }
+  /// Weights in a block.
+  package var blockElements: Int { format.blockElements }
+  /// Bytes of a block.
+  package var blockBytes: Int { format.blockBytes }
+  /// Whether weights are stored in blocks of several.
+  package var isBlock: Bool { format.elementType == nil }
+  /// The codec, for formats that can be decoded and encoded.
+  package var codec: (any QuantCodec.Type)? { format as? any QuantCodec.Type }
+  /// Bits one weight takes, scales included.
+  package var bitsPerWeight: Double { Double(blockBytes * 8) / Double(blockElements) }
+  package var description: String { name }
+
+  /// The codec, or an error that names the format.
+  package func requiredCodec() throws(CheckpointError) -> any QuantCodec.Type {
+    guard let codec else {
+      throw CheckpointError(.unsupported, "\(name) weights can be copied but not yet decoded or encoded by quern")
+    }
+    return codec
+  }
+
+  /// The bytes of one row.
+  ///
+  /// - Throws: `malformed` when the row does not consist of whole blocks or its size overflows.
+  package func byteCount(columns: Int) throws(CheckpointError) -> Int {
+    guard columns % blockElements == 0 else {
+      throw CheckpointError(.malformed, "\(name) needs rows of \(blockElements) weights, this row has \(columns)")
+    }
+    let (bytes, overflow) = (columns / blockElements).multipliedReportingOverflow(by: blockBytes)
+    guard !overflow else { throw CheckpointError(.malformed, "a row of \(columns) \(name) weights overflows") }
+    return bytes
+  }
+
+  /// The bytes of a whole tensor.
+  ///
+  /// - Throws: `malformed` when rows do not consist of whole blocks or the size overflows.
+  package func byteCount(shape: Shape) throws(CheckpointError) -> Int {
+    let row = try byteCount(columns: shape.columns)
+    guard shape.elementCount > 0 else { return 0 }
+    let (bytes, overflow) = row.multipliedReportingOverflow(by: shape.rows)
+    guard !overflow else { throw CheckpointError(.malformed, "a \(name) tensor of shape \(shape) overflows") }
+    return bytes
+  }
+
+  package static func == (a: TensorType, b: TensorType) -> Bool { a.format == b.format }
+
+  package func hash(into hasher: inout Hasher) { hasher.combine(ObjectIdentifier(format)) }
+}
