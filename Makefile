@@ -1,0 +1,33 @@
+# The two commands of the README are `make demo` and `make test`; both install what is missing first.
+.PHONY: demo test build setup format lint fuzz neon clean
+
+build: setup
+	swift build -c release --product quern
+
+demo: build
+	docs/demo.sh
+
+test: setup
+	swift build -c release --build-tests --product quern
+	swift build -c release --build-tests
+	swift test -c release --skip-build
+
+setup:
+	@docs/setup.sh
+
+format:
+	swift format -i -r Package.swift Sources Tests
+
+lint:
+	swift format lint --strict -r Package.swift Sources Tests
+
+# Two hundred thousand mutations of good files; `make test` runs a tenth of them.
+fuzz: setup
+	QUERN_FUZZ=200000 swift test -c release --filter MutationTests
+
+# The NEON kernels under an emulator.
+neon:
+	Tests/neon/run.sh
+
+clean:
+	rm -rf .build out
