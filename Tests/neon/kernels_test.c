@@ -1,0 +1,209 @@
+// Every level of CKernels against the portable one and against plain loops, on buffers that end at a guard page.
+// Built and run by run.sh, for Arm under an emulator and for this machine.
+
+#define _GNU_SOURCE
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "ckernels.h"
+
+static int failures;
+
+static void check(int good, const char *level, const char *what, size_t n) {
+  if (good) return;
+  failures++;
+  printf("FAILED: %s %s, n = %zu\n", level, what, n);
+}
+
+// `bytes` bytes whose last one is the last of a readable page.
+static void *guarded(size_t bytes) {
+  const size_t page = (size_t)sysconf(_SC_PAGESIZE), pages = (bytes + page - 1) / page;
+  uint8_t *base = mmap(NULL, (pages + 1) * page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (base == MAP_FAILED || mprotect(base + pages * page, page, PROT_NONE) != 0) abort();
+  return base + pages * page - bytes;
+}
+
+static uint64_t state = 88172645463325252u;
+
+static uint32_t random_bits(void) {
+  state ^= state << 13;
+  state ^= state >> 7;
+  state ^= state << 17;
+  return (uint32_t)(state >> 16);
+}
+
+static float random_float(void) { return (float)((int32_t)random_bits()) * 0x1p-31f; }
+
+// Weights of every size: small, large, subnormal, tied, zero, and now and then an infinity or a NaN.
+static void fill(float *x, size_t n, int kind) {
+  for (size_t i = 0; i < n; i++) {
+    const uint32_t bits = random_bits();
+    switch (kind) {
+      case 0: x[i] = random_float(); break;
+      case 1: memcpy(&x[i], &bits, 4); break;
+      case 2: x[i] = random_float() * 0x1p-140f; break;
+      case 3: x[i] = (float)((int)(bits % 5) - 2); break;
+      case 4: x[i] = (bits & 1) ? 0.0f : -0.0f; break;
+      case 5: x[i] = random_float() * 0x1p16f; break;
+      case 6: x[i] = ((float)((int)(bits % 2001) - 1000)) / 16.0f; break;
+      default: x[i] = bits % 97 == 0 ? INFINITY : bits % 89 == 0 ? NAN : random_float(); break;
+    }
+  }
+}
+
+static int same_floats(const float *a, const float *b, size_t n) {
+  for (size_t i = 0; i < n; i++) {
+    if (memcmp(&a[i], &b[i], 4) != 0 && !(isnan(a[i]) && isnan(b[i]))) return 0;
+  }
+  return 1;
+}
+
+typedef void decoder(const void *, float *, size_t);
+typedef void encoder(const float *, void *, size_t);
+
+static void codecs(const ck_level *level, const ck_level *portable) {
+  struct { const char *name; size_t block, bytes; encoder *encode, *plain; decoder *decode, *undo; } formats[] = {
+      {"f16", 1, 2, level->encode_f16, portable->encode_f16, level->decode_f16, portable->decode_f16},
+      {"bf16", 1, 2, level->encode_bf16, portable->encode_bf16, level->decode_bf16, portable->decode_bf16},
+      {"q8_0", 32, 34, level->encode_q8_0, portable->encode_q8_0, level->decode_q8_0, portable->decode_q8_0},
+      {"q4_0", 32, 18, level->encode_q4_0, portable->encode_q4_0, level->decode_q4_0, portable->decode_q4_0},
+  };
+  for (size_t f = 0; f < sizeof formats / sizeof formats[0]; f++) {
+    for (size_t blocks = 0; blocks < 70; blocks++) {
+      const size_t n = blocks * formats[f].block, bytes = blocks * formats[f].bytes;
+      for (int kind = 0; kind < 8; kind++) {
+        float *x = guarded(n * 4), *y = guarded(n * 4), *z = guarded(n * 4);
+        uint8_t *a = guarded(bytes), *b = guarded(bytes);
+        fill(x, n, kind);
+        formats[f].encode(x, a, n);
+        formats[f].plain(x, b, n);
+        check(memcmp(a, b, bytes) == 0, level->name, formats[f].name, n);
+        formats[f].decode(a, y, n);
+        formats[f].undo(a, z, n);
+        check(same_floats(y, z, n), level->name, "decode", n);
+      }
+    }
+  }
+  // Every f16 and every bf16 there is.
+  uint16_t *all = guarded(65536 * 2);
+  float *y = guarded(65536 * 4), *z = guarded(65536 * 4);
+  for (size_t i = 0; i < 65536; i++) all[i] = (uint16_t)i;
+  level->decode_f16(all, y, 65536);
+  portable->decode_f16(all, z, 65536);
+  check(same_floats(y, z, 65536), level->name, "all f16", 65536);
+  level->decode_bf16(all, y, 65536);
+  portable->decode_bf16(all, z, 65536);
+  check(same_floats(y, z, 65536), level->name, "all bf16", 65536);
+}
+
+static void searches(const ck_level *level) {
+  for (size_t n = 0; n < 300; n += 7) {
+    float *x = guarded(n * 4);
+    uint16_t *h = guarded(n * 2), *b = guarded(n * 2);
+    for (size_t bad = 0; bad <= n; bad += 5) {
+      fill(x, n, 0);
+      level->encode_f16(x, h, n);
+      level->encode_bf16(x, b, n);
+      if (bad < n) x[bad] = bad % 2 ? NAN : -INFINITY, h[bad] = 0xfc00, b[bad] = 0x7f81;
+      const size_t expected = bad < n ? bad : n;
+      check(level->first_nonfinite_f32(x, n) == expected, level->name, "first_nonfinite_f32", n);
+      check(level->first_nonfinite_f16(h, n) == expected, level->name, "first_nonfinite_f16", n);
+      check(level->first_nonfinite_bf16(b, n) == expected, level->name, "first_nonfinite_bf16", n);
+    }
+  }
+}
+
+static void vectors(const ck_level *level) {
+  for (size_t n = 0; n < 100; n++) {
+    float *a = guarded(n * 4), *b = guarded(n * 4), *c = guarded(n * 4);
+    fill(a, n, 0);
+    fill(b, n, 0);
+    double sum = 0, size = 0;
+    for (size_t i = 0; i < n; i++) sum += (double)a[i] * b[i], size += fabs((double)a[i] * b[i]);
+    check(fabs(level->dot_f32(a, b, n) - sum) <= 1e-6 * size, level->name, "dot_f32", n);
+    memcpy(c, b, n * 4);
+    level->axpy_f32(0.7f, a, c, n);
+    for (size_t i = 0; i < n; i++) check(fabs(c[i] - (0.7f * (double)a[i] + b[i])) < 3e-7, level->name, "axpy_f32", n);
+    for (size_t i = 0; i < n; i++) a[i] *= 100;
+    level->exp_f32(a, c, n);
+    for (size_t i = 0; i < n; i++) {
+      const double e = exp((double)a[i]);
+      check(e > 3.4028235e38 ? isinf(c[i]) : fabs(c[i] - e) <= 2e-7 * e + 1e-45, level->name, "exp_f32", n);
+    }
+    level->sigmoid_f32(a, c, n);
+    for (size_t i = 0; i < n; i++) {
+      const double e = 1 / (1 + exp(-(double)a[i]));
+      check(fabs(c[i] - e) <= 4e-7 * e + 1e-38, level->name, "sigmoid_f32", n);
+    }
+    level->silu_f32(a, c, n);
+    for (size_t i = 0; i < n; i++) {
+      const double e = a[i] / (1 + exp(-(double)a[i]));
+      check(fabs(c[i] - e) <= 4e-7 * fabs(e) + 1e-36, level->name, "silu_f32", n);
+    }
+  }
+}
+
+// What the product promises: per block of columns one chain in order, blocks added in order.
+static float promised(const float *x, const float *w, size_t columns, size_t block, int fused) {
+  float total = 0;
+  for (size_t first = 0; first < columns; first += block) {
+    const size_t end = first + block < columns ? first + block : columns;
+    volatile float sum = 0;
+    for (size_t c = first; c < end; c++) {
+      if (fused) {
+        sum = fmaf(x[c], w[c], sum);
+      } else {
+        volatile float term = x[c] * w[c];
+        sum = sum + term;
+      }
+    }
+    total = first ? total + sum : sum;
+  }
+  return total;
+}
+
+static void products(const ck_level *level, int fused) {
+  const size_t mr = level->token_block, nr = level->row_block;
+  const size_t sizes[][3] = {{1, 1, 1}, {1, 7, 33}, {2, 50, 64}, {3, 97, 40}, {7, 200, 70}, {8, 48, 96}, {13, 100, 61}, {17, 199, 130}};
+  for (size_t s = 0; s < sizeof sizes / sizeof sizes[0]; s++) {
+    const size_t tokens = sizes[s][0], rows = sizes[s][1], columns = sizes[s][2], block = 32;
+    const size_t panels = (rows + nr - 1) / nr;
+    float *x = guarded(tokens * columns * 4), *w = guarded(rows * columns * 4), *y = guarded(tokens * rows * 4);
+    float *xp = guarded(tokens * columns * 4), *wp = guarded(panels * nr * block * 4);
+    fill(x, tokens * columns, 0);
+    fill(w, rows * columns, 0);
+    for (size_t t = 0; t < tokens; t += mr) {
+      level->pack_tokens(x + t * columns, columns, tokens - t < mr ? tokens - t : mr, columns, xp + t * columns);
+    }
+    for (size_t first = 0; first < columns; first += block) {
+      const size_t count = columns - first < block ? columns - first : block;
+      for (size_t r = 0; r < rows; r += nr) {
+        level->pack_rows(w + r * columns + first, columns, rows - r < nr ? rows - r : nr, count, wp + r * count);
+      }
+      level->product(xp, tokens, columns, first, wp, rows, count, y, rows);
+    }
+    for (size_t t = 0; t < tokens; t++) {
+      for (size_t r = 0; r < rows; r++) {
+        const float expected = promised(x + t * columns, w + r * columns, columns, block, fused);
+        check(memcmp(&y[t * rows + r], &expected, 4) == 0, level->name, "product", s);
+      }
+    }
+  }
+}
+
+int main(void) {
+  const ck_level *portable = ck_level_at(0);
+  for (size_t i = 0; i < ck_level_count(); i++) {
+    const ck_level *level = ck_level_at(i);
+    codecs(level, portable);
+    searches(level);
+    vectors(level);
+    products(level, i > 0);
+    printf("%s: %s\n", level->name, failures ? "failed" : "passed");
+  }
+  return failures != 0;
+}
