@@ -27,10 +27,13 @@ package enum Q4_0: QuantCodec {
   }
 
   /// The weight of largest magnitude (the first of equals) lands exactly on -8, so the scale carries its sign.
+  ///
+  /// With importance the scale is searched for instead.
   package static func encode(
     _ row: UnsafeBufferPointer<Float>, importance: UnsafeBufferPointer<Float>?,
     into blocks: UnsafeMutableRawBufferPointer
   ) {
+    if let importance { return encodeWeighted(row, importance: importance, into: blocks) }
     for block in 0..<row.count / blockElements {
       let weights = UnsafeBufferPointer(rebasing: row[block * blockElements..<(block + 1) * blockElements])
       let start = block * blockBytes

@@ -34,7 +34,8 @@ package enum Q8_0: QuantCodec {
       let weights = UnsafeBufferPointer(rebasing: row[block * blockElements..<(block + 1) * blockElements])
       let start = block * blockBytes
       var largest: Float = 0
-      for weight in weights { largest = max(largest, abs(weight)) }
+      // C's MAX, which a NaN passes through in its own way.
+      for weight in weights { largest = largest > abs(weight) ? largest : abs(weight) }
       let d = largest / 127
       let inverse: Float = d != 0 ? 1 / d : 0
       blocks.storeBytes(of: HalfPrecision.f16(d).littleEndian, toByteOffset: start, as: UInt16.self)

@@ -1,0 +1,131 @@
+private import CKernels
+import Tensors
+
+#if canImport(Glibc)
+  import Glibc
+#elseif canImport(Musl)
+  import Musl
+#else
+  import Darwin
+#endif
+
+/// The loops that carry the speed, as compiled for one instruction set.
+///
+/// Pass the value to what computes; there is no global choice behind it. Encoders give the same bytes at every
+/// level. Sums give the same bits at every level that has a fused multiply-add (all but `portable`).
+package struct Kernels: Sendable, CustomStringConvertible {
+  /// Where the level stands in ``available``.
+  package let index: Int
+  /// `portable`, `avx2`, `avx512` or `neon`.
+  package let name: String
+  package var description: String { name }
+
+  private init(index: Int) {
+    self.index = index
+    name = String(cString: ck_level_at(index).pointee.name)
+  }
+
+  /// The C table: constant data, so any thread may read it.
+  private var level: ck_level { ck_level_at(index).pointee }
+
+  /// The levels this processor can run: portable first, fastest last.
+  package static let available: [Kernels] = (0..<ck_level_count()).map { Kernels(index: $0) }
+
+  /// The environment variable that names another level than the fastest.
+  package static let override = "QUERN_KERNELS"
+
+  /// The level to use: the fastest, or the one `QUERN_KERNELS` names.
+  package static let best: Kernels = {
+    let fastest = available[available.count - 1]
+    guard let wanted = wantedName else { return fastest }
+    return available.first { $0.name == wanted } ?? fastest
+  }()
+
+  /// Refuses a `QUERN_KERNELS` that this processor cannot run; commands call it before they work.
+  ///
+  /// - Throws: `unsupported`, naming the levels there are.
+  package static func checkOverride() throws(CheckpointError) {
+    guard let wanted = wantedName, !available.contains(where: { $0.name == wanted }) else { return }
+    let names = available.map(\.name).joined(separator: ", ")
+    throw CheckpointError(.unsupported, "\(override)=\(wanted): this processor runs \(names)")
+  }
+
+  private static var wantedName: String? {
+    guard let value = getenv(override) else { return nil }
+    let name = String(cString: value)
+    return name.isEmpty ? nil : name
+  }
+}
+
+/// A format that kernels decode and encode.
+package enum KernelFormat: CaseIterable, Sendable {
+  case f16, bf16, q8_0, q4_0
+
+  /// The format as the registry knows it.
+  package var type: TensorType {
+    switch self {
+    case .f16: .f16
+    case .bf16: .bf16
+    case .q8_0: .q8_0
+    case .q4_0: .q4_0
+    }
+  }
+
+  /// The kernels' name for a format; nil when there are none for it.
+  package init?(_ type: TensorType) {
+    guard let format = KernelFormat.allCases.first(where: { $0.type == type }) else { return nil }
+    self = format
+  }
+
+  /// Whether importance changes what the format's encoder does; kernels encode without it.
+  package var usesImportance: Bool { self == .q4_0 }
+}
+
+extension Kernels {
+  /// Expands whole blocks into weights, with the bits of the format's own `decode`.
+  package func decode(
+    _ format: KernelFormat, _ source: UnsafeRawBufferPointer, into row: UnsafeMutableBufferPointer<Float>
+  ) {
+    let count = source.count / format.type.blockBytes * format.type.blockElements
+    precondition(count <= row.count, "the row must hold every decoded weight")
+    guard let from = source.baseAddress, let to = row.baseAddress, count > 0 else { return }
+    switch format {
+    case .f16: level.decode_f16(from, to, count)
+    case .bf16: level.decode_bf16(from, to, count)
+    case .q8_0: level.decode_q8_0(from, to, count)
+    case .q4_0: level.decode_q4_0(from, to, count)
+    }
+  }
+
+  /// Packs weights into whole blocks, with the bytes of the format's own `encode` without importance.
+  package func encode(
+    _ format: KernelFormat, _ row: UnsafeBufferPointer<Float>, into blocks: UnsafeMutableRawBufferPointer
+  ) {
+    let count = row.count / format.type.blockElements
+    precondition(count * format.type.blockBytes <= blocks.count, "the blocks must hold every weight")
+    guard let from = row.baseAddress, let to = blocks.baseAddress, count > 0 else { return }
+    let weights = count * format.type.blockElements
+    switch format {
+    case .f16: level.encode_f16(from, to, weights)
+    case .bf16: level.encode_bf16(from, to, weights)
+    case .q8_0: level.encode_q8_0(from, to, weights)
+    case .q4_0: level.encode_q4_0(from, to, weights)
+    }
+  }
+
+  /// The index of the first infinity or NaN among stored F32, F16 or BF16 numbers; nil when all are finite.
+  ///
+  /// For any other type the answer is nil.
+  package func firstNonFinite(_ type: TensorType, _ source: UnsafeRawBufferPointer) -> Int? {
+    guard let from = source.baseAddress else { return nil }
+    let count = source.count / type.blockBytes
+    let found: Int
+    switch type {
+    case .f32: found = level.first_nonfinite_f32(from, count)
+    case .f16: found = level.first_nonfinite_f16(from, count)
+    case .bf16: found = level.first_nonfinite_bf16(from, count)
+    default: return nil
+    }
+    return found < count ? found : nil
+  }
+}
