@@ -1,0 +1,195 @@
+import Quants
+import Tensors
+
+/// A tensor that is going to be written.
+package struct TensorDescription: Sendable {
+  /// Its name in the file.
+  package var name: String
+  /// How its numbers are stored.
+  package var type: TensorType
+  /// Its dimensions, outermost first.
+  package var shape: Shape
+
+  /// Describes a tensor.
+  package init(name: String, type: TensorType, shape: Shape) {
+    self.name = name
+    self.type = type
+    self.shape = shape
+  }
+}
+
+/// A file that has been written whole.
+package struct WrittenFile: Sendable {
+  /// Its path.
+  package let path: String
+  /// Its length.
+  package let bytes: UInt64
+  /// The SHA-256 of all its bytes, when checksums were asked for.
+  package let sha256: String?
+  /// Its tensors in order, with the SHA-256 of their stored bytes when checksums were asked for.
+  package let tensors: [(name: String, sha256: String?)]
+}
+
+/// Writes a checkpoint in one pass: each tensor begun, streamed and ended in the order of its description.
+///
+/// Nothing is there under a final name before `finish()` returns.
+package protocol CheckpointWriter: AnyObject {
+  /// The bytes of all files together, known before the first is written.
+  var totalBytes: UInt64 { get }
+  /// Begins a tensor; they have to be begun in order.
+  func beginTensor(_ index: Int) throws(CheckpointError)
+  /// Appends stored bytes of the tensor that was begun.
+  func write(_ bytes: UnsafeRawBufferPointer) throws(CheckpointError)
+  /// Ends a tensor.
+  ///
+  /// - Throws: `fault` when more or fewer bytes were written than its type and shape need.
+  func endTensor() throws(CheckpointError)
+  /// Completes, syncs and names all files; they are named only when all are complete.
+  func finish() throws(CheckpointError) -> [WrittenFile]
+  /// Throws everything away.
+  func abandon()
+}
+
+extension CheckpointWriter {
+  /// Writes a whole tensor.
+  package func writeTensor(_ index: Int, _ bytes: UnsafeRawBufferPointer) throws(CheckpointError) {
+    try beginTensor(index)
+    try write(bytes)
+    try endTensor()
+  }
+
+  /// Copies a whole tensor from a checkpoint, in pieces.
+  package func copyTensor(_ index: Int, from entry: TensorEntry) throws(CheckpointError) {
+    try beginTensor(index)
+    let piece = 4 << 20
+    let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: min(piece, max(1, entry.byteCount)), alignment: 64)
+    defer { buffer.deallocate() }
+    var done = 0
+    while done < entry.byteCount {
+      let part = UnsafeMutableRawBufferPointer(rebasing: buffer[..<min(buffer.count, entry.byteCount - done)])
+      try entry.read(into: part, at: done)
+      try write(UnsafeRawBufferPointer(part))
+      done += part.count
+    }
+    try endTensor()
+  }
+}
+
+/// The part that all writers share: files of a header and tensors, streamed in order, named at the end.
+final class TensorStream {
+  /// A file to be.
+  struct Part {
+    let path: String
+    /// All bytes before the first tensor.
+    let header: [UInt8]
+    let tensors: Range<Int>
+    let bytes: UInt64
+  }
+
+  /// A tensor to be: its stored bytes and the zeros after them.
+  struct Slot {
+    let name: String
+    let byteCount: Int
+    let padding: Int
+  }
+
+  private let parts: [Part]
+  private let slots: [Slot]
+  private let checksums: Bool
+  private var writers: [AtomicWriter] = []
+  private var digests: [String?] = []
+  private var hash: SHA256Hash?
+  private var part = 0
+  private var next = 0
+  private var left: Int?
+
+  /// The bytes of all parts together.
+  let totalBytes: UInt64
+
+  /// Prepares all files and writes the first header.
+  init(_ parts: [Part], _ slots: [Slot], overwrite: Bool, checksums: Bool) throws(CheckpointError) {
+    self.parts = parts
+    self.slots = slots
+    self.checksums = checksums
+    totalBytes = parts.reduce(0) { $0 + $1.bytes }
+    for (index, part) in parts.enumerated() {
+      // The first asks for the room of all, so that a small disk is noticed before any work.
+      writers.append(
+        try AtomicWriter(
+          path: part.path, overwrite: overwrite, hashing: checksums, expectedBytes: index == 0 ? totalBytes : nil))
+    }
+    try startPart()
+  }
+
+  func beginTensor(_ index: Int) throws(CheckpointError) {
+    guard left == nil, index == next, index < slots.count else {
+      throw CheckpointError(.fault, "tensor \(index) was begun out of order; \(next) comes next")
+    }
+    while index >= parts[part].tensors.upperBound { try endPart() }
+    left = slots[index].byteCount
+    if checksums { hash = SHA256Hash() }
+  }
+
+  func write(_ bytes: UnsafeRawBufferPointer) throws(CheckpointError) {
+    guard let room = left, bytes.count <= room else {
+      throw CheckpointError(.fault, "more bytes were written than the tensor has", tensor: name(of: next))
+    }
+    if checksums { hash?.update(bytes) }
+    try writers[part].write(bytes)
+    left = room - bytes.count
+  }
+
+  func endTensor() throws(CheckpointError) {
+    guard left == 0 else {
+      throw CheckpointError(.fault, "\(left ?? 0) bytes of the tensor were not written", tensor: name(of: next))
+    }
+    try writers[part].writeZeros(slots[next].padding)
+    digests.append(checksums ? hash?.finalize() : nil)
+    hash = nil
+    left = nil
+    next += 1
+  }
+
+  func finish() throws(CheckpointError) -> [WrittenFile] {
+    guard next == slots.count, left == nil else {
+      throw CheckpointError(.fault, "\(slots.count - next) tensors were not written")
+    }
+    while part + 1 < parts.count { try endPart() }
+    try checkLength()
+    var sums: [String?] = []
+    for writer in writers { sums.append(try writer.seal()) }
+    // Last to first: who finds the first file finds them all.
+    for writer in writers.reversed() { try writer.commit() }
+    return parts.indices.map { index in
+      WrittenFile(
+        path: parts[index].path, bytes: parts[index].bytes, sha256: sums[index],
+        tensors: parts[index].tensors.map { (slots[$0].name, digests[$0]) })
+    }
+  }
+
+  func abandon() {
+    for writer in writers { writer.abandon() }
+  }
+
+  private func startPart() throws(CheckpointError) {
+    try writers[part].write(parts[part].header)
+  }
+
+  private func endPart() throws(CheckpointError) {
+    try checkLength()
+    part += 1
+    try startPart()
+  }
+
+  private func checkLength() throws(CheckpointError) {
+    guard writers[part].position == parts[part].bytes else {
+      throw CheckpointError(
+        .fault, "\(writers[part].position) bytes were written where \(parts[part].bytes) were planned",
+        file: parts[part].path)
+    }
+  }
+
+  private func name(of index: Int) -> String? {
+    index < slots.count ? slots[index].name : nil
+  }
+}

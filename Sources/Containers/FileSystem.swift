@@ -1,0 +1,60 @@
+import Tensors
+
+#if canImport(Glibc)
+  import Glibc
+#elseif canImport(Musl)
+  import Musl
+#else
+  import Darwin
+#endif
+
+/// Questions to the file system that need no file opened.
+package enum FileSystem {
+  /// Whether there is a regular file, links followed.
+  package static func isFile(_ path: String) -> Bool { kind(path) == S_IFREG }
+
+  /// Whether there is a folder, links followed.
+  package static func isFolder(_ path: String) -> Bool { kind(path) == S_IFDIR }
+
+  /// Whether there is anything of that name.
+  package static func exists(_ path: String) -> Bool { kind(path) != nil }
+
+  private static func kind(_ path: String) -> mode_t? {
+    var status = stat()
+    guard stat(path, &status) == 0 else { return nil }
+    return status.st_mode & S_IFMT
+  }
+
+  /// The names in a folder, sorted by their bytes.
+  package static func names(in folder: String) throws(CheckpointError) -> [String] {
+    guard let handle = opendir(folder) else { throw systemFailure("listing", folder) }
+    defer { closedir(handle) }
+    var names: [BinaryString] = []
+    while let entry = readdir(handle) {
+      let name = withUnsafePointer(to: &entry.pointee.d_name) { pointer in
+        pointer.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
+      }
+      if name != ".", name != ".." { names.append(BinaryString(name)) }
+    }
+    return names.sorted().map(\.text)
+  }
+
+  /// The value of an environment variable that is set and not empty.
+  package static func environment(_ name: String) -> String? {
+    guard let value = getenv(name) else { return nil }
+    let text = String(cString: value)
+    return text.isEmpty ? nil : text
+  }
+
+  /// A small file's bytes.
+  ///
+  /// - Throws: `malformed` when it is longer than `limit`.
+  package static func read(_ path: String, limit: UInt64 = 256 << 20) throws(CheckpointError) -> [UInt8] {
+    let file = try InputFile(path: path)
+    guard file.size <= limit else {
+      throw CheckpointError(
+        .malformed, "the file has \(file.size) bytes; at most \(limit) are sensible for its kind", file: path)
+    }
+    return try file.readBytes(at: 0, count: Int(file.size))
+  }
+}

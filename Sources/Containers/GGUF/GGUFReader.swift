@@ -1,0 +1,334 @@
+import Quants
+import Tensors
+
+/// Reads and validates one GGUF file: header, pairs, tensor descriptions, and that the data fills the rest.
+///
+/// The rules it enforces are numbered in `formats/gguf.md`.
+struct GGUFReader {
+  /// Room made ahead of reading; more grows as elements really arrive.
+  private static let mostReserved = 1 << 12
+
+  private var reader: ByteReader
+  private let file: InputFile
+
+  /// Opens a file as one shard, whatever its `split.*` keys say.
+  static func read(_ file: InputFile) throws(CheckpointError) -> GGUFShard {
+    let headerLimit = Int(min(file.size, GGUFFormat.largestHeader))
+    do throws(CheckpointError) {
+      let shard = try file.withBytes(at: 0, count: headerLimit) { (bytes) throws(CheckpointError) in
+        var parser = GGUFReader(reader: ByteReader(bytes, file: file.path), file: file)
+        return try parser.parse()
+      }
+      file.release(at: 0, count: headerLimit)
+      try checkPadding(of: shard, in: file)
+      return shard
+    } catch {
+      throw error.in(file: file.path)
+    }
+  }
+
+  private mutating func parse() throws(CheckpointError) -> GGUFShard {
+    let magic = try reader.bytes(4, "the magic")
+    guard magic == GGUFFormat.magic else { throw reader.failure("the file does not begin with GGUF") }
+    let version = try readVersion()
+    let tensorCount = try readCount("tensors", smallest: GGUFFormat.smallestTensor, most: GGUFFormat.mostTensors)
+    let pairCount = try readCount("metadata pairs", smallest: GGUFFormat.smallestPair, most: GGUFFormat.mostPairs)
+    let metadata = try readMetadata(pairCount)
+    let alignment = try GGUFFormat.alignment(of: metadata)
+    let descriptions = try readDescriptions(tensorCount)
+    let headerEnd = reader.offset
+    guard let dataOffset = GGUFFormat.aligned(headerEnd, to: alignment) else {
+      throw reader.failure("the header's end overflows")
+    }
+    let (tensors, dataEnd) = try place(descriptions, from: dataOffset, alignment: alignment)
+    if tensors.isEmpty, file.size < dataOffset {
+      // Files without tensors (a vocabulary, say) may end with the header, unpadded.
+      guard file.size == headerEnd else { throw reader.failure("the file ends inside the padding after the header") }
+      return GGUFShard(
+        path: file.path, metadata: metadata, tensors: [], version: version, alignment: alignment, dataOffset: headerEnd,
+        trailingBytes: 0)
+    }
+    let padding = try reader.bytes(Int(dataOffset - headerEnd), "the padding after the header")
+    guard padding.allSatisfy({ $0 == 0 }) else {
+      throw CheckpointError(.malformed, "padding after the header has to be zero", offset: headerEnd)
+    }
+    let trailing = file.size - dataEnd
+    guard let padded = GGUFFormat.aligned(dataEnd, to: alignment), file.size <= padded else {
+      throw CheckpointError(
+        .malformed, "\(trailing) bytes follow the last tensor and belong to nothing", offset: dataEnd)
+    }
+    return GGUFShard(
+      path: file.path, metadata: metadata, tensors: tensors, version: version, alignment: alignment,
+      dataOffset: dataOffset, trailingBytes: trailing)
+  }
+
+  /// What ends where the reader ends.
+  private var limit: String {
+    file.size <= GGUFFormat.largestHeader ? "the file" : "the \(GGUFFormat.largestHeader) bytes a header may have"
+  }
+
+  private mutating func readVersion() throws(CheckpointError) -> UInt32 {
+    let at = reader.offset
+    let version = try reader.u32("the version")
+    switch version {
+    case 2, 3: return version
+    case 1:
+      throw CheckpointError(
+        .unsupported, "GGUF version 1 (32-bit lengths, 2023) is not read; convert the original model again", offset: at)
+    case _ where version != 0 && version & 0xFFFF == 0:
+      throw CheckpointError(
+        .unsupported, "this is a big-endian GGUF (version \(version.byteSwapped)); only little-endian files are read",
+        offset: at)
+    default:
+      throw CheckpointError(.unsupported, "GGUF version \(version) is unknown; versions 2 and 3 are read", offset: at)
+    }
+  }
+
+  /// Reads a count and holds it against the bytes that are left, so that nothing is allocated on its word alone.
+  private mutating func readCount(
+    _ what: String, smallest: Int, most: UInt64
+  ) throws(CheckpointError) -> Int {
+    let at = reader.offset
+    let count = try reader.u64("the number of \(what)")
+    guard count <= most else {
+      throw CheckpointError(.malformed, "\(count) \(what) are claimed; at most \(most) are allowed", offset: at)
+    }
+    return try checked(count, what, smallest: smallest, at: at)
+  }
+
+  private func checked(
+    _ count: UInt64, _ what: String, smallest: Int, at: UInt64
+  ) throws(CheckpointError) -> Int {
+    guard count <= UInt64(reader.remaining / smallest) else {
+      throw CheckpointError(
+        .malformed,
+        "\(count) \(what) are claimed, more than the \(reader.remaining) bytes that are left of \(limit) can hold",
+        offset: at)
+    }
+    return Int(count)
+  }
+
+  private mutating func readString(_ what: String, longest: UInt64 = .max) throws(CheckpointError) -> String {
+    let at = reader.offset
+    let length = try reader.u64("the length of \(what)")
+    guard length <= longest else {
+      throw CheckpointError(.malformed, "\(what) has \(length) bytes; at most \(longest) are allowed", offset: at)
+    }
+    guard length <= UInt64(reader.remaining) else {
+      throw CheckpointError(
+        .malformed, "\(what) claims \(length) bytes, past the end of \(limit) (\(reader.remaining) are left)",
+        offset: at)
+    }
+    return try reader.string(Int(length), what)
+  }
+
+  private mutating func readBool(_ what: String) throws(CheckpointError) -> Bool {
+    let at = reader.offset
+    let byte = try reader.u8(what)
+    guard byte <= 1 else {
+      throw CheckpointError(.malformed, "\(what) is a bool of \(byte); only 0 and 1 are", offset: at)
+    }
+    return byte == 1
+  }
+
+  private mutating func readValueType(_ what: String) throws(CheckpointError) -> GGUFFormat.ValueType {
+    let at = reader.offset
+    let id = try reader.u32("the type of \(what)")
+    guard let type = GGUFFormat.ValueType(rawValue: id) else {
+      throw CheckpointError(.malformed, "\(what) has value type \(id), which does not exist (0 to 12 do)", offset: at)
+    }
+    return type
+  }
+
+  // MARK: Metadata
+
+  private mutating func readMetadata(_ count: Int) throws(CheckpointError) -> Metadata {
+    var entries: [(key: String, value: MetadataValue)] = []
+    entries.reserveCapacity(min(count, Self.mostReserved))
+    var seen: Set<BinaryString> = []
+    for index in 0..<count {
+      let at = reader.offset
+      let key = try readString("metadata key \(index)", longest: GGUFFormat.longestKey)
+      guard !key.isEmpty else { throw CheckpointError(.malformed, "metadata key \(index) is empty", offset: at) }
+      guard seen.insert(BinaryString(key)).inserted else {
+        throw CheckpointError(.malformed, "the metadata key \(printable(key)) occurs twice", offset: at)
+      }
+      entries.append((key, try readValue("metadata \(printable(key))")))
+    }
+    return Metadata(entries)
+  }
+
+  private mutating func readValue(_ what: String) throws(CheckpointError) -> MetadataValue {
+    switch try readValueType(what) {
+    case .uint8: .uint8(try reader.u8(what))
+    case .int8: .int8(try reader.i8(what))
+    case .uint16: .uint16(try reader.u16(what))
+    case .int16: .int16(try reader.i16(what))
+    case .uint32: .uint32(try reader.u32(what))
+    case .int32: .int32(try reader.i32(what))
+    case .float32: .float32(try reader.f32(what))
+    case .bool: .bool(try readBool(what))
+    case .string: .string(try readString(what))
+    case .array: .array(try readArray(what, depth: 1))
+    case .uint64: .uint64(try reader.u64(what))
+    case .int64: .int64(try reader.i64(what))
+    case .float64: .float64(try reader.f64(what))
+    }
+  }
+
+  private mutating func readArray(_ what: String, depth: Int) throws(CheckpointError) -> MetadataArray {
+    guard depth <= GGUFFormat.deepestNesting else {
+      throw reader.failure("\(what) nests arrays more than \(GGUFFormat.deepestNesting) deep")
+    }
+    let type = try readValueType("the elements of \(what)")
+    let at = reader.offset
+    let claimed = try reader.u64("the length of \(what)")
+    let count = try checked(claimed, "elements of \(what)", smallest: type.smallestSize, at: at)
+    switch type {
+    case .uint8: return .uint8(try reader.bytes(count, what))
+    case .int8: return .int8(try readIntegers(count, what))
+    case .uint16: return .uint16(try readIntegers(count, what))
+    case .int16: return .int16(try readIntegers(count, what))
+    case .uint32: return .uint32(try readIntegers(count, what))
+    case .int32: return .int32(try readIntegers(count, what))
+    case .uint64: return .uint64(try readIntegers(count, what))
+    case .int64: return .int64(try readIntegers(count, what))
+    case .float32: return .float32((try readIntegers(count, what) as [UInt32]).map { Float(bitPattern: $0) })
+    case .float64: return .float64((try readIntegers(count, what) as [UInt64]).map { Double(bitPattern: $0) })
+    case .bool:
+      var values: [Bool] = []
+      values.reserveCapacity(min(count, Self.mostReserved))
+      for _ in 0..<count { values.append(try readBool("an element of \(what)")) }
+      return .bool(values)
+    case .string:
+      var values: [String] = []
+      values.reserveCapacity(min(count, Self.mostReserved))
+      for _ in 0..<count { values.append(try readString("an element of \(what)")) }
+      return .string(values)
+    case .array:
+      var values: [MetadataArray] = []
+      values.reserveCapacity(min(count, Self.mostReserved))
+      for _ in 0..<count { values.append(try readArray(what, depth: depth + 1)) }
+      return .array(values)
+    }
+  }
+
+  /// Reads `count` numbers; the caller has held the count against the bytes that are left.
+  private mutating func readIntegers<T: FixedWidthInteger>(
+    _ count: Int, _ what: String
+  ) throws(CheckpointError) -> [T] {
+    let bytes = try reader.view(count * MemoryLayout<T>.size, what)
+    return (0..<count).map { index in
+      T(littleEndian: bytes.loadUnaligned(fromByteOffset: index * MemoryLayout<T>.size, as: T.self))
+    }
+  }
+
+  // MARK: Tensors
+
+  private struct Description {
+    let name: String
+    let type: TensorType
+    let shape: Shape
+    let offset: UInt64
+    let byteCount: Int
+    /// Where the description itself lies, for errors.
+    let at: UInt64
+  }
+
+  private mutating func readDescriptions(_ count: Int) throws(CheckpointError) -> [Description] {
+    var descriptions: [Description] = []
+    descriptions.reserveCapacity(min(count, Self.mostReserved))
+    var seen: Set<BinaryString> = []
+    for index in 0..<count {
+      let at = reader.offset
+      let name = try readString("the name of tensor \(index)", longest: GGUFFormat.longestName)
+      guard !name.isEmpty else { throw CheckpointError(.malformed, "the name of tensor \(index) is empty", offset: at) }
+      guard seen.insert(BinaryString(name)).inserted else {
+        throw CheckpointError(.malformed, "the name occurs twice", tensor: name, offset: at)
+      }
+      do throws(CheckpointError) {
+        descriptions.append(try readDescription(name, at: at))
+      } catch {
+        throw error.in(tensor: name)
+      }
+    }
+    return descriptions
+  }
+
+  private mutating func readDescription(_ name: String, at: UInt64) throws(CheckpointError) -> Description {
+    let rank = try reader.u32("the number of dimensions")
+    guard rank <= GGUFFormat.mostDimensions else {
+      throw CheckpointError(
+        .malformed, "it has \(rank) dimensions; at most \(GGUFFormat.mostDimensions) are allowed", offset: at)
+    }
+    var dimensions: [UInt64] = []
+    for _ in 0..<rank { dimensions.append(try reader.u64("a dimension")) }
+    let id = try reader.u32("the type")
+    let offset = try reader.u64("the offset")
+    do throws(CheckpointError) {
+      guard !dimensions.contains(0) else { throw CheckpointError(.malformed, "a dimension is 0") }
+      // The file has the innermost dimension first.
+      let shape = try Shape(checking: dimensions.reversed())
+      let type = try GGUFFormat.tensorType(id)
+      let byteCount = try type.byteCount(shape: shape)
+      return Description(name: name, type: type, shape: shape, offset: offset, byteCount: byteCount, at: at)
+    } catch {
+      throw CheckpointError(error.code, error.message, offset: at, cause: error.cause)
+    }
+  }
+
+  /// Holds each tensor's range against the data section: aligned, in order, no hole, no overlap, inside the file.
+  private func place(
+    _ descriptions: [Description], from dataOffset: UInt64, alignment: UInt64
+  ) throws(CheckpointError) -> (tensors: [TensorEntry], end: UInt64) {
+    var entries: [TensorEntry] = []
+    entries.reserveCapacity(descriptions.count)
+    var expected: UInt64 = 0
+    var end = dataOffset
+    for item in descriptions {
+      func broken(_ rule: String) -> CheckpointError {
+        CheckpointError(.malformed, rule, tensor: item.name, offset: item.at)
+      }
+      guard item.offset & (alignment - 1) == 0 else {
+        throw broken("its data offset \(item.offset) is no multiple of the alignment \(alignment)")
+      }
+      guard item.offset >= expected else {
+        throw broken(
+          "its data at offset \(item.offset) overlaps or precedes the tensor before it, which ends at \(expected)")
+      }
+      guard item.offset == expected else {
+        throw broken("its data at offset \(item.offset) leaves a hole: the tensor before it ends at \(expected)")
+      }
+      let (start, far) = dataOffset.addingReportingOverflow(item.offset)
+      guard !far, start <= file.size, UInt64(item.byteCount) <= file.size - start else {
+        throw broken(
+          "its \(item.byteCount) bytes at data offset \(item.offset) pass the end of the file (\(file.size) bytes)")
+      }
+      end = start + UInt64(item.byteCount)
+      guard let next = GGUFFormat.aligned(item.offset + UInt64(item.byteCount), to: alignment) else {
+        throw broken("the end of its data overflows")
+      }
+      expected = next
+      entries.append(
+        TensorEntry(
+          name: item.name, type: item.type, shape: item.shape, file: file, offset: start, byteCount: item.byteCount))
+    }
+    return (entries, end)
+  }
+
+  /// Refuses padding that is not zero: it could hide data, and writing the file again would lose it.
+  private static func checkPadding(of shard: GGUFShard, in file: InputFile) throws(CheckpointError) {
+    var gaps: [(start: UInt64, end: UInt64)] = []
+    for (index, tensor) in shard.tensors.enumerated() {
+      let next = index + 1 < shard.tensors.count ? shard.tensors[index + 1].offset : file.size
+      let end = tensor.offset + UInt64(tensor.byteCount)
+      if next > end { gaps.append((end, next)) }
+    }
+    for gap in gaps {
+      let count = Int(gap.end - gap.start)
+      guard let bad = try file.readBytes(at: gap.start, count: count).firstIndex(where: { $0 != 0 }) else { continue }
+      throw CheckpointError(
+        .malformed, "padding between tensors has to be zero", file: file.path, offset: gap.start + UInt64(bad))
+    }
+  }
+}

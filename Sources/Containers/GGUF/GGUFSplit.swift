@@ -1,0 +1,159 @@
+import Tensors
+
+/// A GGUF in several files, named `NAME-00001-of-00003.gguf` and on.
+enum GGUFSplit {
+  /// The parts of a shard's file name.
+  struct Name {
+    /// All before `-00001-of-00003`, folder included.
+    let stem: String
+    /// The 1-based number.
+    let number: Int
+    /// How many there are.
+    let count: Int
+    /// All after: `.gguf`.
+    let suffix: String
+
+    /// Takes a path apart; `nil` when it is not named like a shard.
+    init?(path: String) {
+      let bytes = Array(path.utf8)
+      let suffixLength = 5
+      let patternLength = 15
+      guard bytes.count > suffixLength + patternLength else { return nil }
+      let stemLength = bytes.count - suffixLength - patternLength
+      let pattern = bytes[stemLength..<stemLength + patternLength]
+      let text = Array(pattern)
+      guard text[0] == UInt8(ascii: "-"), Array(text[6..<10]) == Array("-of-".utf8),
+        let number = Self.digits(text[1..<6]), let count = Self.digits(text[10..<15]), number >= 1, number <= count
+      else { return nil }
+      let suffix = String(decoding: bytes[(stemLength + patternLength)...], as: UTF8.self)
+      guard suffix == ".gguf" else { return nil }
+      self.stem = String(decoding: bytes[..<stemLength], as: UTF8.self)
+      self.number = number
+      self.count = count
+      self.suffix = suffix
+    }
+
+    private static func digits(_ text: ArraySlice<UInt8>) -> Int? {
+      var value = 0
+      for byte in text {
+        guard (0x30...0x39).contains(byte) else { return nil }
+        value = value * 10 + Int(byte - 0x30)
+      }
+      return value
+    }
+  }
+
+  /// The path of one part of a file that is written split.
+  ///
+  /// - Parameters:
+  ///   - path: the name the whole would have, with or without `.gguf`.
+  ///   - number: 1-based.
+  ///   - count: how many parts there are.
+  /// - Returns: the path with `-0000N-of-0000M` before `.gguf`.
+  static func partPath(of path: String, number: Int, count: Int) -> String {
+    let stem = path.utf8.count > 5 && path.hasSuffix(".gguf") ? String(path.dropLast(5)) : path
+    return "\(stem)-\(padded(number))-of-\(padded(count)).gguf"
+  }
+
+  /// Five digits with leading zeros.
+  static func padded(_ number: Int) -> String {
+    let text = String(number)
+    return String(repeating: "0", count: max(0, 5 - text.count)) + text
+  }
+
+  /// The number of files a shard says there are; 1 when it says nothing.
+  static func count(of shard: GGUFShard) throws(CheckpointError) -> Int {
+    guard let value = shard.metadata[GGUFFormat.splitCountKey] else {
+      for key in [GGUFFormat.splitNumberKey, GGUFFormat.splitTensorsKey] where shard.metadata[key] != nil {
+        throw CheckpointError(.malformed, "\(key) is there without \(GGUFFormat.splitCountKey)", file: shard.path)
+      }
+      return 1
+    }
+    guard let count = value.unsignedInteger, count >= 1, count <= 99_999 else {
+      throw CheckpointError(
+        .malformed, "\(GGUFFormat.splitCountKey) has to be a number from 1 to 99999", file: shard.path)
+    }
+    return Int(count)
+  }
+
+  /// Opens all files of the split GGUF that `shard`, any one of them, belongs to.
+  static func assemble(_ shard: GGUFShard, count: Int) throws(CheckpointError) -> [GGUFShard] {
+    guard let name = Name(path: shard.path) else {
+      throw CheckpointError(
+        .missing,
+        "this is one of \(count) files of a split GGUF, but its name does not end in -00001-of-\(padded(count)).gguf "
+          + "or the like, so the others cannot be found", file: shard.path)
+    }
+    guard name.count == count else {
+      throw CheckpointError(
+        .mismatch, "its name says it is one of \(name.count) files, \(GGUFFormat.splitCountKey) says \(count)",
+        file: shard.path)
+    }
+    var shards: [GGUFShard] = []
+    for number in 1...count {
+      if number == name.number {
+        shards.append(shard)
+        continue
+      }
+      let path = "\(name.stem)-\(padded(number))-of-\(padded(count))\(name.suffix)"
+      shards.append(try openPart(path, count: count))
+    }
+    for (index, shard) in shards.enumerated() { try check(shard, index: index, count: count) }
+    try checkTensors(shards)
+    return shards
+  }
+
+  private static func openPart(_ path: String, count: Int) throws(CheckpointError) -> GGUFShard {
+    do throws(CheckpointError) {
+      return try GGUFReader.read(try InputFile(path: path))
+    } catch {
+      guard error.code == .missing else { throw error }
+      throw CheckpointError(.missing, "this file of a GGUF split in \(count) is missing", file: path)
+    }
+  }
+
+  private static func check(_ shard: GGUFShard, index: Int, count: Int) throws(CheckpointError) {
+    guard shard.metadata.uint(GGUFFormat.splitNumberKey) == UInt64(index) else {
+      throw CheckpointError(
+        .mismatch, "its name says it is number \(index + 1), so \(GGUFFormat.splitNumberKey) has to be \(index)",
+        file: shard.path)
+    }
+    guard shard.metadata.uint(GGUFFormat.splitCountKey) == UInt64(count) else {
+      throw CheckpointError(
+        .mismatch, "\(GGUFFormat.splitCountKey) has to be \(count), as in the other files", file: shard.path)
+    }
+  }
+
+  private static func checkTensors(_ shards: [GGUFShard]) throws(CheckpointError) {
+    let total = shards.reduce(0) { $0 + $1.tensors.count }
+    for shard in shards {
+      guard let claimed = shard.metadata[GGUFFormat.splitTensorsKey] else { continue }
+      guard claimed.unsignedInteger == UInt64(total) else {
+        throw CheckpointError(
+          .mismatch, "\(GGUFFormat.splitTensorsKey) does not fit: all files together hold \(total) tensors",
+          file: shard.path)
+      }
+    }
+    var seen: Set<BinaryString> = []
+    for shard in shards {
+      for tensor in shard.tensors where !seen.insert(BinaryString(tensor.name)).inserted {
+        throw CheckpointError(
+          .malformed, "the name occurs in another file of the split GGUF too", file: shard.path, tensor: tensor.name)
+      }
+    }
+  }
+}
+
+extension Checkpoint {
+  /// Opens a GGUF: a single file, or a split one by any of its files.
+  static func openGGUF(_ file: InputFile) throws(CheckpointError) -> Checkpoint {
+    let first = try GGUFReader.read(file)
+    let count = try GGUFSplit.count(of: first)
+    let shards = count == 1 ? [first] : try GGUFSplit.assemble(first, count: count)
+    var metadata = shards[0].metadata
+    metadata.removeAll(prefix: "split.")
+    return Checkpoint(
+      format: .gguf, path: file.path, tensors: shards.flatMap(\.tensors), metadata: metadata,
+      gguf: GGUFDetails(version: shards[0].version, shards: shards))
+  }
+}

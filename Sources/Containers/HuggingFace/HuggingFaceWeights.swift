@@ -1,0 +1,79 @@
+import Tensors
+
+extension Checkpoint {
+  /// Opens a folder: finds its weights and validates them.
+  ///
+  /// - Throws: `missing` when there are none, with words about what is there instead.
+  static func openFolder(_ path: String) throws(CheckpointError) -> Checkpoint {
+    let folder = try HuggingFaceFolder(path: path)
+    let contents = try HuggingFaceWeights.open(path)
+    return Checkpoint(
+      format: .huggingFace, path: path, tensors: contents.tensors, metadata: contents.metadata, folder: folder)
+  }
+}
+
+/// Finds the weights of a folder.
+private enum HuggingFaceWeights {
+  /// `model.safetensors` if it is there, else the index, else the only safetensors file.
+  static func open(_ folder: String) throws(CheckpointError) -> SafetensorsReader.Contents {
+    let single = folder + "/model.safetensors"
+    if FileSystem.isFile(single) { return try SafetensorsReader.read(try InputFile(path: single)) }
+    let names = try FileSystem.names(in: folder)
+    let indexes = names.filter { $0.hasSuffix(".safetensors.index.json") }
+    if let index = indexes.first(where: { $0 == "model.safetensors.index.json" })
+      ?? (indexes.count == 1 ? indexes[0] : nil)
+    {
+      return try openIndex(folder + "/" + index)
+    }
+    let files = names.filter { $0.hasSuffix(".safetensors") }
+    if files.count == 1 { return try openOnly(files[0], in: folder) }
+    guard files.isEmpty else {
+      throw CheckpointError(
+        .missing,
+        "it holds \(files.count) safetensors files and no model.safetensors.index.json that says what is where; "
+          + "download the index, or name one file", file: folder)
+    }
+    throw explain(names, in: folder)
+  }
+
+  private static func openIndex(_ path: String) throws(CheckpointError) -> SafetensorsReader.Contents {
+    let document = try OrderedJSON(parsing: try FileSystem.read(path), file: path)
+    return try SafetensorsIndex(document, path: path).open()
+  }
+
+  /// The only file, unless its name says that it is one of several.
+  private static func openOnly(_ name: String, in folder: String) throws(CheckpointError) -> SafetensorsReader.Contents
+  {
+    if let range = name.firstRange(of: "-of-"), !name[range.upperBound...].hasPrefix("00001.") {
+      throw CheckpointError(
+        .missing, "it holds one of several safetensors files and no index; download the whole model, or name the file",
+        file: folder + "/" + name)
+    }
+    return try SafetensorsReader.read(try InputFile(path: folder + "/" + name))
+  }
+
+  private static func explain(_ names: [String], in folder: String) -> CheckpointError {
+    let ggufs = names.filter { $0.hasSuffix(".gguf") }
+    if ggufs.count == 1 {
+      return CheckpointError(
+        .missing, "the folder holds no safetensors but one GGUF; name it: \(folder)/\(printable(ggufs[0]))",
+        file: folder)
+    }
+    if !ggufs.isEmpty {
+      return CheckpointError(
+        .missing,
+        "the folder holds no safetensors but \(ggufs.count) GGUF files; name one of them, for example "
+          + "\(folder)/\(printable(ggufs[0]))", file: folder)
+    }
+    if names.contains(where: {
+      $0.hasPrefix("pytorch_model") && ($0.hasSuffix(".bin") || $0.hasSuffix(".bin.index.json"))
+    }) {
+      return CheckpointError(
+        .unsupported,
+        "its weights are pytorch_model.bin (pickle), which runs code when read; get or make the safetensors "
+          + "form of this model", file: folder)
+    }
+    return CheckpointError(
+      .missing, "the folder holds no weights: neither model.safetensors nor model.safetensors.index.json", file: folder)
+  }
+}

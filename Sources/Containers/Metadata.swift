@@ -1,0 +1,101 @@
+import Tensors
+
+/// A checkpoint's key-value pairs in the order of the file.
+package struct Metadata: Sendable, Equatable {
+  /// The pairs in file order; keys are unique.
+  package private(set) var entries: [(key: String, value: MetadataValue)] = []
+
+  /// No pairs.
+  package init() {}
+
+  /// Pairs whose keys are known to be unique.
+  ///
+  /// - Precondition: no key occurs twice.
+  package init(_ entries: [(key: String, value: MetadataValue)]) {
+    self.entries = entries
+  }
+
+  /// All keys in file order.
+  package var keys: [String] { entries.map(\.key) }
+
+  /// The value of a key; setting keeps the place of a known key, appends a new one, and `nil` removes.
+  package subscript(key: String) -> MetadataValue? {
+    get { position(of: key).map { entries[$0].value } }
+    set {
+      switch (position(of: key), newValue) {
+      case (let index?, let value?): entries[index].value = value
+      case (let index?, nil): entries.remove(at: index)
+      case (nil, let value?): entries.append((key, value))
+      case (nil, nil): break
+      }
+    }
+  }
+
+  /// Removes a key if it is there.
+  package mutating func remove(_ key: String) {
+    self[key] = nil
+  }
+
+  /// Removes every key with one of the prefixes.
+  package mutating func removeAll(prefix: String) {
+    entries.removeAll { $0.key.utf8.starts(with: prefix.utf8) }
+  }
+
+  /// The text under a key, or `nil` when it is absent or no text.
+  package func string(_ key: String) -> String? {
+    if case .string(let text)? = self[key] { text } else { nil }
+  }
+
+  /// The non-negative integer of any width under a key.
+  package func uint(_ key: String) -> UInt64? { self[key]?.unsignedInteger }
+
+  /// The integer of any width under a key that fits in 64 signed bits.
+  package func int(_ key: String) -> Int64? { self[key]?.signedInteger }
+
+  /// The 32- or 64-bit floating-point number under a key.
+  package func float(_ key: String) -> Double? {
+    switch self[key] {
+    case .float32(let value)?: Double(value)
+    case .float64(let value)?: value
+    default: nil
+    }
+  }
+
+  /// The truth value under a key.
+  package func bool(_ key: String) -> Bool? {
+    if case .bool(let value)? = self[key] { value } else { nil }
+  }
+
+  /// The array of texts under a key.
+  package func strings(_ key: String) -> [String]? {
+    if case .array(.string(let values))? = self[key] { values } else { nil }
+  }
+
+  /// The array of integers of any width under a key, when all fit in 64 signed bits.
+  package func integers(_ key: String) -> [Int64]? {
+    if case .array(let values)? = self[key] { values.integers } else { nil }
+  }
+
+  /// The array of floating-point numbers of either width under a key.
+  package func floats(_ key: String) -> [Double]? {
+    switch self[key] {
+    case .array(.float32(let values))?: values.map(Double.init)
+    case .array(.float64(let values))?: values
+    default: nil
+    }
+  }
+
+  /// The array of truth values under a key.
+  package func bools(_ key: String) -> [Bool]? {
+    if case .array(.bool(let values))? = self[key] { values } else { nil }
+  }
+
+  package static func == (a: Metadata, b: Metadata) -> Bool {
+    a.entries.count == b.entries.count
+      && zip(a.entries, b.entries).allSatisfy { BinaryString($0.key) == BinaryString($1.key) && $0.value == $1.value }
+  }
+
+  private func position(of key: String) -> Int? {
+    entries.firstIndex { $0.key.utf8.elementsEqual(key.utf8) }
+  }
+}

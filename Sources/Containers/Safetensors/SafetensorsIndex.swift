@@ -1,0 +1,93 @@
+import Tensors
+
+/// The index of a sharded checkpoint: which file holds which tensor.
+struct SafetensorsIndex {
+  /// The index file's path.
+  let path: String
+  /// The tensors' names and their files' names, in the order of the index.
+  let files: [(tensor: String, file: String)]
+
+  /// Whether a JSON document is such an index.
+  static func matches(_ document: OrderedJSON) -> Bool {
+    document["weight_map"] != nil
+  }
+
+  /// Reads and validates an index.
+  ///
+  /// - Throws: `malformed` when `weight_map` is no object of plain file names.
+  init(_ document: OrderedJSON, path: String) throws(CheckpointError) {
+    guard case .object(let map)? = document["weight_map"] else {
+      throw CheckpointError(.malformed, "weight_map has to be an object of tensor and file names", file: path)
+    }
+    var files: [(tensor: String, file: String)] = []
+    for (tensor, value) in map.entries {
+      guard case .string(let name) = value else {
+        throw CheckpointError(.malformed, "weight_map has to name a file", file: path, tensor: tensor)
+      }
+      guard Self.isPlainName(name) else {
+        throw CheckpointError(
+          .malformed, "weight_map names \(printable(name)), which is not a plain file name beside the index",
+          file: path,
+          tensor: tensor)
+      }
+      files.append((tensor, name))
+    }
+    guard !files.isEmpty else { throw CheckpointError(.malformed, "weight_map is empty", file: path) }
+    self.path = path
+    self.files = files
+  }
+
+  /// The file names, each once, in the order they first occur.
+  var fileNames: [String] {
+    var seen: Set<BinaryString> = []
+    return files.compactMap { seen.insert(BinaryString($0.file)).inserted ? $0.file : nil }
+  }
+
+  /// Opens all shards and holds them against the index.
+  ///
+  /// - Throws: `missing` for absent shards, all named at once; `mismatch` when index and shards disagree.
+  func open() throws(CheckpointError) -> SafetensorsReader.Contents {
+    let folder = AtomicWriter.folder(of: path)
+    let names = fileNames
+    let absent = names.filter { !FileSystem.isFile(folder + "/" + $0) }
+    guard absent.isEmpty else {
+      let list = absent.prefix(8).map { printable($0) }.joined(separator: ", ") + (absent.count > 8 ? ", …" : "")
+      throw CheckpointError(
+        .missing,
+        "\(absent.count) of \(names.count) files that the index names are missing: \(list); download them again",
+        file: path)
+    }
+    var contents = SafetensorsReader.Contents()
+    var places: [BinaryString: BinaryString] = [:]
+    for (tensor, file) in files { places[BinaryString(tensor)] = BinaryString(file) }
+    for (number, name) in names.enumerated() {
+      let shard = try SafetensorsReader.read(try InputFile(path: folder + "/" + name))
+      if number == 0 { contents.metadata = shard.metadata }
+      for tensor in shard.tensors {
+        guard let place = places.removeValue(forKey: BinaryString(tensor.name)) else {
+          throw CheckpointError(
+            .mismatch, "the index does not name this tensor, or it occurs in two files", file: tensor.file.path,
+            tensor: tensor.name)
+        }
+        guard place == BinaryString(name) else {
+          throw CheckpointError(
+            .mismatch, "the index says this tensor is in \(printable(place.text))", file: tensor.file.path,
+            tensor: tensor.name)
+        }
+        contents.tensors.append(tensor)
+      }
+    }
+    if let (tensor, file) = places.min(by: { $0.key < $1.key }) {
+      throw CheckpointError(
+        .mismatch, "the index says it is in \(printable(file.text)), which does not hold it (\(places.count) such)",
+        file: path, tensor: tensor.text)
+    }
+    return contents
+  }
+
+  /// Whether a name stays in its folder: no separator, no `..`, no control character.
+  static func isPlainName(_ name: String) -> Bool {
+    !name.isEmpty && name != "." && name != ".." && name.utf8.count <= 255
+      && name.utf8.allSatisfy { $0 >= 0x20 && $0 != 0x7F && $0 != UInt8(ascii: "/") && $0 != UInt8(ascii: "\\") }
+  }
+}
