@@ -57,13 +57,6 @@ package enum Q5_K: QuantFormat {
   package static let blockBytes = 176
 }
 
-package enum Q6_K: QuantFormat {
-  package static let name = "Q6_K"
-  package static let ggufID: UInt32? = 14
-  package static let blockElements = 256
-  package static let blockBytes = 210
-}
-
 package enum Q8_K: QuantFormat {
   package static let name = "Q8_K"
   package static let ggufID: UInt32? = 15

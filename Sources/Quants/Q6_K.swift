@@ -1,0 +1,96 @@
+/// Two hundred fifty-six weights as six-bit numbers, in sixteen groups with a byte of scale each, under one scale.
+///
+/// ```
+/// byte   0 ..  63  low nibbles of weights   0..127: byte l < 32 holds w[l] : w[l+64], byte 32+l holds w[l+32] : w[l+96]
+///       64 .. 127  the same for weights 128..255                                      (low nibble : high nibble)
+///      128 .. 159  upper two bits of weights 0..127: byte l holds w[l], w[l+32], w[l+64], w[l+96] from bit 0 up
+///      160 .. 191  the same for weights 128..255
+///      192 .. 207  scale of each group of 16, signed
+///      208    209  d: f16
+///      w[i] = d * scale[i / 16] * (q[i] - 32)
+/// ```
+///
+/// Source: ggml, `block_q6_K`. 6.5625 bits per weight.
+package enum Q6_K: QuantCodec {
+  package static let name = "Q6_K"
+  package static let ggufID: UInt32? = 14
+  package static let blockElements = 256
+  package static let blockBytes = 210
+
+  private static let highBits = 128
+  private static let scales = 192
+  private static let scale = 208
+
+  package static func decode(_ source: UnsafeRawBufferPointer, into row: UnsafeMutableBufferPointer<Float>) {
+    for block in 0..<source.count / blockBytes {
+      let bytes = UnsafeRawBufferPointer(rebasing: source[block * blockBytes..<(block + 1) * blockBytes])
+      let d = bytes.half(at: scale)
+      for i in 0..<blockElements {
+        let place = Place(i)
+        let low = bytes[place.lowByte] >> place.lowShift & 15
+        let high = bytes[highBits + place.highByte] >> place.highShift & 3
+        let groupScale = Int8(bitPattern: bytes[scales + i / 16])
+        row[block * blockElements + i] = d * Float(groupScale) * Float(Int(low | high << 4) - 32)
+      }
+    }
+  }
+
+  /// Each group's scale is searched for; the block's scale puts the largest of them on -128.
+  ///
+  /// An error counts by the weight's square, or by its importance alone.
+  package static func encode(
+    _ row: UnsafeBufferPointer<Float>, importance: UnsafeBufferPointer<Float>?,
+    into blocks: UnsafeMutableRawBufferPointer
+  ) {
+    let numbers = Scratch<UInt8>(blockElements, 0)
+    let factors = Scratch<Float>(16, 0)
+    let groupScales = Scratch<Float>(16, 0)
+    for block in 0..<row.count / blockElements {
+      let x = row.slice(block * blockElements, blockElements)
+      let bytes = UnsafeMutableRawBufferPointer(rebasing: blocks[block * blockBytes..<(block + 1) * blockBytes])
+      for i in bytes.indices { bytes[i] = 0 }
+      for group in 0..<16 {
+        for i in 0..<16 {
+          let weight = x[group * 16 + i]
+          factors[i] = importance.map { $0[block * blockElements + group * 16 + i] } ?? weight * weight
+        }
+        groupScales[group] = SymmetricScale.search(
+          x.slice(group * 16, 16), factors: factors.slice(0, 16), limit: 32, numbers: numbers.room(group * 16, 16))
+      }
+      let largest = SymmetricScale.extremeWeight(groupScales.slice(0, 16))
+      guard abs(largest) >= SymmetricScale.smallest else { continue }
+      let inverse = -128 / largest
+      let d = bytes.storeHalf(1 / inverse, at: scale)
+      for group in 0..<16 {
+        let groupScale = Int8(truncatingIfNeeded: min(127, nearestInteger(inverse * groupScales[group])))
+        bytes[scales + group] = UInt8(bitPattern: groupScale)
+        let step = d * Float(groupScale)
+        // A group without a scale keeps the numbers of its own search, which decode to zero.
+        guard step != 0 else { continue }
+        for i in group * 16..<group * 16 + 16 {
+          numbers[i] = UInt8(truncatingIfNeeded: nearestInteger(x[i] / step, -32, 31) + 32)
+        }
+      }
+      for i in 0..<blockElements {
+        let place = Place(i)
+        bytes[place.lowByte] |= (numbers[i] & 15) << place.lowShift
+        bytes[highBits + place.highByte] |= (numbers[i] >> 4) << place.highShift
+      }
+    }
+  }
+
+  /// Where the bits of a weight lie.
+  private struct Place {
+    let lowByte, highByte: Int
+    let lowShift, highShift: UInt8
+
+    init(_ i: Int) {
+      let half = i / 128
+      let quarter = i % 128 / 32
+      lowByte = half * 64 + quarter % 2 * 32 + i % 32
+      lowShift = quarter < 2 ? 0 : 4
+      highByte = half * 32 + i % 32
+      highShift = UInt8(truncatingIfNeeded: quarter * 2)
+    }
+  }
+}
