@@ -14,7 +14,8 @@ struct Quern: ParsableCommand {
       Exit codes: 0 done, 1 a check failed, 2 the input is bad, 64 wrong usage, 70 a fault of quern, 74 reading or \
       writing failed.
       """,
-    version: quernVersion)
+    version: quernVersion,
+    subcommands: [Show.self])
 
   /// Runs the command of the arguments and turns errors into one sentence and an exit code.
   static func main() {

@@ -35,14 +35,14 @@ func byteSize(_ bytes: UInt64) -> String {
 }
 
 /// A count with separators, for example `752,393,024`.
-func grouped(_ count: Int) -> String {
-  var digits = Array(String(abs(count)))
+func grouped(_ count: UInt64) -> String {
+  var digits = Array(String(count))
   var place = digits.count - 3
   while place > 0 {
     digits.insert(",", at: place)
     place -= 3
   }
-  return (count < 0 ? "-" : "") + String(digits)
+  return String(digits)
 }
 
 /// Seconds on a clock that only goes forward.

@@ -1,0 +1,134 @@
+import ArgumentParser
+import Containers
+import Quants
+import Tensors
+
+/// `quern show`: what a file says of itself, from its headers alone.
+struct Show: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    abstract: "Show what a model file holds; reads nothing but headers.")
+
+  @Argument(help: "A Hugging Face folder, .safetensors, index, .gguf, or owner/name.")
+  var path: String
+
+  @Flag(help: "List every tensor with its type, shape, offset, bytes and bits per weight.")
+  var tensors = false
+
+  @OptionGroup var common: CommonOptions
+
+  func run() throws {
+    let checkpoint = try Containers.open(path)
+    if common.json {
+      printJSON(document(checkpoint))
+    } else {
+      printLine(summary(checkpoint))
+      if tensors { printLine("\n" + tensorTable(checkpoint)) }
+    }
+  }
+
+  private func document(_ checkpoint: Checkpoint) -> OrderedJSON {
+    let metadata = checkpoint.metadata.entries.map { ($0.key, json($0.value)) }
+    let tensors = checkpoint.tensors.map { tensor in
+      jsonObject([
+        ("name", .string(tensor.name)), ("type", .string(tensor.type.name)),
+        ("shape", .array(tensor.shape.dimensions.map { .integer(Int64($0)) })),
+        ("offset", jsonCount(tensor.offset)), ("bytes", .integer(Int64(tensor.byteCount))),
+        ("bits_per_weight", .number(bitsPerWeight(UInt64(tensor.byteCount), UInt64(tensor.shape.elementCount)))),
+      ])
+    }
+    return jsonObject([
+      ("format", .string(checkpoint.format.rawValue)),
+      ("version", checkpoint.version.map { .integer(Int64($0)) } ?? .null),
+      ("metadata", jsonObject(metadata)),
+      ("tensors", .array(tensors)),
+      ("parameters", jsonCount(checkpoint.parameterCount)),
+      ("bytes", jsonCount(checkpoint.totalBytes)),
+      ("bits_per_weight", .number(bitsPerWeight(checkpoint.totalBytes, checkpoint.parameterCount))),
+    ])
+  }
+
+  private func summary(_ checkpoint: Checkpoint) -> String {
+    var lines = [
+      "\(printable(checkpoint.path)): \(checkpoint.format.rawValue)"
+        + (checkpoint.version.map { " version \($0)" } ?? ""),
+      "\(checkpoint.tensors.count) tensors, \(grouped(checkpoint.parameterCount)) parameters, "
+        + "\(byteSize(checkpoint.totalBytes)), "
+        + "\(fixed(bitsPerWeight(checkpoint.totalBytes, checkpoint.parameterCount), 3)) bits per weight",
+      typeSummary(checkpoint),
+    ]
+    if let scheme = checkpoint.packedScheme {
+      lines.append("weights packed by \(printable(scheme)), which quern cannot unpack yet")
+    }
+    if let folder = checkpoint.folder, let type = folder.config?["model_type"]?.stringValue {
+      lines.append("model type \(printable(type))")
+    }
+    if !checkpoint.metadata.entries.isEmpty {
+      lines.append("")
+      lines += checkpoint.metadata.entries.map { "\(printable($0.key)) = \(text($0.value))" }
+    }
+    return lines.joined(separator: "\n")
+  }
+
+  /// How many tensors and bytes each type has, in order of appearance.
+  private func typeSummary(_ checkpoint: Checkpoint) -> String {
+    var order: [String] = []
+    var counts: [String: (tensors: Int, bytes: UInt64)] = [:]
+    for tensor in checkpoint.tensors {
+      if counts[tensor.type.name] == nil { order.append(tensor.type.name) }
+      let known = counts[tensor.type.name] ?? (0, 0)
+      counts[tensor.type.name] = (known.tensors + 1, known.bytes &+ UInt64(tensor.byteCount))
+    }
+    return order.map { name in
+      let count = counts[name] ?? (0, 0)
+      return "\(name): \(count.tensors) tensors, \(byteSize(count.bytes))"
+    }.joined(separator: "; ")
+  }
+
+  private func tensorTable(_ checkpoint: Checkpoint) -> String {
+    var table = Table([
+      ("tensor", .left), ("type", .left), ("shape", .left), ("offset", .right), ("bytes", .right),
+      ("bits/weight", .right),
+    ])
+    for tensor in checkpoint.tensors {
+      table.add([
+        printable(tensor.name), tensor.type.name, tensor.shape.description, String(tensor.offset),
+        String(tensor.byteCount),
+        fixed(bitsPerWeight(UInt64(tensor.byteCount), UInt64(tensor.shape.elementCount)), 3),
+      ])
+    }
+    return table.text
+  }
+}
+
+/// A count as JSON, exact over the whole range.
+func jsonCount(_ count: UInt64) -> OrderedJSON {
+  Int64(exactly: count).map { .integer($0) } ?? .unsigned(count)
+}
+
+/// Bits a weight takes on average; 0 for nothing.
+func bitsPerWeight(_ bytes: UInt64, _ weights: UInt64) -> Double {
+  weights == 0 ? 0 : Double(bytes) * 8 / Double(weights)
+}
+
+/// A metadata value as JSON.
+private func json(_ value: MetadataValue) -> OrderedJSON {
+  switch value {
+  case .string(let text): .string(text)
+  case .bool(let flag): .bool(flag)
+  case .float32(let number): .number(Double(number))
+  case .float64(let number): .number(number)
+  case .array(let array): .array((0..<array.count).map { json(array[$0]) })
+  default: value.signedInteger.map { .integer($0) } ?? value.unsignedInteger.map { jsonCount($0) } ?? .null
+  }
+}
+
+/// A metadata value as a short text: long arrays and texts are cut.
+private func text(_ value: MetadataValue) -> String {
+  switch value {
+  case .string(let text): return "\"" + printable(text, limit: 100) + "\""
+  case .array(let array):
+    let shown = (0..<min(array.count, 6)).map { text(array[$0]) }.joined(separator: ", ")
+    return array.count > 6 ? "[\(shown), … \(array.count) in all]" : "[\(shown)]"
+  default: return String(decoding: json(value).serialized(), as: UTF8.self)
+  }
+}
