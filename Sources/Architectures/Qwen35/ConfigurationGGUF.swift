@@ -1,0 +1,42 @@
+import Containers
+import Tensors
+
+extension Qwen35.Configuration {
+  private typealias Key = ConfigurationReader.Key
+
+  /// Reads the metadata of a text GGUF; `tensors` gives every tensor's shape, which decides what the metadata leaves open.
+  ///
+  /// Errors: `missing` or `malformed`, naming the key and its rule.
+  package init(
+    metadata: Metadata, tensors: [BinaryString: Shape], file: String
+  ) throws(CheckpointError) {
+    let reader = ConfigurationReader(metadata: metadata, prefix: "qwen35", file: file)
+    try self.init(shared: reader, rope: reader, gguf: true)
+    guard let table = tensors[BinaryString("token_embd.weight")], table.rank == 2 else {
+      throw CheckpointError(.missing, "token_embd.weight is missing or no matrix", file: file)
+    }
+    vocabularySize = table.rows
+    tied = tensors[BinaryString("output.weight")] == nil
+
+    let blockKey = Key("", "block_count")
+    let blocks = try reader.integer(blockKey, in: 1...4096)
+    let predicted = try reader.integer(Key("", "nextn_predict_layers"), in: 0...(blocks - 1), fallback: 0)
+    // The tensors have the last word: files exist that announce an MTP block they lack, and the reverse.
+    let block = (0..<blocks).last { tensors[BinaryString("blk.\($0).nextn.eh_proj.weight")] != nil }
+    layerCount = block ?? blocks - predicted
+    guard layerCount >= 1 else { throw reader.broken(blockKey, "leaves no decoder layer beside the MTP block") }
+    mtpLayers = block == nil ? 0 : 1
+    layerIsFull = (0..<layerCount).map { ($0 + 1) % fullAttentionInterval == 0 }
+    let recurrent = Key("", "attention.recurrent_layers")
+    if reader.has(recurrent) {
+      guard let flags = metadata.bools("qwen35.attention.recurrent_layers"), flags.count >= layerCount else {
+        throw reader.broken(recurrent, "must be a list of at least \(layerCount) booleans")
+      }
+      layerIsFull = flags.prefix(layerCount).map { !$0 }
+    }
+    if metadata["tokenizer.ggml.eos_token_id"] != nil {
+      let tokens = ConfigurationReader(metadata: metadata, prefix: "tokenizer.ggml", file: file)
+      endOfSequence = try tokens.integer(Key("", "eos_token_id"), in: 0...(vocabularySize - 1))
+    }
+  }
+}

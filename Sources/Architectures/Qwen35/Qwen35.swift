@@ -1,0 +1,113 @@
+import Containers
+import Tensors
+
+/// Qwen3.5: gated delta net and gated attention in turns, an MTP block, and a vision tower that feeds it.
+///
+/// Source: the published `config.json` and transformers' `models/qwen3_5`; `formats/architectures/qwen35.md` has the rules.
+package struct Qwen35: Architecture {
+  package static let modelTypes = ["qwen3_5", "qwen3_5_text"]
+  package static let ggufName = "qwen35"
+
+  package var configuration: Configuration
+  /// Where the parts lie in the Hugging Face checkpoint; the published prefixes when the source is GGUF.
+  package var names: Names
+  package var dialect: Dialect
+  package var notes: [String] = []
+
+  package var rules: [TensorRule] { Qwen35.rules(configuration, names: names, dialect: dialect) }
+  package var vocabularySize: Int { configuration.vocabularySize }
+  package var blockCount: Int { configuration.layerCount + configuration.mtpLayers }
+  package var queryGroups: Int { configuration.headCount / configuration.keyValueHeadCount }
+
+  /// Reads a checkpoint of either container.
+  package init(checkpoint: Checkpoint, vision: Checkpoint? = nil) throws(CheckpointError) {
+    if checkpoint.format == .gguf {
+      try self.init(gguf: checkpoint, vision: vision)
+    } else {
+      try self.init(huggingFace: checkpoint)
+    }
+  }
+
+  private init(huggingFace checkpoint: Checkpoint) throws(CheckpointError) {
+    let file = "\(checkpoint.folder?.path ?? checkpoint.path)/config.json"
+    guard let config = checkpoint.folder?.config else {
+      throw CheckpointError(.missing, "config.json is missing beside the tensors", file: checkpoint.path)
+    }
+    let present = Set(checkpoint.tensors.map { BinaryString($0.name) })
+    names = Names(tensors: present)
+    configuration = try Configuration(json: config, tensors: present, file: file)
+    dialect = try Self.dialect(of: checkpoint, names: names, configuration)
+    if dialect == .mlx {
+      notes.append("the checkpoint is in MLX's dialect: its norms are already factors and are not shifted again")
+    }
+    noteMTP(announced: (config["text_config"] ?? config)["mtp_num_hidden_layers"]?.intValue ?? 0)
+    if names.vision == nil, config["vision_config"]?.objectValue != nil {
+      notes.append("config.json describes a vision tower, but there are no tensors for it: no mmproj is written")
+    }
+  }
+
+  private init(gguf checkpoint: Checkpoint, vision: Checkpoint?) throws(CheckpointError) {
+    var shapes: [BinaryString: Shape] = [:]
+    for tensor in checkpoint.tensors { shapes[BinaryString(tensor.name)] = tensor.shape }
+    configuration = try Configuration(metadata: checkpoint.metadata, tensors: shapes, file: checkpoint.path)
+    names = Names()
+    dialect = .huggingFace
+    noteMTP(announced: checkpoint.metadata.int("qwen35.nextn_predict_layers").map { Int(clamping: $0) } ?? 0)
+    if configuration.mtpLayers == 0 { names.mtp = nil }
+    guard let vision else {
+      names.vision = nil
+      return
+    }
+    let tower = try Vision(mmproj: vision.metadata, file: vision.path)
+    guard tower.outHiddenSize == configuration.hiddenSize else {
+      throw CheckpointError(
+        .mismatch,
+        "clip.vision.projection_dim (\(tower.outHiddenSize)) must equal qwen35.embedding_length (\(configuration.hiddenSize))",
+        file: vision.path)
+    }
+    configuration.vision = tower
+  }
+
+  /// The same model without its MTP block.
+  package func withoutMTP() -> Qwen35 {
+    var copy = self
+    copy.configuration.mtpLayers = 0
+    copy.names.mtp = nil
+    return copy
+  }
+
+  /// Tied heads stored twice, and buffers that the configuration already says.
+  package func reasonToIgnore(_ name: String) -> String? {
+    if name.hasSuffix(".rotary_emb.inv_freq") { return "rotary frequencies follow from rope_theta" }
+    if configuration.tied, name.hasSuffix("lm_head.weight") { return "the head is tied to the embedding table" }
+    return nil
+  }
+
+  private mutating func noteMTP(announced: Int) {
+    switch (announced > 0, configuration.mtpLayers > 0) {
+    case (true, false):
+      notes.append("the configuration announces an MTP block, but there are no tensors for it: it is left out")
+    case (false, true):
+      notes.append("the configuration announces no MTP block, but its tensors are there: it is kept")
+    default: break
+    }
+  }
+
+  /// Tells the dialects apart by the layout of the first convolution; how the norms are stored follows from it.
+  private static func dialect(
+    of checkpoint: Checkpoint, names: Names, _ c: Configuration
+  ) throws(CheckpointError) -> Dialect {
+    guard let layer = c.layerIsFull.firstIndex(of: false) else { return .huggingFace }
+    let name = names.text + "layers.\(layer).linear_attn.conv1d.weight"
+    guard let shape = checkpoint[name]?.shape.dimensions else { return .huggingFace }
+    switch shape {
+    case [c.convolutionChannels, 1, c.convolutionKernel]: return .huggingFace
+    case [c.convolutionChannels, c.convolutionKernel, 1]: return .mlx
+    default:
+      throw CheckpointError(
+        .mismatch,
+        "the convolution is \(shape); the configuration asks for [\(c.convolutionChannels), 1, \(c.convolutionKernel)]",
+        file: checkpoint.path, tensor: name)
+    }
+  }
+}

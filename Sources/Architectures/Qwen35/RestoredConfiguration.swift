@@ -1,0 +1,94 @@
+import Containers
+import Tensors
+
+extension Qwen35 {
+  /// A `config.json` with the published structure, for a GGUF that does not carry the original.
+  package func configurationJSON() -> OrderedJSON {
+    let c = configuration
+    var rope = OrderedObject()
+    rope["mrope_interleaved"] = .bool(true)
+    rope["mrope_section"] = .array(c.mropeSection.map { .integer(Int64($0)) })
+    rope["partial_rotary_factor"] = .number(Double(c.rotaryDimension) / Double(c.headDimension))
+    rope["rope_theta"] = whole(c.ropeTheta)
+    rope["rope_type"] = .string("default")
+
+    var text = OrderedObject()
+    func put(_ key: String, _ value: Int) { text[key] = .integer(Int64(value)) }
+    text["attention_bias"] = .bool(false)
+    text["attn_output_gate"] = .bool(true)
+    text["dtype"] = .string("bfloat16")
+    if let token = c.endOfSequence { put("eos_token_id", token) }
+    put("full_attention_interval", c.fullAttentionInterval)
+    put("head_dim", c.headDimension)
+    text["hidden_act"] = .string("silu")
+    put("hidden_size", c.hiddenSize)
+    put("intermediate_size", c.intermediateSize)
+    text["layer_types"] = .array(c.layerIsFull.map { .string($0 ? "full_attention" : "linear_attention") })
+    put("linear_conv_kernel_dim", c.convolutionKernel)
+    put("linear_key_head_dim", c.linearKeyHeadDimension)
+    put("linear_num_key_heads", c.linearKeyHeads)
+    put("linear_num_value_heads", c.linearValueHeads)
+    put("linear_value_head_dim", c.linearValueHeadDimension)
+    text["mamba_ssm_dtype"] = .string("float32")
+    put("max_position_embeddings", c.contextLength)
+    text["model_type"] = .string("qwen3_5_text")
+    put("mtp_num_hidden_layers", c.mtpLayers)
+    text["mtp_use_dedicated_embeddings"] = .bool(false)
+    put("num_attention_heads", c.headCount)
+    put("num_hidden_layers", c.layerCount)
+    put("num_key_value_heads", c.keyValueHeadCount)
+    text["rms_norm_eps"] = .number(shortest(c.rmsEpsilon))
+    text["rope_parameters"] = .object(rope)
+    text["tie_word_embeddings"] = .bool(c.tied)
+    text["use_cache"] = .bool(true)
+    put("vocab_size", c.vocabularySize)
+
+    var config = OrderedObject()
+    config["architectures"] = .array([.string("Qwen3_5ForConditionalGeneration")])
+    config["dtype"] = .string("bfloat16")
+    if let token = c.imageTokenID { config["image_token_id"] = .integer(Int64(token)) }
+    config["model_type"] = .string("qwen3_5")
+    config["text_config"] = .object(text)
+    config["tie_word_embeddings"] = .bool(c.tied)
+    if let token = c.videoTokenID { config["video_token_id"] = .integer(Int64(token)) }
+    if let v = c.vision { config["vision_config"] = .object(visionJSON(v)) }
+    if let token = c.visionEndTokenID { config["vision_end_token_id"] = .integer(Int64(token)) }
+    if let token = c.visionStartTokenID { config["vision_start_token_id"] = .integer(Int64(token)) }
+    return .object(config)
+  }
+
+  /// A `preprocessor_config.json` with the family's published limits; nil without a vision tower.
+  package func preprocessorJSON(mmproj: Metadata) -> OrderedJSON? {
+    guard let v = configuration.vision else { return nil }
+    func numbers(_ key: String) -> OrderedJSON {
+      .array((mmproj.floats("clip.vision." + key) ?? [0.5, 0.5, 0.5]).map { .number($0) })
+    }
+    return .object([
+      "size": .object(["longest_edge": .integer(16_777_216), "shortest_edge": .integer(65536)]),
+      "patch_size": .integer(Int64(v.patchSize)), "temporal_patch_size": .integer(Int64(v.temporalPatchSize)),
+      "merge_size": .integer(Int64(v.mergeSize)), "image_mean": numbers("image_mean"),
+      "image_std": numbers("image_std"),
+      "processor_class": .string("Qwen3VLProcessor"), "image_processor_type": .string("Qwen2VLImageProcessorFast"),
+    ])
+  }
+
+  private func visionJSON(_ v: Vision) -> OrderedObject {
+    [
+      "deepstack_visual_indexes": .array([]), "depth": .integer(Int64(v.depth)),
+      "hidden_act": .string("gelu_pytorch_tanh"), "hidden_size": .integer(Int64(v.hiddenSize)),
+      "in_channels": .integer(Int64(v.channels)), "intermediate_size": .integer(Int64(v.intermediateSize)),
+      "model_type": .string("qwen3_5"), "num_heads": .integer(Int64(v.heads)),
+      "num_position_embeddings": .integer(Int64(v.positions)), "out_hidden_size": .integer(Int64(v.outHiddenSize)),
+      "patch_size": .integer(Int64(v.patchSize)), "spatial_merge_size": .integer(Int64(v.mergeSize)),
+      "temporal_patch_size": .integer(Int64(v.temporalPatchSize)),
+    ]
+  }
+
+  /// A whole number without a fraction, as configuration files write it.
+  private func whole(_ value: Double) -> OrderedJSON {
+    Int64(exactly: value).map { .integer($0) } ?? .number(value)
+  }
+
+  /// The shortest decimal number that rounds to this float: 1e-6 rather than 9.99999997e-7.
+  private func shortest(_ value: Float) -> Double { Double(value.description) ?? Double(value) }
+}
