@@ -115,7 +115,8 @@ private func json(_ value: MetadataValue) -> OrderedJSON {
   switch value {
   case .string(let text): .string(text)
   case .bool(let flag): .bool(flag)
-  case .float32(let number): .number(Double(number))
+  // The shortest digits that name this float: 1e-06 rather than 9.999999974752427e-07.
+  case .float32(let number): .number(Double(number.description) ?? Double(number))
   case .float64(let number): .number(number)
   case .array(let array): .array((0..<array.count).map { json(array[$0]) })
   default: value.signedInteger.map { .integer($0) } ?? value.unsignedInteger.map { jsonCount($0) } ?? .null

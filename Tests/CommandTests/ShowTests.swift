@@ -1,0 +1,48 @@
+import Tensors
+import TestSupport
+import Testing
+
+struct ShowTests {
+  @Test func `prints one JSON document with the keys of the contract`() throws {
+    let run = try CommandLineRun(["show", Fixtures.path("tiny-qwen3.5"), "--json"])
+    #expect(run.status == 0)
+    #expect(run.errors.isEmpty)
+    let document = try run.json()
+    #expect(document["format"] == .string("huggingface"))
+    #expect(document["parameters"] == .integer(8_238_000))
+    let tensors = try #require(document["tensors"]?.arrayValue)
+    #expect(tensors.count == 180)
+    let embedding = try #require(
+      tensors.first { $0["name"]?.stringValue == "model.language_model.embed_tokens.weight" })
+    #expect(embedding["type"] == .string("BF16"))
+    #expect(embedding["shape"] == .array([.integer(4096), .integer(256)]))
+    #expect(embedding["bytes"] == .integer(4096 * 256 * 2))
+  }
+
+  @Test func `lists tensors for a reader`() throws {
+    let run = try CommandLineRun(["show", Fixtures.path("tiny-qwen3.5"), "--tensors"])
+    #expect(run.status == 0)
+    #expect(run.output.contains("180 tensors, 8,238,000 parameters"))
+    #expect(run.output.contains("mtp.fc.weight"))
+  }
+
+  @Test(arguments: [
+    (["show", "no-such-file"], Int32(2), "there is no such file or folder"),
+    (["show", "fixtures/README.md"], 2, "neither GGUF (no magic) nor safetensors"),
+    (["show"], 64, "Missing expected argument"),
+    (["show", "x", "--threads", "0"], 64, "between 1 and 1024"),
+    (["grind"], 64, "grind"),
+  ])
+  func `ends with one sentence and the right code`(arguments: [String], status: Int32, words: String) throws {
+    let run = try CommandLineRun(arguments, in: CommandLineRun.root)
+    #expect(run.status == status)
+    #expect(run.output.isEmpty)
+    #expect(run.errors.contains(words), "\(run.errors)")
+  }
+
+  @Test func `tells its version`() throws {
+    let run = try CommandLineRun(["--version"])
+    #expect(run.status == 0)
+    #expect(run.output == quernVersion + "\n")
+  }
+}
