@@ -1,0 +1,159 @@
+import Containers
+import Quants
+import Tensors
+import TestSupport
+import Testing
+
+@Suite struct GGUFTests {
+  /// Every metadata type, nested arrays, empty arrays of each kind, odd texts.
+  static let everything: Metadata = {
+    var data = Metadata()
+    data["general.architecture"] = .string("qwen35")
+    data["a.u8"] = .uint8(255)
+    data["a.i8"] = .int8(-128)
+    data["a.u16"] = .uint16(65_535)
+    data["a.i16"] = .int16(-32_768)
+    data["a.u32"] = .uint32(.max)
+    data["a.i32"] = .int32(.min)
+    data["a.f32"] = .float32(Float(bitPattern: 0x7FC0_1234))
+    data["a.bool"] = .bool(true)
+    data["a.string"] = .string("caf\u{65}\u{301} \u{0} 漢字")
+    data["a.u64"] = .uint64(.max)
+    data["a.i64"] = .int64(.min)
+    data["a.f64"] = .float64(-0.0)
+    data["l.u8"] = .array(.uint8([0, 1, 255]))
+    data["l.i8"] = .array(.int8([-1, 1]))
+    data["l.u16"] = .array(.uint16([1, 2, 3]))
+    data["l.i16"] = .array(.int16([-5]))
+    data["l.u32"] = .array(.uint32([7, 8]))
+    data["l.i32"] = .array(.int32([-7, 8]))
+    data["l.f32"] = .array(.float32([1.5, -.infinity]))
+    data["l.bool"] = .array(.bool([true, false, true]))
+    data["l.string"] = .array(.string(["", "é", "e\u{301}"]))
+    data["l.u64"] = .array(.uint64([1 << 63]))
+    data["l.i64"] = .array(.int64([-1]))
+    data["l.f64"] = .array(.float64([0.1]))
+    data["l.empty"] = .array(.string([]))
+    data["l.nested"] = .array(.array([.int32([1, 2]), .string(["x"]), .array([.bool([]), .array([])])]))
+    return data
+  }()
+
+  static let tensors = [
+    TensorDescription(name: "token_embd.weight", type: .q8_0, shape: Shape([3, 64])),
+    TensorDescription(name: "norm.weight", type: .f32, shape: Shape([5])),
+    TensorDescription(name: "scalar", type: .f16, shape: Shape([])),
+    TensorDescription(name: "blk.0.conv", type: .bf16, shape: Shape([2, 3, 4, 5])),
+  ]
+
+  static func write(
+    _ path: String, metadata: Metadata = everything, splitSize: UInt64? = nil, version: UInt32 = 3,
+    checksums: Bool = false
+  ) throws -> [WrittenFile] {
+    let writer = try GGUFWriter(
+      path: path, metadata: metadata, tensors: tensors, splitSize: splitSize, checksums: checksums, version: version)
+    for (index, tensor) in tensors.enumerated() {
+      let count = try tensor.type.byteCount(shape: tensor.shape)
+      // Bytes below 0x7C: no half-precision scale is infinite.
+      let bytes = (0..<count).map { UInt8(($0 * 7 + index) % 0x70) }
+      try bytes.withUnsafeBytes { try writer.writeTensor(index, $0) }
+    }
+    return try writer.finish()
+  }
+
+  @Test(arguments: [UInt32(2), 3], [nil, UInt32(1), 64, 4096])
+  func `Reading and writing again gives the same bytes`(version: UInt32, alignment: UInt32?) throws {
+    let folder = try TemporaryFolder()
+    var metadata = Self.everything
+    if let alignment { metadata["general.alignment"] = .uint32(alignment) }
+    let written = try Self.write(folder.file("a.gguf"), metadata: metadata, version: version)
+    let checkpoint = try Containers.open(folder.file("a.gguf"))
+    #expect(checkpoint.format == .gguf)
+    #expect(checkpoint.version == version)
+    #expect(checkpoint.metadata == metadata)
+    #expect(checkpoint.tensors.map(\.name) == Self.tensors.map(\.name))
+    #expect(checkpoint.tensors.map(\.shape) == Self.tensors.map(\.shape))
+    #expect(checkpoint.tensors.map(\.type) == Self.tensors.map(\.type))
+    let shard = try #require(checkpoint.gguf?.shards.first)
+    let again = try GGUFWriter.writeUnchanged(shard, to: folder.file("b.gguf"))
+    #expect(again.bytes == written[0].bytes)
+    #expect(try bytes(folder.file("a.gguf")) == bytes(folder.file("b.gguf")))
+  }
+
+  @Test func `A split file opens by any part and its parts can be written again`() throws {
+    let folder = try TemporaryFolder()
+    let files = try Self.write(folder.file("a.gguf"), splitSize: 400, checksums: true)
+    #expect(files.count > 1)
+    #expect(files[0].path.hasSuffix("a-00001-of-0000\(files.count).gguf"))
+    var names: [[String]] = []
+    for file in files {
+      let checkpoint = try Containers.open(file.path)
+      names.append(checkpoint.tensors.map(\.name))
+      #expect(checkpoint.metadata == Self.everything)
+      for (index, shard) in (checkpoint.gguf?.shards ?? []).enumerated() {
+        let path = folder.file("copy-\(index)")
+        let copy = try GGUFWriter.writeUnchanged(shard, to: path, overwrite: true, checksums: true)
+        #expect(copy.sha256 == files[index].sha256)
+      }
+    }
+    #expect(names.allSatisfy { $0 == Self.tensors.map(\.name) })
+    #expect(folder.contents.allSatisfy { !$0.hasPrefix(".") })
+  }
+
+  @Test func `The first bytes are those of the specification`() throws {
+    let folder = try TemporaryFolder()
+    var metadata = Metadata()
+    metadata["k"] = .bool(true)
+    let writer = try GGUFWriter(
+      path: folder.file("a.gguf"), metadata: metadata,
+      tensors: [TensorDescription(name: "w", type: .f32, shape: Shape([1, 2]))])
+    let weights: [Float] = [1, -2]
+    try weights.withUnsafeBytes { try writer.writeTensor(0, $0) }
+    _ = try writer.finish()
+    var expected: [UInt8] = Array("GGUF".utf8) + [3, 0, 0, 0]
+    expected += [1, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0]
+    expected += [1, 0, 0, 0, 0, 0, 0, 0, UInt8(ascii: "k"), 7, 0, 0, 0, 1]
+    expected += [1, 0, 0, 0, 0, 0, 0, 0, UInt8(ascii: "w"), 2, 0, 0, 0]
+    expected += [2, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0]
+    expected += [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]
+    expected += [UInt8](repeating: 0, count: 96 - expected.count)
+    expected += [0, 0, 0x80, 0x3F, 0, 0, 0, 0xC0] + [UInt8](repeating: 0, count: 24)
+    #expect(try bytes(folder.file("a.gguf")) == expected)
+  }
+
+  @Test func `The planned size is the written size`() throws {
+    let folder = try TemporaryFolder()
+    let layout = try GGUFLayout(metadata: Self.everything, tensors: Self.tensors, splitSize: 400)
+    let files = try Self.write(folder.file("a.gguf"), splitSize: 400)
+    #expect(files.map(\.bytes) == layout.parts.map(\.bytes))
+    for file in files { #expect(try bytes(file.path).count == Int(file.bytes)) }
+  }
+
+  @Test func `Nothing has a name before all parts are complete`() throws {
+    let folder = try TemporaryFolder()
+    let writer = try GGUFWriter(
+      path: folder.file("a.gguf"), metadata: Self.everything, tensors: Self.tensors, splitSize: 400)
+    let zeros = [UInt8](repeating: 0, count: 204)
+    try zeros.withUnsafeBytes { try writer.writeTensor(0, $0) }
+    #expect(throws: CheckpointError.self) { _ = try writer.finish() }
+    writer.abandon()
+    #expect(folder.contents.filter { !$0.hasPrefix(".") }.isEmpty)
+  }
+
+  @Test(arguments: [
+    ("F8_E4M3", [4], "GGUF has no type for F8_E4M3"),
+    ("F32", [1, 1, 1, 1, 1], "up to 4 dimensions"),
+    ("F32", [0], "none of 0"),
+    ("Q8_0", [2, 33], "Q8_0 needs rows of 32 weights, this row has 33"),
+  ])
+  func `The layout refuses what no reader would take`(type: String, shape: [Int], words: String) throws {
+    let type = try #require(TensorType(name: type))
+    let error = #expect(throws: CheckpointError.self) {
+      _ = try GGUFLayout(
+        metadata: Metadata(), tensors: [TensorDescription(name: "w", type: type, shape: Shape(shape))])
+    }
+    #expect(error?.description.contains(words) == true)
+    #expect(error?.tensor == "w")
+  }
+
+  private func bytes(_ path: String) throws -> [UInt8] { try FileSystem.read(path) }
+}
