@@ -1,0 +1,53 @@
+/// Two hundred fifty-six weights as four-bit numbers, in eight groups with a six-bit scale and offset each.
+///
+/// ```
+/// byte   0    1  d: f16
+///        2    3  dmin: f16
+///        4 ..  15  scale[8], offset[8], six bits each (drawn at AffineSuperBlock)
+///       16 ..  47  byte l holds w[l] : w[l+32]                (low nibble : high nibble)
+///       48 .. 143  the same for weights 64..127, 128..191, 192..255
+///       w[i] = (d * scale[i / 32]) * q[i] - (dmin * offset[i / 32])
+/// ```
+///
+/// Source: ggml, `block_q4_K`. 4.5 bits per weight.
+package enum Q4_K: QuantCodec {
+  package static let name = "Q4_K"
+  package static let ggufID: UInt32? = 12
+  package static let blockElements = 256
+  package static let blockBytes = 144
+
+  package static func decode(_ source: UnsafeRawBufferPointer, into row: UnsafeMutableBufferPointer<Float>) {
+    for block in 0..<source.count / blockBytes {
+      let bytes = UnsafeRawBufferPointer(rebasing: source[block * blockBytes..<(block + 1) * blockBytes])
+      for j in 0..<8 {
+        let (step, offset) = AffineSuperBlock.group(j, bytes)
+        for l in 0..<32 {
+          let pair = bytes[AffineSuperBlock.headerBytes + j / 2 * 32 + l]
+          let number = j % 2 == 0 ? pair & 15 : pair >> 4
+          row[block * blockElements + j * 32 + l] = step * Float(number) - offset
+        }
+      }
+    }
+  }
+
+  /// Each group's scale and offset are searched for, then rounded to six bits, then every number is chosen anew.
+  package static func encode(
+    _ row: UnsafeBufferPointer<Float>, importance: UnsafeBufferPointer<Float>?,
+    into blocks: UnsafeMutableRawBufferPointer
+  ) {
+    let fitted = AffineSuperBlock(plain: AffineScale(limit: 15, first: -1, step: 0.1, last: 20))
+    for block in 0..<row.count / blockElements {
+      let bytes = UnsafeMutableRawBufferPointer(rebasing: blocks[block * blockBytes..<(block + 1) * blockBytes])
+      fitted.encode(
+        row.slice(block * blockElements, blockElements),
+        importance: importance?.slice(block * blockElements, blockElements), header: bytes)
+      for pair in 0..<4 {
+        for l in 0..<32 {
+          let low = fitted.numbers[pair * 64 + l]
+          let high = fitted.numbers[pair * 64 + 32 + l]
+          bytes[AffineSuperBlock.headerBytes + pair * 32 + l] = low | high << 4
+        }
+      }
+    }
+  }
+}

@@ -1,0 +1,60 @@
+/// Two hundred fifty-six weights as five-bit numbers, in eight groups with a six-bit scale and offset each.
+///
+/// ```
+/// byte   0    1  d: f16
+///        2    3  dmin: f16
+///        4 ..  15  scale[8], offset[8], six bits each (drawn at AffineSuperBlock)
+///       16 ..  47  byte l holds the fifth bits of w[l], w[l+32], ... w[l+224] from bit 0 up
+///       48 ..  79  byte l holds w[l] : w[l+32]                (low nibble : high nibble)
+///       80 .. 175  the same for weights 64..127, 128..191, 192..255
+///       w[i] = (d * scale[i / 32]) * q[i] - (dmin * offset[i / 32])
+/// ```
+///
+/// Source: ggml, `block_q5_K`. 5.5 bits per weight.
+package enum Q5_K: QuantCodec {
+  package static let name = "Q5_K"
+  package static let ggufID: UInt32? = 13
+  package static let blockElements = 256
+  package static let blockBytes = 176
+
+  private static let highBits = AffineSuperBlock.headerBytes
+  private static let nibbles = AffineSuperBlock.headerBytes + 32
+
+  package static func decode(_ source: UnsafeRawBufferPointer, into row: UnsafeMutableBufferPointer<Float>) {
+    for block in 0..<source.count / blockBytes {
+      let bytes = UnsafeRawBufferPointer(rebasing: source[block * blockBytes..<(block + 1) * blockBytes])
+      for j in 0..<8 {
+        let (step, offset) = AffineSuperBlock.group(j, bytes)
+        for l in 0..<32 {
+          let pair = bytes[nibbles + j / 2 * 32 + l]
+          let low = j % 2 == 0 ? pair & 15 : pair >> 4
+          let high = bytes[highBits + l] >> UInt8(truncatingIfNeeded: j) & 1
+          row[block * blockElements + j * 32 + l] = step * Float(low | high << 4) - offset
+        }
+      }
+    }
+  }
+
+  /// Each group's scale and offset are searched for, then rounded to six bits, then every number is chosen anew.
+  package static func encode(
+    _ row: UnsafeBufferPointer<Float>, importance: UnsafeBufferPointer<Float>?,
+    into blocks: UnsafeMutableRawBufferPointer
+  ) {
+    let fitted = AffineSuperBlock(plain: AffineScale(limit: 31, first: -0.5, step: 0.1, last: 15))
+    for block in 0..<row.count / blockElements {
+      let bytes = UnsafeMutableRawBufferPointer(rebasing: blocks[block * blockBytes..<(block + 1) * blockBytes])
+      fitted.encode(
+        row.slice(block * blockElements, blockElements),
+        importance: importance?.slice(block * blockElements, blockElements), header: bytes)
+      for l in 0..<32 {
+        var high: UInt8 = 0
+        for j in 0..<8 { high |= (fitted.numbers[j * 32 + l] >> 4) << UInt8(truncatingIfNeeded: j) }
+        bytes[highBits + l] = high
+        for pair in 0..<4 {
+          let low = fitted.numbers[pair * 64 + l] & 15
+          bytes[nibbles + pair * 32 + l] = low | fitted.numbers[pair * 64 + 32 + l] << 4
+        }
+      }
+    }
+  }
+}
