@@ -1,0 +1,156 @@
+import Synchronization
+import Tensors
+
+extension Tokenizer {
+  /// The token ids of a text.
+  ///
+  /// - Parameter addedTokens: whether control tokens and other added tokens are recognised in the text; without, they are
+  ///   text like any other.
+  /// - Throws: `unsupported` when the pre-tokenizer's pattern cannot be used.
+  package func encode(_ text: String, addedTokens: Bool = true) throws(CheckpointError) -> [Int32] {
+    try encode(Array(text.utf8), addedTokens: addedTokens)
+  }
+
+  /// The token ids of UTF-8 text; bytes that are no UTF-8 are kept as they are, each a character of no class.
+  ///
+  /// - Throws: `unsupported` when the pre-tokenizer's pattern cannot be used.
+  package func encode(_ text: [UInt8], addedTokens: Bool = true) throws(CheckpointError) -> [Int32] {
+    let stages = try pretokenizer.compiled.get()
+    return try text.withUnsafeBufferPointer { view throws(CheckpointError) in
+      var encoder = Encoder(tokenizer: self, stages: stages, workspace: workspaces.take())
+      encoder.workspace.output.reserveCapacity(view.count / 3)
+      let everything = 0..<view.count
+      for part in addedTokens ? early.parts(view, everything) : [.text(everything)] {
+        switch part {
+        case .token(let id): encoder.workspace.output.append(id)
+        case .text(let range): try encoder.append(UnsafeBufferPointer(rebasing: view[range]), addedTokens: addedTokens)
+        }
+      }
+      let output = encoder.workspace.output
+      encoder.workspace.output = []
+      workspaces.give(encoder.workspace)
+      return output
+    }
+  }
+}
+
+/// What encoding keeps from one call to the next.
+struct Workspace: Sendable {
+  var cache = WordCache()
+  var merger = BytePairMerger()
+  var symbols: [Int32] = []
+  var output: [Int32] = []
+}
+
+/// The workspaces not in use: as many as there ever were threads at once.
+final class WorkspacePool: Sendable {
+  private let idle = Mutex<[Workspace]>([])
+
+  func take() -> Workspace { idle.withLock { $0.popLast() } ?? Workspace() }
+
+  func give(_ workspace: consuming Workspace) {
+    let kept = workspace
+    idle.withLock { if $0.count < 16 { $0.append(kept) } }
+  }
+}
+
+/// One encoding under way.
+private struct Encoder {
+  let tokenizer: Tokenizer
+  let stages: [CompiledStage]
+  var workspace: Workspace
+
+  /// A word of more bytes is refused: places in it are 32-bit numbers.
+  private static let longestWord = 1 << 30
+
+  /// Encodes text between added tokens that were found as written.
+  mutating func append(_ text: UnsafeBufferPointer<UInt8>, addedTokens: Bool) throws(CheckpointError) {
+    let normalizers = tokenizer.normalizers
+    if normalizers.isEmpty || normalizers == [.nfc] && Normalizer.isStable(text) {
+      return try appendNormalized(text, addedTokens: addedTokens)
+    }
+    let normalized = try Tokenizer.normalize(Array(text), normalizers)
+    try normalized.withUnsafeBufferPointer { view throws(CheckpointError) in
+      try appendNormalized(view, addedTokens: addedTokens)
+    }
+  }
+
+  private mutating func appendNormalized(_ text: UnsafeBufferPointer<UInt8>, addedTokens: Bool) throws(CheckpointError)
+  {
+    let everything = 0..<text.count
+    for part in addedTokens ? tokenizer.late.parts(text, everything) : [.text(everything)] {
+      switch part {
+      case .token(let id): workspace.output.append(id)
+      case .text(let range):
+        guard tokenizer.pretokenizer.addsPrefixSpace, !range.isEmpty, text[range.lowerBound] != 0x20 else {
+          try split(text, range)
+          continue
+        }
+        let spaced = [0x20] + text[range]
+        try spaced.withUnsafeBufferPointer { view throws(CheckpointError) in try split(view, 0..<view.count) }
+      }
+    }
+  }
+
+  private mutating func split(_ text: UnsafeBufferPointer<UInt8>, _ range: Range<Int>) throws(CheckpointError) {
+    if stages.count == 1, case .scanner(let rules) = stages[0] {
+      let classes = CharacterClasses.shared
+      return try classes.bytes.withUnsafeBufferPointer { bytes throws(CheckpointError) in
+        let scanner = SplitScanner(text, end: range.upperBound, rules: rules, classes: classes, bytes: bytes)
+        var position = range.lowerBound
+        while position < range.upperBound {
+          let end = scanner.wordEnd(from: position)
+          try appendWord(text, position, end)
+          position = end
+        }
+      }
+    }
+    var pieces = [range]
+    for stage in stages { pieces = pieces.flatMap { stage.pieces(text, $0) } }
+    for piece in pieces { try appendWord(text, piece.lowerBound, piece.upperBound) }
+  }
+
+  @inline(__always)
+  private mutating func appendWord(
+    _ text: UnsafeBufferPointer<UInt8>, _ start: Int, _ end: Int
+  ) throws(CheckpointError) {
+    let length = end - start
+    guard length <= WordCache.longestWord else {
+      guard length <= Self.longestWord else {
+        throw CheckpointError(.unsupported, "the text has a word of more than \(Self.longestWord) bytes")
+      }
+      mergeWord(text, start, end)
+      workspace.output += workspace.symbols
+      return
+    }
+    guard length > 0 else { return }
+    let key = WordCache.key(text, start, length)
+    if workspace.cache.append(key, to: &workspace.output) { return }
+    mergeWord(text, start, end)
+    workspace.cache.insert(key, workspace.symbols[...])
+    workspace.output += workspace.symbols
+  }
+
+  /// Leaves a word's tokens in `workspace.symbols`.
+  private mutating func mergeWord(_ text: UnsafeBufferPointer<UInt8>, _ start: Int, _ end: Int) {
+    let model = tokenizer.model
+    workspace.symbols.removeAll(keepingCapacity: true)
+    if model.ignoresMerges, let whole = tokenizer.vocabulary.word(ByteAlphabet.text(of: text[start..<end])) {
+      workspace.symbols.append(whole)
+      return
+    }
+    let byteTokens = tokenizer.vocabulary.byteTokens
+    var wasUnknown = false
+    for position in start..<end {
+      let token = byteTokens[Int(text[position])]
+      if token >= 0 {
+        workspace.symbols.append(token)
+        wasUnknown = false
+      } else if let unknown = model.unknown {
+        if !(wasUnknown && model.fusesUnknown) { workspace.symbols.append(unknown) }
+        wasUnknown = true
+      }
+    }
+    workspace.merger.merge(&workspace.symbols, model.table)
+  }
+}

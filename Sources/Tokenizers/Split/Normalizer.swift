@@ -1,0 +1,133 @@
+import Tensors
+
+/// A change of the text before it is split, as tokenizer.json names it.
+enum Normalizer: Sendable, Equatable {
+  case nfc
+  case nfd
+  case lowercase
+  case prepend(String)
+  case replace(String, with: String)
+  case replacePattern(String, with: String)
+  case strip(left: Bool, right: Bool)
+
+  /// The text after this step.
+  ///
+  /// - Throws: `unsupported` when a pattern cannot be used.
+  func apply(_ text: [UInt8]) throws(CheckpointError) -> [UInt8] {
+    switch self {
+    case .nfc, .nfd:
+      return text.withUnsafeBufferPointer { view in
+        if Self.isStable(view) && self == .nfc { return text }
+        return CanonicalForm.shared.normalize(view, composing: self == .nfc)
+      }
+    case .lowercase:
+      var output: [UInt8] = []
+      for scalar in String(decoding: text, as: UTF8.self).unicodeScalars {
+        output += scalar.properties.lowercaseMapping.utf8
+      }
+      return output
+    case .prepend(let prefix): return text.isEmpty ? text : Array(prefix.utf8) + text
+    case .replace(let old, let new): return Self.replacing(Array(old.utf8), with: Array(new.utf8), in: text)
+    case .replacePattern(let source, let new):
+      let pattern = try Pattern(source)
+      return text.withUnsafeBufferPointer { view in
+        var matcher = PatternMatcher(pattern, view, 0..<view.count)
+        var output: [UInt8] = []
+        var position = 0
+        while position <= view.count, let match = matcher.first(from: position) {
+          output += view[position..<match.lowerBound]
+          if !match.isEmpty { output += new.utf8 }
+          position = match.upperBound
+          if match.isEmpty {
+            guard position < view.count else { break }
+            output.append(view[position])
+            position += 1
+          }
+        }
+        return output + view[min(position, view.count)...]
+      }
+    case .strip(let left, let right):
+      return text.withUnsafeBufferPointer { view in
+        var range = 0..<view.count
+        while left, let first = range.first {
+          let character = DecodedCharacter(view, at: first, end: view.count)
+          guard let point = character.point, CharacterClasses.shared[point].contains(.space) else { break }
+          range = first + character.length..<range.upperBound
+        }
+        while right, !range.isEmpty {
+          var start = range.upperBound - 1
+          while start > range.lowerBound, view[start] & 0xC0 == 0x80 { start -= 1 }
+          let character = DecodedCharacter(view, at: start, end: range.upperBound)
+          guard let point = character.point, CharacterClasses.shared[point].contains(.space) else { break }
+          range = range.lowerBound..<start
+        }
+        return Array(view[range])
+      }
+    }
+  }
+
+  /// Whether no character takes part in composition or ordering: the text is in NFC as it stands.
+  static func isStable(_ text: UnsafeBufferPointer<UInt8>) -> Bool {
+    let classes = CharacterClasses.shared
+    var position = 0
+    while position < text.count {
+      // Below U+0300 (bytes CC 80) everything is stable.
+      if text[position] < 0xCC {
+        position += 1
+        continue
+      }
+      let character = DecodedCharacter(text, at: position, end: text.count)
+      if let point = character.point, classes[point].contains(.composes) { return false }
+      position += character.length
+    }
+    return true
+  }
+
+  private static func replacing(_ old: [UInt8], with new: [UInt8], in text: [UInt8]) -> [UInt8] {
+    guard let first = old.first else { return text }
+    var output: [UInt8] = []
+    output.reserveCapacity(text.count)
+    var position = 0
+    while position < text.count {
+      if text[position] == first, text[position...].starts(with: old) {
+        output += new
+        position += old.count
+      } else {
+        output.append(text[position])
+        position += 1
+      }
+    }
+    return output
+  }
+}
+
+extension Normalizer {
+  /// The steps of tokenizer.json's `normalizer`, outermost first.
+  ///
+  /// - Throws: `unsupported` naming a kind that is not implemented.
+  static func steps(_ json: OrderedJSON?) throws(CheckpointError) -> [Normalizer] {
+    guard let json, !json.isNull else { return [] }
+    guard let kind = json["type"]?.stringValue else {
+      throw CheckpointError(.malformed, "the normalizer has no type")
+    }
+    switch kind {
+    case "NFC": return [.nfc]
+    case "NFD": return [.nfd]
+    case "Lowercase": return [.lowercase]
+    case "Prepend": return [.prepend(json["prepend"]?.stringValue ?? "")]
+    case "Strip":
+      return [.strip(left: json["strip_left"]?.boolValue ?? true, right: json["strip_right"]?.boolValue ?? true)]
+    case "Replace":
+      let content = json["content"]?.stringValue ?? ""
+      if let text = json["pattern"]?["String"]?.stringValue { return [.replace(text, with: content)] }
+      if let text = json["pattern"]?["Regex"]?.stringValue { return [.replacePattern(text, with: content)] }
+      throw CheckpointError(.malformed, "the normalizer Replace has no pattern")
+    case "Sequence":
+      var steps: [Normalizer] = []
+      for part in json["normalizers"]?.arrayValue ?? [] { steps += try Normalizer.steps(part) }
+      return steps
+    default:
+      throw CheckpointError(.unsupported, "the normalizer \"\(printable(kind))\" is not supported")
+    }
+  }
+}

@@ -1,0 +1,118 @@
+import Tensors
+
+/// A byte-level BPE tokenizer: text to token ids and back.
+///
+/// It does what its file says, in this order: added tokens are found in the text as given; the rest is normalized; added
+/// tokens that want normalized text are found; what is left is cut by the pre-tokenizer's patterns; the bytes of each word
+/// are merged. A value that any number of threads may use at once.
+package struct Tokenizer: Sendable {
+  /// How text is cut before merging.
+  package let pretokenizer: Pretokenizer
+  /// The tokens found as written, by id.
+  package let addedTokens: [AddedToken]
+  /// The tokens with a role.
+  package let special: SpecialTokens
+
+  let vocabulary: Vocabulary
+  let normalizers: [Normalizer]
+  let model: MergeModel
+  /// Finds added tokens in the text as given.
+  let early: AddedTokenFinder
+  /// Finds those that want normalized text.
+  let late: AddedTokenFinder
+  let workspaces = WorkspacePool()
+
+  init(
+    vocabulary: Vocabulary, model: MergeModel, addedTokens: [AddedToken], normalizers: [Normalizer],
+    pretokenizer: Pretokenizer, special: SpecialTokens
+  ) throws(CheckpointError) {
+    self.vocabulary = vocabulary
+    self.model = model
+    self.addedTokens = addedTokens
+    self.normalizers = normalizers
+    self.pretokenizer = pretokenizer
+    self.special = special
+    let late = addedTokens.filter(\.isNormalized)
+    var spellings: [[UInt8]] = []
+    for token in late { spellings.append(try Self.normalize(Array(token.content.utf8), normalizers)) }
+    self.late = AddedTokenFinder(late, spelled: spellings)
+    let early = addedTokens.filter { !$0.isNormalized }
+    self.early = AddedTokenFinder(early, spelled: early.map { Array($0.content.utf8) })
+  }
+
+  /// The number of ids, holes included.
+  package var vocabularySize: Int { vocabulary.count }
+
+  /// The text of each id as the file spells it; `[PAD<id>]` for ids without a token.
+  package var tokens: [String] { vocabulary.texts }
+
+  /// The id of a token by its spelling in the file.
+  package func id(of token: String) -> Int32? {
+    addedTokens.first { BinaryString($0.content) == BinaryString(token) }?.id ?? vocabulary.word(token)
+  }
+
+  /// The merges as GGUF stores them: both parts with a space between, a space within a part spelled `Ġ`.
+  package var merges: [String] {
+    model.pairs.map { pair in
+      let parts = [vocabulary.texts[Int(pair.left)], vocabulary.texts[Int(pair.right)]]
+      return parts.map { text in
+        text.utf8.contains(0x20) ? String(text.map { $0 == " " ? "\u{120}" : $0 }) : text
+      }.joined(separator: " ")
+    }
+  }
+
+  /// The tokens as GGUF stores them, one for each row of the embedding.
+  ///
+  /// - Throws: `mismatch` when there are more tokens than rows.
+  package func ggufTokens(rows: Int) throws(CheckpointError) -> [String] {
+    try check(rows: rows)
+    var result = vocabulary.texts
+    for token in addedTokens where vocabulary.types[Int(token.id)] == .userDefined {
+      // Spaces of tokens that are text are written as spaces, not in SentencePiece's spelling.
+      result[Int(token.id)] = String(token.content.map { $0 == "\u{2581}" ? " " : $0 })
+    }
+    for id in vocabulary.count..<max(rows, vocabulary.count) { result.append("[PAD\(id)]") }
+    return result
+  }
+
+  /// The types of `ggufTokens`, in GGUF's numbers (see `TokenType`).
+  ///
+  /// - Throws: `mismatch` when there are more tokens than rows.
+  package func ggufTokenTypes(rows: Int) throws(CheckpointError) -> [Int32] {
+    try check(rows: rows)
+    let padding = max(0, rows - vocabulary.count)
+    return vocabulary.types.map(\.rawValue) + [Int32](repeating: TokenType.unused.rawValue, count: padding)
+  }
+
+  private func check(rows: Int) throws(CheckpointError) {
+    guard rows >= vocabulary.count else {
+      throw CheckpointError(
+        .mismatch, "the vocabulary has \(vocabulary.count) tokens, the embedding only \(rows) rows")
+    }
+  }
+
+  /// The text of tokens; bytes that are no UTF-8 become replacement characters.
+  ///
+  /// - Parameter skipsControl: leaves control tokens out.
+  package func decode(_ ids: [Int32], skipsControl: Bool = false) -> String {
+    String(decoding: decodeBytes(ids, skipsControl: skipsControl), as: UTF8.self)
+  }
+
+  /// The bytes of tokens; ids that are no token have none.
+  package func decodeBytes(_ ids: [Int32], skipsControl: Bool = false) -> [UInt8] {
+    var result: [UInt8] = []
+    for id in ids where !(skipsControl && isControl(id)) { result += vocabulary.bytes(of: id) }
+    return result
+  }
+
+  /// Whether an id is a control token.
+  package func isControl(_ id: Int32) -> Bool {
+    vocabulary.types.indices.contains(Int(id)) && vocabulary.types[Int(id)] == .control
+  }
+
+  static func normalize(_ text: [UInt8], _ normalizers: [Normalizer]) throws(CheckpointError) -> [UInt8] {
+    var text = text
+    for step in normalizers { text = try step.apply(text) }
+    return text
+  }
+}

@@ -1,0 +1,74 @@
+import Tensors
+
+extension Tokenizer {
+  /// Builds the tokenizer of GGUF metadata.
+  ///
+  /// - Parameters:
+  ///   - tokens: `tokenizer.ggml.tokens`.
+  ///   - tokenTypes: `tokenizer.ggml.token_type`; all normal if absent.
+  ///   - merges: `tokenizer.ggml.merges`.
+  ///   - model: `tokenizer.ggml.model`, which must be `gpt2`.
+  ///   - pre: `tokenizer.ggml.pre`; `default` if absent.
+  ///   - patterns: the split patterns, where the file carries them because their name was unknown.
+  ///   - special: the special tokens of the metadata.
+  /// - Throws: `unsupported` for another kind of vocabulary or a `pre` that is in no list, `malformed` for contradictions.
+  package init(
+    tokens: [String], tokenTypes: [Int32]? = nil, merges: [String], model kind: String, pre: String? = nil,
+    patterns: [String]? = nil, special: SpecialTokens = SpecialTokens()
+  ) throws(CheckpointError) {
+    guard kind == "gpt2" else {
+      let meaning = ["llama": "SentencePiece", "bert": "WordPiece", "t5": "Unigram", "rwkv": "RWKV"][kind]
+      throw CheckpointError(
+        .unsupported,
+        "the tokenizer.ggml.model \"\(printable(kind))\"\(meaning.map { " (\($0))" } ?? "") is not supported; only gpt2 is")
+    }
+    if let tokenTypes, tokenTypes.count != tokens.count {
+      throw CheckpointError(
+        .mismatch, "tokenizer.ggml.token_type has \(tokenTypes.count) entries for \(tokens.count) tokens")
+    }
+    var words: [(text: String, id: Int)] = []
+    words.reserveCapacity(tokens.count)
+    var unused: [(text: String, id: Int)] = []
+    var types: [TokenType] = []
+    var added: [AddedToken] = []
+    for (id, text) in tokens.enumerated() {
+      guard let number = Int32(exactly: id) else {
+        throw CheckpointError(.malformed, "the vocabulary has more tokens than 32-bit ids")
+      }
+      guard let type = tokenTypes.map({ TokenType(rawValue: $0[id]) }) ?? .normal else {
+        throw CheckpointError(.malformed, "the token \(id) has the type \(tokenTypes?[id] ?? 0), which does not exist")
+      }
+      types.append(type)
+      switch type {
+      case .unused: unused.append((text, id))
+      case .control, .userDefined:
+        guard !text.isEmpty else { continue }
+        // A merge may make an added token, so it is a word as well.
+        words.append((text, id))
+        added.append(AddedToken(id: number, content: text, isSpecial: type == .control))
+      case .normal, .unknown, .byte: words.append((text, id))
+      }
+    }
+    let known = PatternNames.named(pre ?? "default")
+    guard let patterns = patterns ?? known?.patterns else {
+      throw CheckpointError(
+        .unsupported, "the pre-tokenizer \"\(printable(pre ?? "default"))\" of tokenizer.ggml.pre is not known")
+    }
+    let vocabulary = try Vocabulary(words: words, added: added, unused: unused, types: types)
+    let model = try MergeModel(
+      merges: try Self.parts(of: merges), vocabulary: vocabulary, ignoresMerges: known?.ignoresMerges ?? false)
+    try self.init(
+      vocabulary: vocabulary, model: model, addedTokens: added, normalizers: known?.normalizers ?? [],
+      pretokenizer: Pretokenizer(
+        stages: patterns.map { SplitStage(finder: .pattern($0)) }, addsPrefixSpace: false,
+        ignoresMerges: known?.ignoresMerges ?? false),
+      special: special)
+  }
+
+  private static func parts(of merges: [String]) throws(CheckpointError) -> [(String, String)] {
+    var result: [(String, String)] = []
+    result.reserveCapacity(merges.count)
+    for (rank, text) in merges.enumerated() { result.append(try halves(text, rank: rank)) }
+    return result
+  }
+}

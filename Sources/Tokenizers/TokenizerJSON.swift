@@ -1,0 +1,142 @@
+import Tensors
+
+extension Tokenizer {
+  /// Reads Hugging Face's tokenizer.json, with what tokenizer_config.json adds to it.
+  ///
+  /// - Parameters:
+  ///   - tokenizerJSON: the document.
+  ///   - tokenizerConfig: tokenizer_config.json; its `added_tokens_decoder` completes and overrides the added tokens.
+  ///   - modelConfig: config.json, for ids of special tokens that the others leave open.
+  /// - Throws: `unsupported` naming what is not implemented, `malformed` when the parts contradict each other.
+  package init(
+    tokenizerJSON json: OrderedJSON, tokenizerConfig: OrderedJSON? = nil, modelConfig: OrderedJSON? = nil
+  ) throws(CheckpointError) {
+    guard let model = json["model"] else { throw CheckpointError(.malformed, "the tokenizer has no model") }
+    try Self.checkKind(model, json["decoder"])
+    let ignoresMerges = model["ignore_merges"]?.boolValue ?? false
+    let pretokenizer = try Pretokenizer(json["pre_tokenizer"], ignoresMerges: ignoresMerges)
+    let normalizers = try Normalizer.steps(json["normalizer"])
+
+    var words: [(text: String, id: Int)] = []
+    guard let vocab = model["vocab"]?.objectValue else {
+      throw CheckpointError(.malformed, "the tokenizer's model has no vocab")
+    }
+    words.reserveCapacity(vocab.entries.count)
+    for (text, value) in vocab.entries {
+      guard let id = value.intValue, Int32(exactly: id) != nil else {
+        throw CheckpointError(.malformed, "the id of the token \"\(printable(text))\" is no 32-bit number")
+      }
+      words.append((text, id))
+    }
+    let added = try Self.addedTokens(json, tokenizerConfig)
+    let vocabulary = try Vocabulary(words: words, added: added)
+
+    var merges: [(String, String)] = []
+    guard let list = model["merges"]?.arrayValue else {
+      throw CheckpointError(.malformed, "the tokenizer's model has no merges")
+    }
+    merges.reserveCapacity(list.count)
+    for (rank, entry) in list.enumerated() {
+      if let text = entry.stringValue {
+        merges.append(try Self.halves(text, rank: rank))
+      } else if let parts = entry.arrayValue, parts.count == 2, let left = parts[0].stringValue,
+        let right = parts[1].stringValue
+      {
+        merges.append((left, right))
+      } else {
+        throw CheckpointError(.malformed, "merge \(rank) is neither a text nor a pair of texts")
+      }
+    }
+    var unknown: Int32?
+    if let text = model["unk_token"]?.stringValue {
+      unknown = vocabulary.word(text)
+      guard unknown != nil else {
+        throw CheckpointError(.malformed, "the unknown token \"\(printable(text))\" is not in the vocabulary")
+      }
+    }
+    let resolved = try MergeModel(
+      merges: merges, vocabulary: vocabulary, ignoresMerges: ignoresMerges, unknown: unknown,
+      fusesUnknown: model["fuse_unk"]?.boolValue ?? false)
+    let special = SpecialTokens(
+      tokenizerJSON: json, tokenizerConfig: tokenizerConfig, modelConfig: modelConfig, added: added,
+      tokenCount: vocabulary.count)
+    try self.init(
+      vocabulary: vocabulary, model: resolved, addedTokens: added, normalizers: normalizers,
+      pretokenizer: pretokenizer, special: special)
+  }
+
+  /// The two parts of a merge written as one text.
+  static func halves(_ text: String, rank: Int) throws(CheckpointError) -> (String, String) {
+    let bytes = text.utf8
+    guard let space = bytes.firstIndex(of: 0x20), space != bytes.startIndex, bytes.index(after: space) != bytes.endIndex,
+      !bytes[bytes.index(after: space)...].contains(0x20)
+    else {
+      throw CheckpointError(.malformed, "merge \(rank) \"\(printable(text))\" is not two parts with a space between")
+    }
+    return (String(text[..<space]), String(text[bytes.index(after: space)...]))
+  }
+
+  private static func checkKind(_ model: OrderedJSON, _ decoder: OrderedJSON?) throws(CheckpointError) {
+    let kind = model["type"]?.stringValue ?? (model["merges"] == nil ? "unnamed" : "BPE")
+    guard kind == "BPE" else {
+      throw CheckpointError(
+        .unsupported, "the tokenizer is of kind \"\(printable(kind))\"; only byte-level BPE is supported")
+    }
+    guard model["byte_fallback"]?.boolValue != true else {
+      throw CheckpointError(
+        .unsupported, "the tokenizer is a SentencePiece-style BPE with byte fallback; only byte-level BPE is supported")
+    }
+    for key in ["continuing_subword_prefix", "end_of_word_suffix"] {
+      if let text = model[key]?.stringValue, !text.isEmpty {
+        throw CheckpointError(.unsupported, "the tokenizer uses \(key), which is not supported")
+      }
+    }
+    if let dropout = model["dropout"]?.doubleValue, dropout != 0 {
+      throw CheckpointError(.unsupported, "the tokenizer drops merges at random (dropout \(dropout))")
+    }
+    if let kind = decoder?["type"]?.stringValue {
+      let parts = decoder?["decoders"]?.arrayValue ?? []
+      guard kind == "ByteLevel" || parts.contains(where: { $0["type"]?.stringValue == "ByteLevel" }) else {
+        throw CheckpointError(
+          .unsupported, "the decoder \"\(printable(kind))\" is not supported; a byte-level tokenizer has ByteLevel")
+      }
+    }
+  }
+
+  /// The added tokens of both files by id; where both have one, the configuration's flags count.
+  private static func addedTokens(
+    _ json: OrderedJSON, _ tokenizerConfig: OrderedJSON?
+  ) throws(CheckpointError) -> [AddedToken] {
+    var byID: [Int32: AddedToken] = [:]
+    var idOf: [BinaryString: Int32] = [:]
+    func add(_ entry: OrderedJSON, id: Int?, isOverride: Bool) throws(CheckpointError) {
+      guard let content = entry["content"]?.stringValue, let id = id.flatMap(Int32.init(exactly:)), id >= 0 else {
+        throw CheckpointError(.malformed, "an added token has no content or no id of 32 bits")
+      }
+      // The reference ignores empty tokens.
+      guard !content.isEmpty else { return }
+      if let known = byID[id], !isOverride || BinaryString(known.content) != BinaryString(content) {
+        throw CheckpointError(
+          .malformed,
+          "the id \(id) is given to the added tokens \"\(printable(known.content))\" and \"\(printable(content))\"")
+      }
+      if let known = idOf[BinaryString(content)], known != id {
+        throw CheckpointError(
+          .malformed, "the added token \"\(printable(content))\" has two ids, \(known) and \(id)")
+      }
+      idOf[BinaryString(content)] = id
+      let isSpecial = entry["special"]?.boolValue ?? false
+      byID[id] = AddedToken(
+        id: id, content: content, isSingleWord: entry["single_word"]?.boolValue ?? false,
+        stripsLeft: entry["lstrip"]?.boolValue ?? false, stripsRight: entry["rstrip"]?.boolValue ?? false,
+        isNormalized: entry["normalized"]?.boolValue ?? !isSpecial, isSpecial: isSpecial)
+    }
+    for entry in json["added_tokens"]?.arrayValue ?? [] {
+      try add(entry, id: entry["id"]?.intValue, isOverride: false)
+    }
+    for (key, entry) in tokenizerConfig?["added_tokens_decoder"]?.objectValue?.entries ?? [] {
+      try add(entry, id: Int(key), isOverride: true)
+    }
+    return byID.values.sorted { $0.id < $1.id }
+  }
+}
