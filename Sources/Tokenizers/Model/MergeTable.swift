@@ -69,6 +69,6 @@ struct MergeTable: Sendable {
   @inline(__always)
   private func start(_ pair: UInt64) -> Int {
     let mixed = (pair ^ seed).multipliedFullWidth(by: 0x9E37_79B9_7F4A_7C15)
-    return Int(truncatingIfNeeded: (mixed.high ^ mixed.low) &* seed >> shift)
+    return Int(truncatingIfNeeded: ((mixed.high ^ mixed.low) &* seed) >> shift)
   }
 }

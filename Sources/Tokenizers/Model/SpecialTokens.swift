@@ -66,8 +66,8 @@ package struct SpecialTokens: Sendable, Equatable {
       }
       if ids[role] == nil {
         let key = "\(role.rawValue)_token_id"
-        let value = modelConfig?[key] ?? modelConfig?["text_config"]?[key]
-        if let id = value?.intValue, id >= 0, id < tokenCount { ids[role] = Int32(exactly: id) }
+        let value = modelConfig?[key]?.intValue ?? modelConfig?["text_config"]?[key]?.intValue
+        if let id = value, id >= 0, id < tokenCount { ids[role] = Int32(exactly: id) }
       }
     }
     readTemplate(tokenizerJSON["post_processor"], added)

@@ -57,7 +57,7 @@ struct WordCache {
   @inline(__always)
   private static func place(_ key: Key) -> UInt64 {
     let mixed = (key.low ^ 0x9E37_79B9_7F4A_7C15).multipliedFullWidth(by: key.high &+ 0xD6E8_FEB8_6659_FD93)
-    return (mixed.high ^ mixed.low) &* 0x9E37_79B9_7F4A_7C15 >> 20
+    return ((mixed.high ^ mixed.low) &* 0x9E37_79B9_7F4A_7C15) >> 20
   }
 
   /// Appends the tokens of a word if they are known.
