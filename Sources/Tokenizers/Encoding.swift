@@ -4,8 +4,11 @@ import Tensors
 extension Tokenizer {
   /// The token ids of a text.
   ///
-  /// - Parameter addedTokens: whether control tokens and other added tokens are recognised in the text; without, they are
-  ///   text like any other.
+  /// - Parameters:
+  ///   - text: any text.
+  ///   - addedTokens: whether control tokens and other added tokens are recognised in the text; without, they are text
+  ///     like any other.
+  /// - Returns: the ids; nothing is put before or behind them (see `special`).
   /// - Throws: `unsupported` when the pre-tokenizer's pattern cannot be used.
   package func encode(_ text: String, addedTokens: Bool = true) throws(CheckpointError) -> [Int32] {
     try encode(Array(text.utf8), addedTokens: addedTokens)

@@ -6,7 +6,9 @@ package struct StreamingDecoder: Sendable {
 
   /// A decoder at the start of a text.
   ///
-  /// - Parameter skipsControl: leaves control tokens out.
+  /// - Parameters:
+  ///   - tokenizer: whose tokens they are.
+  ///   - skipsControl: leaves control tokens out.
   package init(_ tokenizer: Tokenizer, skipsControl: Bool = false) {
     self.tokenizer = tokenizer
     self.skipsControl = skipsControl
@@ -32,7 +34,13 @@ package struct StreamingDecoder: Sendable {
     for count in 1...3 where count <= bytes.count {
       let lead = bytes[bytes.count - count]
       if lead & 0xC0 == 0x80 { continue }
-      let needed = lead >= 0xF0 && lead <= 0xF4 ? 4 : lead >= 0xE0 && lead < 0xF0 ? 3 : lead >= 0xC2 && lead < 0xE0 ? 2 : 1
+      let needed =
+        switch lead {
+        case 0xC2...0xDF: 2
+        case 0xE0...0xEF: 3
+        case 0xF0...0xF4: 4
+        default: 1
+        }
       guard count < needed else { return 0 }
       guard count > 1 else { return count }
       // The second byte is narrower for overlong forms, surrogates and what lies above Unicode.

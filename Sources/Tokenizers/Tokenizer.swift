@@ -93,7 +93,10 @@ package struct Tokenizer: Sendable {
 
   /// The text of tokens; bytes that are no UTF-8 become replacement characters.
   ///
-  /// - Parameter skipsControl: leaves control tokens out.
+  /// - Parameters:
+  ///   - ids: the tokens.
+  ///   - skipsControl: leaves control tokens out.
+  /// - Returns: the text.
   package func decode(_ ids: [Int32], skipsControl: Bool = false) -> String {
     String(decoding: decodeBytes(ids, skipsControl: skipsControl), as: UTF8.self)
   }

@@ -7,7 +7,7 @@ extension Tokenizer {
   ///   - tokens: `tokenizer.ggml.tokens`.
   ///   - tokenTypes: `tokenizer.ggml.token_type`; all normal if absent.
   ///   - merges: `tokenizer.ggml.merges`.
-  ///   - model: `tokenizer.ggml.model`, which must be `gpt2`.
+  ///   - kind: `tokenizer.ggml.model`, which must be `gpt2`.
   ///   - pre: `tokenizer.ggml.pre`; `default` if absent.
   ///   - patterns: the split patterns, where the file carries them because their name was unknown.
   ///   - special: the special tokens of the metadata.
@@ -17,10 +17,11 @@ extension Tokenizer {
     patterns: [String]? = nil, special: SpecialTokens = SpecialTokens()
   ) throws(CheckpointError) {
     guard kind == "gpt2" else {
-      let meaning = ["llama": "SentencePiece", "bert": "WordPiece", "t5": "Unigram", "rwkv": "RWKV"][kind]
+      let meanings = ["llama": " (SentencePiece)", "bert": " (WordPiece)", "t5": " (Unigram)", "rwkv": " (RWKV)"]
+      let meaning = meanings[kind] ?? ""
       throw CheckpointError(
         .unsupported,
-        "the tokenizer.ggml.model \"\(printable(kind))\"\(meaning.map { " (\($0))" } ?? "") is not supported; only gpt2 is")
+        "the tokenizer.ggml.model \"\(printable(kind))\"\(meaning) is not supported; only gpt2 is")
     }
     if let tokenTypes, tokenTypes.count != tokens.count {
       throw CheckpointError(

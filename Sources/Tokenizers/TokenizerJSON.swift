@@ -4,7 +4,7 @@ extension Tokenizer {
   /// Reads Hugging Face's tokenizer.json, with what tokenizer_config.json adds to it.
   ///
   /// - Parameters:
-  ///   - tokenizerJSON: the document.
+  ///   - json: the document.
   ///   - tokenizerConfig: tokenizer_config.json; its `added_tokens_decoder` completes and overrides the added tokens.
   ///   - modelConfig: config.json, for ids of special tokens that the others leave open.
   /// - Throws: `unsupported` naming what is not implemented, `malformed` when the parts contradict each other.
@@ -68,7 +68,8 @@ extension Tokenizer {
   /// The two parts of a merge written as one text.
   static func halves(_ text: String, rank: Int) throws(CheckpointError) -> (String, String) {
     let bytes = text.utf8
-    guard let space = bytes.firstIndex(of: 0x20), space != bytes.startIndex, bytes.index(after: space) != bytes.endIndex,
+    guard let space = bytes.firstIndex(of: 0x20), space != bytes.startIndex,
+      bytes.index(after: space) != bytes.endIndex,
       !bytes[bytes.index(after: space)...].contains(0x20)
     else {
       throw CheckpointError(.malformed, "merge \(rank) \"\(printable(text))\" is not two parts with a space between")

@@ -20,7 +20,7 @@ struct Vocabulary: Sendable {
   ///   - words: the tokens merging works with, in any order.
   ///   - added: the tokens found as written, by id; their ids may be among the words with the same text.
   ///   - unused: texts of ids that are no token.
-  ///   - types: what each id is, where a file says; else it follows from the flags.
+  ///   - givenTypes: what each id is, where a file says; else it follows from the flags.
   /// - Throws: `malformed` when ids repeat, are negative or leave more holes than a vocabulary has.
   init(
     words: [(text: String, id: Int)], added: [AddedToken], unused: [(text: String, id: Int)] = [],

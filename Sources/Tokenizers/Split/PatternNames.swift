@@ -65,8 +65,7 @@ enum PatternNames {
 
   /// The GGUF name of patterns that are applied one after the other.
   static func name(of patterns: [String], ignoresMerges: Bool) -> String? {
-    all.first { known in
-      known.patterns.map { BinaryString($0) } == patterns.map { BinaryString($0) } && known.ignoresMerges == ignoresMerges
-    }?.ggufName
+    let wanted = patterns.map { BinaryString($0) }
+    return all.first { $0.ignoresMerges == ignoresMerges && $0.patterns.map { BinaryString($0) } == wanted }?.ggufName
   }
 }

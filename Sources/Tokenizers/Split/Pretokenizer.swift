@@ -34,12 +34,6 @@ package struct Pretokenizer: Sendable {
     }
   }
 
-  /// The scanner's rules when it is all there is: the way almost every text takes.
-  var singleScanner: SplitRules? {
-    guard case .success(let stages) = compiled, stages.count == 1, case .scanner(let rules) = stages[0] else { return nil }
-    return rules
-  }
-
   private static let stageLimit = 16
 
   /// The stages of tokenizer.json's `pre_tokenizer`.
@@ -58,7 +52,8 @@ package struct Pretokenizer: Sendable {
         isByteLevel = true
         addsPrefixSpace = part["add_prefix_space"]?.boolValue ?? true
         guard !addsPrefixSpace || stages.isEmpty else {
-          throw CheckpointError(.unsupported, "ByteLevel with add_prefix_space after another pre-tokenizer is not supported")
+          throw CheckpointError(
+            .unsupported, "ByteLevel with add_prefix_space after another pre-tokenizer is not supported")
         }
         if part["use_regex"]?.boolValue ?? true { stages.append(SplitStage(finder: .pattern(PatternNames.gpt2))) }
       case "Digits":

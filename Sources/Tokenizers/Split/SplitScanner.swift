@@ -14,7 +14,7 @@ struct SplitScanner {
 
   /// A scanner over `text[..<end]`.
   ///
-  /// - Parameter bytes: `CharacterClasses.bytes`, kept alive by the caller.
+  /// `bytes` are `CharacterClasses.bytes`, which the caller keeps alive.
   init(
     _ text: UnsafeBufferPointer<UInt8>, end: Int, rules: SplitRules, classes: CharacterClasses,
     bytes: UnsafeBufferPointer<CharacterClass>

@@ -14,7 +14,9 @@ struct CharacterClass: OptionSet, Sendable {
   static let newline = CharacterClass(rawValue: 16)
   /// Takes part in canonical composition or ordering: text without any of these is in NFC already.
   static let composes = CharacterClass(rawValue: 32)
-  /// Not ASCII: the class of the whole character must be looked up. Only in `CharacterClasses.bytes`.
+  /// Not ASCII: the class of the whole character must be looked up.
+  ///
+  /// Only in `CharacterClasses.bytes`.
   static let wide = CharacterClass(rawValue: 128)
 }
 
