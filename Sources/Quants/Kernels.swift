@@ -13,20 +13,22 @@ import Tensors
 ///
 /// Pass the value to what computes; there is no global choice behind it. Encoders give the same bytes at every
 /// level. Sums give the same bits at every level that has a fused multiply-add (all but `portable`).
-package struct Kernels: Sendable, CustomStringConvertible {
+package struct Kernels: @unchecked Sendable, CustomStringConvertible {  // the table is constant data
   /// Where the level stands in ``available``.
   package let index: Int
   /// `portable`, `avx2`, `avx512` or `neon`.
   package let name: String
   package var description: String { name }
 
+  private let table: UnsafePointer<ck_level>
+
   private init(index: Int) {
     self.index = index
-    name = String(cString: ck_level_at(index).pointee.name)
+    table = ck_level_at(index)
+    name = String(cString: table.pointee.name)
   }
 
-  /// The C table: constant data, so any thread may read it.
-  private var level: ck_level { ck_level_at(index).pointee }
+  private var level: ck_level { _read { yield table.pointee } }
 
   /// The levels this processor can run: portable first, fastest last.
   package static let available: [Kernels] = (0..<ck_level_count()).map { Kernels(index: $0) }
@@ -71,6 +73,18 @@ package enum KernelFormat: CaseIterable, Sendable {
     }
   }
 
+  /// Weights in a block.
+  var blockElements: Int { self == .f16 || self == .bf16 ? 1 : 32 }
+
+  /// Bytes of a block.
+  var blockBytes: Int {
+    switch self {
+    case .f16, .bf16: 2
+    case .q8_0: 34
+    case .q4_0: 18
+    }
+  }
+
   /// The kernels' name for a format; nil when there are none for it.
   package init?(_ type: TensorType) {
     guard let format = KernelFormat.allCases.first(where: { $0.type == type }) else { return nil }
@@ -86,7 +100,7 @@ extension Kernels {
   package func decode(
     _ format: KernelFormat, _ source: UnsafeRawBufferPointer, into row: UnsafeMutableBufferPointer<Float>
   ) {
-    let count = source.count / format.type.blockBytes * format.type.blockElements
+    let count = source.count / format.blockBytes * format.blockElements
     precondition(count <= row.count, "the row must hold every decoded weight")
     guard let from = source.baseAddress, let to = row.baseAddress, count > 0 else { return }
     switch format {
@@ -101,10 +115,10 @@ extension Kernels {
   package func encode(
     _ format: KernelFormat, _ row: UnsafeBufferPointer<Float>, into blocks: UnsafeMutableRawBufferPointer
   ) {
-    let count = row.count / format.type.blockElements
-    precondition(count * format.type.blockBytes <= blocks.count, "the blocks must hold every weight")
+    let count = row.count / format.blockElements
+    precondition(count * format.blockBytes <= blocks.count, "the blocks must hold every weight")
     guard let from = row.baseAddress, let to = blocks.baseAddress, count > 0 else { return }
-    let weights = count * format.type.blockElements
+    let weights = count * format.blockElements
     switch format {
     case .f16: level.encode_f16(from, to, weights)
     case .bf16: level.encode_bf16(from, to, weights)

@@ -147,6 +147,35 @@ static void vectors(const ck_level *level) {
   }
 }
 
+// Decoding straight into a panel is decoding and then packing.
+static void unpacking(const ck_level *level) {
+  const size_t nr = level->row_block, columns = 96;
+  typedef void unpacker(const void *, size_t, size_t, size_t, float *);
+  struct { size_t bytes; encoder *encode; decoder *decode; unpacker *unpack; } formats[] = {
+      {2 * columns, level->encode_f16, level->decode_f16, level->unpack_f16},
+      {2 * columns, level->encode_bf16, level->decode_bf16, level->unpack_bf16},
+      {columns / 32 * 34, level->encode_q8_0, level->decode_q8_0, level->unpack_q8_0},
+      {columns / 32 * 18, level->encode_q4_0, level->decode_q4_0, level->unpack_q4_0},
+  };
+  for (size_t f = 0; f < sizeof formats / sizeof formats[0]; f++) {
+    for (size_t rows = 1; rows <= nr; rows++) {
+      float *x = guarded(rows * columns * 4), *a = guarded(nr * columns * 4), *b = guarded(nr * columns * 4);
+      uint8_t *stored = guarded(rows * formats[f].bytes);
+      fill(x, rows * columns, 0);
+      for (size_t r = 0; r < rows; r++) formats[f].encode(x + r * columns, stored + r * formats[f].bytes, columns);
+      for (size_t r = 0; r < rows; r++) formats[f].decode(stored + r * formats[f].bytes, x + r * columns, columns);
+      level->pack_rows(x, columns, rows, columns, a);
+      formats[f].unpack(stored, formats[f].bytes, rows, columns, b);
+      check(same_floats(a, b, nr * columns), level->name, "unpack", rows);
+      level->unpack_f32(x, columns * 4, rows, columns, b);
+      check(same_floats(a, b, nr * columns), level->name, "unpack_f32", rows);
+      level->unpack_f32(x, columns * 4, rows, 37, a);
+      level->pack_rows(x, columns, rows, 37, b);
+      check(same_floats(a, b, nr * 37), level->name, "unpack_f32 of some columns", rows);
+    }
+  }
+}
+
 // What the product promises: per block of columns one chain in order, blocks added in order.
 static float promised(const float *x, const float *w, size_t columns, size_t block, int fused) {
   float total = 0;
@@ -173,18 +202,19 @@ static void products(const ck_level *level, int fused) {
     const size_t tokens = sizes[s][0], rows = sizes[s][1], columns = sizes[s][2], block = 32;
     const size_t panels = (rows + nr - 1) / nr;
     float *x = guarded(tokens * columns * 4), *w = guarded(rows * columns * 4), *y = guarded(tokens * rows * 4);
-    float *xp = guarded(tokens * columns * 4), *wp = guarded(panels * nr * block * 4);
+    float *xp = guarded(tokens * block * 4), *wp = guarded(panels * nr * block * 4);
     fill(x, tokens * columns, 0);
     fill(w, rows * columns, 0);
-    for (size_t t = 0; t < tokens; t += mr) {
-      level->pack_tokens(x + t * columns, columns, tokens - t < mr ? tokens - t : mr, columns, xp + t * columns);
-    }
     for (size_t first = 0; first < columns; first += block) {
       const size_t count = columns - first < block ? columns - first : block;
+      for (size_t t = 0; t < tokens; t += mr) {
+        const size_t some = tokens - t < mr ? tokens - t : mr;
+        level->pack_tokens(x + t * columns + first, columns, some, count, xp + t * count);
+      }
       for (size_t r = 0; r < rows; r += nr) {
         level->pack_rows(w + r * columns + first, columns, rows - r < nr ? rows - r : nr, count, wp + r * count);
       }
-      level->product(xp, tokens, columns, first, wp, rows, count, y, rows);
+      level->product(xp, tokens, wp, rows, count, y, rows, first > 0);
     }
     for (size_t t = 0; t < tokens; t++) {
       for (size_t r = 0; r < rows; r++) {
@@ -202,6 +232,7 @@ int main(void) {
     codecs(level, portable);
     searches(level);
     vectors(level);
+    unpacking(level);
     products(level, i > 0);
     printf("%s: %s\n", level->name, failures ? "failed" : "passed");
   }

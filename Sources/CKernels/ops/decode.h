@@ -1,21 +1,21 @@
 /// Stored weights to f32. Every decoded value is one exact conversion and at most one product, so all levels
 /// agree bit for bit (NaNs excepted: they stay NaNs).
 
-static void decode_f16(const void *from, float *to, size_t n) {
+CK_INLINE void ck_decode_f16(const void *from, float *to, size_t n) {
   const uint8_t *bytes = from;
   size_t i = 0;
   for (; i + 32 <= n; i += 32) ck_f16_to_f32_x32(bytes + 2 * i, to + i);
   for (; i < n; i++) to[i] = ck_f16_to_f32(ck_read16(bytes + 2 * i));
 }
 
-static void decode_bf16(const void *from, float *to, size_t n) {
+CK_INLINE void ck_decode_bf16(const void *from, float *to, size_t n) {
   const uint8_t *bytes = from;
   size_t i = 0;
   for (; i + 32 <= n; i += 32) ck_bf16_to_f32_x32(bytes + 2 * i, to + i);
   for (; i < n; i++) to[i] = ck_float((uint32_t)ck_read16(bytes + 2 * i) << 16);
 }
 
-static void decode_q8_0(const void *from, float *to, size_t n) {
+CK_INLINE void ck_decode_q8_0(const void *from, float *to, size_t n) {
   const ck_q8_0 *block = from;
   for (size_t i = 0; i < n; i += 32, block++) {
     const ck_i32x32 q = __builtin_convertvector(*(const ck_i8x32_at *)block->qs, ck_i32x32);
@@ -23,7 +23,7 @@ static void decode_q8_0(const void *from, float *to, size_t n) {
   }
 }
 
-static void decode_q4_0(const void *from, float *to, size_t n) {
+CK_INLINE void ck_decode_q4_0(const void *from, float *to, size_t n) {
   const ck_q4_0 *block = from;
   for (size_t i = 0; i < n; i += 32, block++) {
     const ck_u8x16 pair = *(const ck_u8x16_at *)block->qs;
@@ -35,3 +35,8 @@ static void decode_q4_0(const void *from, float *to, size_t n) {
     *(ck_f32x32_at *)(to + i) = __builtin_convertvector(q, ck_f32x32) * ck_scale_from(block->d);
   }
 }
+
+static void decode_f16(const void *from, float *to, size_t n) { ck_decode_f16(from, to, n); }
+static void decode_bf16(const void *from, float *to, size_t n) { ck_decode_bf16(from, to, n); }
+static void decode_q8_0(const void *from, float *to, size_t n) { ck_decode_q8_0(from, to, n); }
+static void decode_q4_0(const void *from, float *to, size_t n) { ck_decode_q4_0(from, to, n); }

@@ -1,0 +1,108 @@
+private import CKernels
+import Quants
+
+/// The engine's loops as compiled for one instruction set.
+///
+/// Lengths are in elements; pointers must be valid for them. Levels with a fused multiply-add all give the same bits.
+package struct EngineKernels: @unchecked Sendable {  // the table is constant data
+  private let table: UnsafePointer<ck_level>
+  /// The level.
+  package let kernels: Kernels
+  /// Tokens in a packed panel of activations.
+  package let tokenBlock: Int
+  /// Weight rows in a packed panel of weights.
+  package let rowBlock: Int
+  /// Multiply-adds of one iteration of ``multiplyAddPeak(iterations:)``.
+  package let peakWidth: Int
+
+  /// Takes the engine's part of a level.
+  package init(_ kernels: Kernels) {
+    self.kernels = kernels
+    table = ck_level_at(kernels.index)
+    tokenBlock = table.pointee.token_block
+    rowBlock = table.pointee.row_block
+    peakWidth = table.pointee.peak_width
+  }
+
+  private var level: ck_level { _read { yield table.pointee } }
+
+  /// The sum of a[i] * b[i], over 32 partial sums.
+  package func dot(_ a: UnsafePointer<Float>, _ b: UnsafePointer<Float>, count: Int) -> Float {
+    level.dot_f32(a, b, count)
+  }
+
+  /// Adds scale * x[i] to y[i].
+  package func addScaled(
+    _ x: UnsafePointer<Float>, by scale: Float, to y: UnsafeMutablePointer<Float>, count: Int
+  ) {
+    level.axpy_f32(scale, x, y, count)
+  }
+
+  /// e^x of each element, to about one unit in the last place; `to` may be `from`.
+  package func exp(_ from: UnsafePointer<Float>, into to: UnsafeMutablePointer<Float>, count: Int) {
+    level.exp_f32(from, to, count)
+  }
+
+  /// x / (1 + e^-x) of each element; `to` may be `from`.
+  package func silu(_ from: UnsafePointer<Float>, into to: UnsafeMutablePointer<Float>, count: Int) {
+    level.silu_f32(from, to, count)
+  }
+
+  /// 1 / (1 + e^-x) of each element; `to` may be `from`.
+  package func sigmoid(_ from: UnsafePointer<Float>, into to: UnsafeMutablePointer<Float>, count: Int) {
+    level.sigmoid_f32(from, to, count)
+  }
+
+  /// Runs the register-only multiply-add loop and returns a number that depends on all of it.
+  package func multiplyAddPeak(iterations: Int) -> Float {
+    level.fma_peak(iterations)
+  }
+
+  /// Packs up to `tokenBlock` rows of x, `stride` apart, as [columns][tokens].
+  func packTokens(
+    _ x: UnsafePointer<Float>, stride: Int, tokens: Int, columns: Int, into panel: UnsafeMutablePointer<Float>
+  ) {
+    level.pack_tokens(x, stride, tokens, columns, panel)
+  }
+
+  /// Packs up to `rowBlock` decoded weight rows, `stride` apart, as [columns][rowBlock].
+  func packRows(
+    _ weights: UnsafePointer<Float>, stride: Int, rows: Int, columns: Int, into panel: UnsafeMutablePointer<Float>
+  ) {
+    level.pack_rows(weights, stride, rows, columns, panel)
+  }
+
+  /// Decodes and packs up to `rowBlock` stored rows, `rowBytes` apart; false when the format has no kernel for it.
+  func unpack(
+    _ type: TensorType, _ stored: UnsafeRawPointer, rowBytes: Int, rows: Int, columns: Int,
+    into panel: UnsafeMutablePointer<Float>
+  ) -> Bool {
+    switch type {
+    case .f32: level.unpack_f32(stored, rowBytes, rows, columns, panel)
+    case .f16: level.unpack_f16(stored, rowBytes, rows, columns, panel)
+    case .bf16: level.unpack_bf16(stored, rowBytes, rows, columns, panel)
+    case .q8_0: level.unpack_q8_0(stored, rowBytes, rows, columns, panel)
+    case .q4_0: level.unpack_q4_0(stored, rowBytes, rows, columns, panel)
+    default: return false
+    }
+    return true
+  }
+
+  /// One stretch of columns of y = x W^T over packed panels; see `ops/product.h`.
+  ///
+  /// - Parameters:
+  ///   - x: token panels.
+  ///   - tokens: tokens in them.
+  ///   - weights: row panels.
+  ///   - rows: rows in them.
+  ///   - columns: columns of every panel.
+  ///   - y: the first output, [tokens][rows], `stride` elements from token to token.
+  ///   - stride: see `y`.
+  ///   - adding: whether to add to y or to overwrite it.
+  func product(
+    _ x: UnsafePointer<Float>, tokens: Int, _ weights: UnsafePointer<Float>, rows: Int, columns: Int,
+    into y: UnsafeMutablePointer<Float>, stride: Int, adding: Bool
+  ) {
+    level.product(x, tokens, weights, rows, columns, y, stride, adding ? 1 : 0)
+  }
+}

@@ -1,0 +1,214 @@
+import Quants
+import Synchronization
+import Tensors
+
+/// y = x W^T in 32-bit floats over weights as they are stored.
+///
+/// Weights are unpacked a tile at a time into panels the register block reads, tokens are packed once. Each output
+/// is computed in one fixed order: columns in blocks of ``columnBlock``; in a block one chain of multiply-adds in
+/// column order, from zero; block sums added in order. Nothing else enters, so the bits of an output depend neither
+/// on the number of threads nor on the tokens beside it, and are the same at every level with a fused multiply-add.
+package struct MatrixProduct: Sendable {
+  /// Columns that are summed before they are added to the output.
+  package static let columnBlock = 256
+  /// The level.
+  package let kernels: Kernels
+  /// The threads; other parts of a forward pass may use them between products.
+  package let pool: WorkerPool
+  private let engine: EngineKernels
+  private let tokenScratch = ScratchStore()
+  private let tileScratch = ScratchStore()
+
+  /// Weights are unpacked and used this many rows at a time, rounded up to whole panels; with the tokens of one
+  /// pass they fit the second-level cache.
+  private static let tileRows = 64
+  /// Tokens that pass one tile of weights together.
+  private static let tileTokens = 192
+  /// Tokens that are packed at a time; bounds the memory.
+  private static let chunkTokens = 512
+  /// Below about this many cycles of work a helper would come too late.
+  private static let serialCycles = 60_000
+
+  /// Prepares products at a level.
+  ///
+  /// - Parameters:
+  ///   - kernels: the level.
+  ///   - threads: threads that work, the caller included.
+  package init(kernels: Kernels = .best, threads: Int = Threads.available) {
+    self.init(kernels: kernels, pool: WorkerPool(threads: threads))
+  }
+
+  /// Prepares products at a level on threads there are.
+  package init(kernels: Kernels = .best, pool: WorkerPool) {
+    self.kernels = kernels
+    self.pool = pool
+    engine = EngineKernels(kernels)
+  }
+
+  /// Multiplies tokens by a matrix of weights.
+  ///
+  /// - Parameters:
+  ///   - x: inputs, [tokens, w.columns].
+  ///   - tokens: rows of x and y.
+  ///   - w: the weights, [w.rows, w.columns].
+  ///   - y: outputs, [tokens, w.rows]; overwritten.
+  package func multiply(
+    _ x: UnsafeBufferPointer<Float>, tokens: Int, by w: WeightMatrix, into y: UnsafeMutableBufferPointer<Float>
+  ) {
+    precondition(x.count == tokens * w.columns, "x is [tokens, columns]")
+    precondition(y.count == tokens * w.rows, "y is [tokens, rows]")
+    precondition(Self.columnBlock % w.type.blockElements == 0, "column blocks are whole blocks of weights")
+    guard let xBase = x.baseAddress, let yBase = y.baseAddress, tokens > 0, w.rows > 0 else { return }
+    guard w.columns > 0 else { return y.update(repeating: 0) }
+    let chunk = Self.chunkTokens / engine.tokenBlock * engine.tokenBlock
+    for first in stride(from: 0, to: tokens, by: chunk) {
+      let job = ProductJob(
+        engine: engine, w: w, x: xBase + first * w.columns, y: yBase + first * w.rows,
+        tokens: min(chunk, tokens - first))
+      run(job)
+    }
+  }
+
+  private func run(_ job: ProductJob) {
+    let columns = job.w.columns
+    let panels = tokenScratch.take(job.tokens * columns)
+    defer { tokenScratch.give(back: panels) }
+    let isSerial = job.cycles < Self.serialCycles
+    each(job.tokenPanels, serial: isSerial || job.tokens <= 8) { panel, _ in
+      job.pack(panel: panel, block: Self.columnBlock, into: panels.base)
+    }
+    let tile = (Self.tileRows + engine.rowBlock - 1) / engine.rowBlock * engine.rowBlock
+    let layout = TileLayout(
+      rows: tile, columns: min(Self.columnBlock, columns), rowBlock: engine.rowBlock,
+      // Outputs a power of two apart would meet in the same cache sets, so sums of several blocks are kept close.
+      tokens: job.tokens > 16 && columns > Self.columnBlock ? job.tokens : 0)
+    let passing = Self.tileTokens / engine.tokenBlock * engine.tokenBlock
+    each((job.w.rows + tile - 1) / tile, serial: isSerial) { item, _ in
+      let buffer = tileScratch.take(layout.count)
+      defer { tileScratch.give(back: buffer) }
+      let rows = item * tile..<min(job.w.rows, (item + 1) * tile)
+      let direct = job.y + rows.lowerBound
+      let (sums, stride) =
+        layout.tokens > 0 ? (buffer.base + layout.sums, layout.sumStride) : (direct, job.w.rows)
+      for first in Swift.stride(from: 0, to: columns, by: Self.columnBlock) {
+        let count = min(Self.columnBlock, columns - first)
+        job.unpack(rows: rows, first: first, count: count, into: buffer.base, layout)
+        for token in Swift.stride(from: 0, to: job.tokens, by: passing) {
+          engine.product(
+            panels.base + first * job.tokens + token * count, tokens: min(passing, job.tokens - token), buffer.base,
+            rows: rows.count, columns: count, into: sums + token * stride, stride: stride, adding: first > 0)
+        }
+      }
+      for token in 0..<layout.tokens {
+        (direct + token * job.w.rows).update(from: sums + token * stride, count: rows.count)
+      }
+    }
+  }
+
+  private func each(_ count: Int, serial: Bool, _ body: @Sendable (_ item: Int, _ thread: Int) -> Void) {
+    if serial {
+      for item in 0..<count { body(item, 0) }
+    } else {
+      pool.run(count: count, body)
+    }
+  }
+}
+
+/// One product of at most a chunk of tokens.
+private struct ProductJob: @unchecked Sendable {  // items write disjoint parts of y and of the panels
+  let engine: EngineKernels
+  let w: WeightMatrix
+  let x: UnsafePointer<Float>
+  let y: UnsafeMutablePointer<Float>
+  let tokens: Int
+
+  /// A rough count of processor cycles: unpacking each weight, and sixteen multiply-adds a cycle.
+  var cycles: Int { w.rows * w.columns / 16 * (8 + tokens) }
+
+  var tokenPanels: Int { (tokens + engine.tokenBlock - 1) / engine.tokenBlock }
+
+  /// Packs a panel of tokens, a block of columns at a time: blocks lie one after another, panels in each.
+  func pack(panel: Int, block: Int, into panels: UnsafeMutablePointer<Float>) {
+    let token = panel * engine.tokenBlock
+    for first in Swift.stride(from: 0, to: w.columns, by: block) {
+      let count = min(block, w.columns - first)
+      engine.packTokens(
+        x + token * w.columns + first, stride: w.columns, tokens: min(engine.tokenBlock, tokens - token),
+        columns: count, into: panels + first * tokens + token * count)
+    }
+  }
+
+  /// Decodes a tile of weights, a panel at a time.
+  func unpack(
+    rows: Range<Int>, first: Int, count: Int, into panels: UnsafeMutablePointer<Float>, _ layout: TileLayout
+  ) {
+    for start in Swift.stride(from: rows.lowerBound, to: rows.upperBound, by: engine.rowBlock) {
+      let inPanel = min(engine.rowBlock, rows.upperBound - start)
+      let panel = panels + (start - rows.lowerBound) * count
+      guard let stored = w.stored(row: start, first: first, count: count).baseAddress else { continue }
+      if engine.unpack(w.type, stored, rowBytes: w.rowBytes, rows: inPanel, columns: count, into: panel) { continue }
+      // A format without a kernel: its own code decodes, the kernel only transposes.
+      let decoded = panels + layout.decoded
+      for row in 0..<inPanel {
+        w.codec.decode(
+          w.stored(row: start + row, first: first, count: count),
+          into: UnsafeMutableBufferPointer(start: decoded + row * layout.decodedStride, count: count))
+      }
+      engine.packRows(decoded, stride: layout.decodedStride, rows: inPanel, columns: count, into: panel)
+    }
+  }
+}
+
+/// Where things lie in the buffer of one tile: panels of weights, decoded rows, sums.
+private struct TileLayout: Sendable {
+  /// Tokens whose sums are kept in the buffer; 0 when they go straight to the output.
+  let tokens: Int
+  let decoded: Int
+  let decodedStride: Int
+  let sums: Int
+  let sumStride: Int
+  /// Floats in all.
+  let count: Int
+
+  /// A cache line, which keeps neighbouring rows out of each other's cache sets.
+  private static let padding = 16
+
+  init(rows: Int, columns: Int, rowBlock: Int, tokens: Int) {
+    self.tokens = tokens
+    decoded = rows * columns
+    decodedStride = columns + Self.padding
+    sums = decoded + rowBlock * decodedStride
+    sumStride = rows + Self.padding
+    count = sums + tokens * sumStride
+  }
+}
+
+/// Buffers kept between products, since fresh memory costs a page fault every thousand floats.
+private final class ScratchStore: Sendable {
+  struct Buffer: @unchecked Sendable {  // whoever took it owns it
+    let base: UnsafeMutablePointer<Float>
+    let count: Int
+  }
+
+  private let free = Mutex<[Buffer]>([])
+
+  /// A kept buffer of at least `count` floats, or a new one in place of one that was too small.
+  func take(_ count: Int) -> Buffer {
+    let kept = free.withLock { free -> Buffer? in
+      guard let index = free.lastIndex(where: { $0.count >= count }) else { return free.popLast() }
+      return free.remove(at: index)
+    }
+    if let kept, kept.count >= count { return kept }
+    kept?.base.deallocate()
+    let bytes = UnsafeMutableRawPointer.allocate(byteCount: count * MemoryLayout<Float>.stride, alignment: 64)
+    return Buffer(base: bytes.bindMemory(to: Float.self, capacity: count), count: count)
+  }
+
+  func give(back buffer: Buffer) {
+    free.withLock { $0.append(buffer) }
+  }
+
+  deinit {
+    free.withLock { free in for buffer in free { buffer.base.deallocate() } }
+  }
+}

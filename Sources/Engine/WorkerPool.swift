@@ -1,0 +1,150 @@
+import Synchronization
+import Tensors
+
+#if canImport(Glibc)
+  import Glibc
+#elseif canImport(Musl)
+  import Musl
+#else
+  import Darwin
+#endif
+
+/// Threads that wait for the next piece of work, so that handing it out costs microseconds.
+///
+/// Items are taken in order by whoever is free; a body that writes only what belongs to its item gives the same
+/// result for any number of threads. One piece of work runs at a time: a second one that comes meanwhile, from
+/// another thread or from inside a body, runs on its caller alone.
+package final class WorkerPool: Sendable {
+  /// Threads that work, the caller included.
+  package let threads: Int
+  private let shared = PoolState()
+  private let helpers: [pthread_t]
+
+  /// Starts `threads` - 1 helpers; fewer where the system refuses.
+  package init(threads: Int) {
+    let state = shared
+    helpers = (1..<max(1, threads)).compactMap { index in startThread { state.help(as: index) } }
+    self.threads = helpers.count + 1
+  }
+
+  deinit {
+    shared.stop()
+    for helper in helpers { pthread_join(helper, nil) }
+  }
+
+  /// Calls `body` once for every item in `0..<count`, with the number of the thread that runs it, and waits.
+  package func run(count: Int, _ body: @Sendable (_ item: Int, _ thread: Int) -> Void) {
+    guard count > 1, !helpers.isEmpty, shared.claim() else {
+      for item in 0..<max(0, count) { body(item, 0) }
+      return
+    }
+    withoutActuallyEscaping(body) { body in shared.run(PoolJob(count: count, body: body)) }
+    shared.release()
+  }
+}
+
+/// One piece of work.
+private final class PoolJob: @unchecked Sendable {  // `body` changes only when no helper works
+  private let count: Int
+  private var body: (@Sendable (Int, Int) -> Void)?
+  private let next = Atomic<Int>(0)
+
+  init(count: Int, body: @escaping @Sendable (Int, Int) -> Void) {
+    self.count = count
+    self.body = body
+  }
+
+  /// Takes items until there are none. Never inlined, so that its hold on the body ends with it.
+  @inline(never) func work(as thread: Int) {
+    guard let body else { return }
+    while true {
+      let item = next.wrappingAdd(1, ordering: .relaxed).oldValue
+      guard item < count else { return }
+      body(item, thread)
+    }
+  }
+
+  /// Lets go of the body, which may not outlive the call that brought it, though a helper still holds the job.
+  func finish() {
+    body = nil
+  }
+}
+
+/// What caller and helpers share.
+private final class PoolState: @unchecked Sendable {  // everything that changes is atomic or under `lock`
+  private let lock = UnsafeMutablePointer<pthread_mutex_t>.allocate(capacity: 1)
+  private let work = UnsafeMutablePointer<pthread_cond_t>.allocate(capacity: 1)
+  private let idle = UnsafeMutablePointer<pthread_cond_t>.allocate(capacity: 1)
+  private let isClaimed = Atomic<Bool>(false)
+  /// Counts jobs, so that a helper can see a new one without the lock.
+  private let posted = Atomic<Int>(0)
+  private var job: PoolJob?
+  private var active = 0
+  private var isStopped = false
+
+  /// How often a helper looks for the next job before it sleeps: some tens of microseconds, the usual gap between
+  /// two products of a layer.
+  private static let looks = 64
+
+  init() {
+    pthread_mutex_init(lock, nil)
+    pthread_cond_init(work, nil)
+    pthread_cond_init(idle, nil)
+  }
+
+  deinit {
+    pthread_cond_destroy(idle)
+    pthread_cond_destroy(work)
+    pthread_mutex_destroy(lock)
+    idle.deallocate()
+    work.deallocate()
+    lock.deallocate()
+  }
+
+  func claim() -> Bool { !isClaimed.exchange(true, ordering: .acquiring) }
+
+  func release() { isClaimed.store(false, ordering: .releasing) }
+
+  func run(_ new: PoolJob) {
+    pthread_mutex_lock(lock)
+    job = new
+    posted.wrappingAdd(1, ordering: .releasing)
+    pthread_cond_broadcast(work)
+    pthread_mutex_unlock(lock)
+    new.work(as: 0)
+    pthread_mutex_lock(lock)
+    // Helpers that wake only now find nothing and are not waited for.
+    job = nil
+    while active > 0 { pthread_cond_wait(idle, lock) }
+    new.finish()
+    pthread_mutex_unlock(lock)
+  }
+
+  func help(as thread: Int) {
+    var seen = 0
+    while true {
+      for _ in 0..<Self.looks where posted.load(ordering: .acquiring) == seen { sched_yield() }
+      pthread_mutex_lock(lock)
+      while !isStopped && (job == nil || posted.load(ordering: .relaxed) == seen) { pthread_cond_wait(work, lock) }
+      guard !isStopped, let current = job else {
+        pthread_mutex_unlock(lock)
+        return
+      }
+      seen = posted.load(ordering: .relaxed)
+      active += 1
+      pthread_mutex_unlock(lock)
+      current.work(as: thread)
+      pthread_mutex_lock(lock)
+      active -= 1
+      if active == 0 { pthread_cond_signal(idle) }
+      pthread_mutex_unlock(lock)
+    }
+  }
+
+  func stop() {
+    pthread_mutex_lock(lock)
+    isStopped = true
+    pthread_cond_broadcast(work)
+    pthread_mutex_unlock(lock)
+  }
+}

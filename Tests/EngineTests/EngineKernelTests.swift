@@ -1,0 +1,86 @@
+import Engine
+import Quants
+import TestSupport
+import Testing
+
+#if canImport(Glibc)
+  import Glibc
+#elseif canImport(Musl)
+  import Musl
+#else
+  import Darwin
+#endif
+
+/// The engine's elementwise loops against plain arithmetic in double precision.
+struct EngineKernelTests {
+  @Test(arguments: Kernels.available)
+  func `exponentials are right to about a unit in the last place`(kernels: Kernels) {
+    let engine = EngineKernels(kernels)
+    var inputs: [Float] = [0, -0.0, 1, -1, 88.72, 88.73, 200, -87.3, -88, -103.9, -104, -200, .infinity, -.infinity]
+    inputs += stride(from: -100, through: 88, by: 0.0173).map { Float($0) }
+    let from = GuardedBuffer(inputs)
+    let to = GuardedBuffer(count: inputs.count * 4)
+    engine.exp(from.readOnlyFloats.baseAddress!, into: to.floats.baseAddress!, count: inputs.count)
+    for (x, y) in zip(inputs, to.floats) {
+      let exact = exp(Double(x))
+      if exact > Double(Float.greatestFiniteMagnitude) {
+        #expect(y == .infinity, "\(x)")
+      } else {
+        #expect(abs(Double(y) - exact) <= max(exact * 1.3e-7, 1.5e-45), "e^\(x) is \(exact), not \(y)")
+      }
+    }
+    engine.sigmoid(from.readOnlyFloats.baseAddress!, into: to.floats.baseAddress!, count: inputs.count)
+    for (x, y) in zip(inputs, to.floats) {
+      let exact = 1 / (1 + exp(-Double(x)))
+      #expect(abs(Double(y) - exact) <= exact * 3e-7 + 1e-38, "sigmoid \(x)")
+    }
+    engine.silu(from.readOnlyFloats.baseAddress!, into: to.floats.baseAddress!, count: inputs.count)
+    for (x, y) in zip(inputs, to.floats) where x.isFinite {
+      let exact = Double(x) / (1 + exp(-Double(x)))
+      #expect(abs(Double(y) - exact) <= abs(exact) * 3e-7 + 1e-36, "silu \(x)")
+    }
+  }
+
+  @Test(arguments: Kernels.available)
+  func `a NaN stays a NaN`(kernels: Kernels) {
+    let engine = EngineKernels(kernels)
+    var values: [Float] = [.nan, 1, .nan, 2, 3]
+    values.withUnsafeMutableBufferPointer { buffer in
+      engine.exp(buffer.baseAddress!, into: buffer.baseAddress!, count: buffer.count)
+    }
+    #expect(values.map(\.isNaN) == [true, false, true, false, false])
+  }
+
+  @Test(arguments: Kernels.available, [0, 1, 7, 31, 32, 33, 100, 257])
+  func `sums and scaled sums`(kernels: Kernels, count: Int) {
+    let engine = EngineKernels(kernels)
+    let a = GuardedBuffer(MatrixProductTests.random(count, seed: 1))
+    let b = GuardedBuffer(MatrixProductTests.random(count, seed: 2))
+    let exact = zip(a.floats, b.floats).reduce(0.0) { $0 + Double($1.0) * Double($1.1) }
+    let size = zip(a.floats, b.floats).reduce(0.0) { $0 + abs(Double($1.0) * Double($1.1)) }
+    let sum = engine.dot(a.readOnlyFloats.baseAddress!, b.readOnlyFloats.baseAddress!, count: count)
+    #expect(abs(Double(sum) - exact) <= size * 1e-6)
+    #expect(sum == plainDot(Array(a.floats), Array(b.floats), isFused: kernels.name != "portable"))
+    let before = Array(b.floats)
+    engine.addScaled(a.readOnlyFloats.baseAddress!, by: 0.7, to: b.floats.baseAddress!, count: count)
+    for i in 0..<count {
+      let x = a.floats[i]
+      let expected = kernels.name == "portable" ? before[i] + 0.7 * x : before[i].addingProduct(0.7, x)
+      #expect(b.floats[i] == expected)
+    }
+  }
+
+  /// The order `ops/vector.h` promises.
+  private func plainDot(_ a: [Float], _ b: [Float], isFused: Bool) -> Float {
+    func add(_ sum: Float, _ x: Float, _ y: Float) -> Float { isFused ? sum.addingProduct(x, y) : sum + x * y }
+    var partial = [Float](repeating: 0, count: 32)
+    let whole = a.count / 32 * 32
+    for i in 0..<whole { partial[i % 32] = add(partial[i % 32], a[i], b[i]) }
+    for width in [16, 8, 4, 2, 1] {
+      for j in 0..<width { partial[j] += partial[j + width] }
+    }
+    var total = partial[0]
+    for i in whole..<a.count { total = add(total, a[i], b[i]) }
+    return total
+  }
+}
