@@ -54,7 +54,9 @@ private final class PoolJob: @unchecked Sendable {  // `body` changes only when 
     self.body = body
   }
 
-  /// Takes items until there are none. Never inlined, so that its hold on the body ends with it.
+  /// Takes items until there are none.
+  ///
+  /// Never inlined, so that its hold on the body ends with it.
   @inline(never) func work(as thread: Int) {
     guard let body else { return }
     while true {
