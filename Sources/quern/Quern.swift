@@ -1,6 +1,14 @@
 import ArgumentParser
 import Tensors
 
+#if canImport(Glibc)
+  import Glibc
+#elseif canImport(Musl)
+  import Musl
+#else
+  import Darwin
+#endif
+
 /// The command line: words in, one library call, one printed result.
 @main
 struct Quern: ParsableCommand {
@@ -15,10 +23,13 @@ struct Quern: ParsableCommand {
       writing failed.
       """,
     version: quernVersion,
-    subcommands: [Show.self])
+    subcommands: [Show.self, Tokenize.self])
 
   /// Runs the command of the arguments and turns errors into one sentence and an exit code.
   static func main() {
+    // Broken pipes and file size limits are errors to report, not reasons to vanish.
+    signal(SIGPIPE, SIG_IGN)
+    signal(SIGXFSZ, SIG_IGN)
     do {
       var command = try parseAsRoot()
       try command.run()

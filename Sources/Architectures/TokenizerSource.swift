@@ -1,0 +1,75 @@
+import Containers
+import Tensors
+import Tokenizers
+
+/// Finds and builds the tokenizer of a model.
+package enum TokenizerSource {
+  /// The tokenizer of a source; needs only the tokenizer's files, not the weights.
+  ///
+  /// A source is a folder with tokenizer.json, that file itself, a GGUF, any file of a Hugging Face folder, or a model id
+  /// of the local cache.
+  ///
+  /// - Throws: `missing` when the source carries no tokenizer, `unsupported` or `malformed` for one that cannot be used.
+  package static func open(_ source: String) throws(CheckpointError) -> Tokenizer {
+    switch try Containers.resolve(source) {
+    case .folder(let path):
+      return try tokenizer(of: HuggingFaceFolder(path: path))
+    case .file(let path):
+      let file = try InputFile(path: path)
+      let start = try file.readBytes(at: 0, count: Int(min(file.size, 1)))
+      if start == [UInt8(ascii: "{")], let document = try? json(file), document["model"]?["vocab"] != nil {
+        return try tokenizer(document, nil, nil, path)
+      }
+      return try tokenizer(of: Containers.open(path))
+    }
+  }
+
+  /// The tokenizer of an opened model.
+  package static func tokenizer(of checkpoint: Checkpoint) throws(CheckpointError) -> Tokenizer {
+    if let folder = checkpoint.folder { return try tokenizer(of: folder) }
+    let metadata = checkpoint.metadata
+    guard let kind = metadata.string("tokenizer.ggml.model"), let tokens = metadata.strings("tokenizer.ggml.tokens")
+    else {
+      throw CheckpointError(
+        .missing, "the file carries no tokenizer (tokenizer.ggml.model and tokenizer.ggml.tokens)",
+        file: checkpoint.path)
+    }
+    var special = SpecialTokens()
+    for role in SpecialTokens.Role.allCases {
+      if let id = metadata.int(role.ggufKey).flatMap({ Int32(exactly: $0) }) { special.ids[role] = id }
+      if let key = role.ggufAddKey, let isAdded = metadata.bool(key) { special.isAdded[role] = isAdded }
+    }
+    do throws(CheckpointError) {
+      return try Tokenizer(
+        tokens: tokens,
+        tokenTypes: metadata.integers("tokenizer.ggml.token_type")?.map { Int32(clamping: $0) },
+        merges: metadata.strings("tokenizer.ggml.merges") ?? [], model: kind,
+        pre: metadata.string("tokenizer.ggml.pre"), patterns: metadata.strings("quern.tokenizer.patterns"),
+        special: special)
+    } catch {
+      throw error.in(file: checkpoint.path)
+    }
+  }
+
+  /// The tokenizer of a Hugging Face folder.
+  package static func tokenizer(of folder: HuggingFaceFolder) throws(CheckpointError) -> Tokenizer {
+    guard let document = try folder.tokenizerJSON() else {
+      throw CheckpointError(.missing, "the folder has no tokenizer.json", file: folder.path)
+    }
+    return try tokenizer(document, folder.tokenizerConfig, folder.config, folder.path + "/tokenizer.json")
+  }
+
+  private static func tokenizer(
+    _ document: OrderedJSON, _ tokenizerConfig: OrderedJSON?, _ modelConfig: OrderedJSON?, _ path: String
+  ) throws(CheckpointError) -> Tokenizer {
+    do throws(CheckpointError) {
+      return try Tokenizer(tokenizerJSON: document, tokenizerConfig: tokenizerConfig, modelConfig: modelConfig)
+    } catch {
+      throw error.in(file: path)
+    }
+  }
+
+  private static func json(_ file: InputFile) throws(CheckpointError) -> OrderedJSON {
+    try OrderedJSON(parsing: try file.readBytes(at: 0, count: Int(file.size)), file: file.path)
+  }
+}

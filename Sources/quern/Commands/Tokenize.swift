@@ -1,0 +1,53 @@
+import Architectures
+import ArgumentParser
+import Tensors
+import Tokenizers
+
+/// `quern tokenize`: text to token ids.
+struct Tokenize: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    abstract: "Turn text into token ids; needs only the tokenizer's files.",
+    discussion: "Added tokens such as <|im_start|> are recognised in the text.")
+
+  @Argument(help: "A model, a folder with tokenizer.json, or that file.")
+  var model: String
+
+  @Option(help: ArgumentHelp("The text.", valueName: "text"))
+  var text: String?
+
+  @Option(help: ArgumentHelp("A file with the text, taken byte for byte.", valueName: "file"))
+  var file: String?
+
+  @OptionGroup var common: CommonOptions
+
+  func validate() throws {
+    guard (text == nil) != (file == nil) else { throw ValidationError("Give either --text or --file.") }
+  }
+
+  func run() throws {
+    let tokenizer = try TokenizerSource.open(model)
+    let bytes = try text.map { Array($0.utf8) } ?? readFile(file ?? "")
+    let start = monotonicSeconds()
+    let ids = try tokenizer.encode(bytes)
+    let seconds = monotonicSeconds() - start
+    if common.json {
+      printJSON(
+        jsonObject([
+          ("ids", .array(ids.map { .integer(Int64($0)) })),
+          ("count", .integer(Int64(ids.count))), ("bytes", .integer(Int64(bytes.count))),
+          ("seconds", .number(seconds)),
+        ]))
+    } else {
+      printLine(ids.map(String.init).joined(separator: " "))
+    }
+  }
+}
+
+/// The bytes of a file named on the command line.
+func readFile(_ path: String) throws(CheckpointError) -> [UInt8] {
+  let file = try InputFile(path: path)
+  guard let count = Int(exactly: file.size) else {
+    throw CheckpointError(.unsupported, "the file is too long", file: path)
+  }
+  return try file.readBytes(at: 0, count: count)
+}
