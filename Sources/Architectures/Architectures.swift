@@ -1,4 +1,5 @@
 import Containers
+import Engine
 import Tensors
 
 /// The model families quern knows; the one list a new family is added to.
@@ -66,6 +67,10 @@ package protocol Architecture: Sendable {
   /// Query heads for each key and value head, which the published mixes ask for.
   var queryGroups: Int { get }
 
+  /// The text model, running on the weights of this checkpoint as they are stored.
+  ///
+  /// Throws `missing`, `mismatch` or `unsupported`, naming the tensor.
+  func languageModel(_ checkpoint: Checkpoint) throws(CheckpointError) -> any LanguageModel
   /// Why a tensor without a rule may be left out; nil when it may not.
   func reasonToIgnore(_ name: String) -> String?
   /// The same model without its MTP block.

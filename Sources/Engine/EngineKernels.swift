@@ -105,4 +105,52 @@ package struct EngineKernels: @unchecked Sendable {  // the table is constant da
   ) {
     level.product(x, tokens, weights, rows, columns, y, stride, adding ? 1 : 0)
   }
+
+  /// c = a b, or c += a b, for a [m, k], b [k, n] and c [m, n]; see `ops/dense.h`.
+  package func dense(
+    _ a: MatrixPart, _ b: MatrixPart, into c: UnsafeMutablePointer<Float>, stride: Int, m: Int, n: Int, k: Int,
+    accumulate: Bool
+  ) {
+    level.dense_f32(a.start, a.stride, b.start, b.stride, c, stride, m, n, k, accumulate ? 1 : 0)
+  }
+
+  /// gate <- silu(gate) * up, the middle of a gated feed-forward layer.
+  package func siluProduct(gate: UnsafeMutablePointer<Float>, up: UnsafePointer<Float>, count: Int) {
+    level.silu_product_f32(gate, up, count)
+  }
+
+  /// x <- x * silu(gate), the output gate of the delta net.
+  package func multiply(_ x: UnsafeMutablePointer<Float>, bySiluOf gate: UnsafePointer<Float>, count: Int) {
+    level.silu_gate_f32(x, gate, count)
+  }
+
+  /// x <- x * sigmoid(gate), the output gate of attention.
+  package func multiply(_ x: UnsafeMutablePointer<Float>, bySigmoidOf gate: UnsafePointer<Float>, count: Int) {
+    level.sigmoid_gate_f32(x, gate, count)
+  }
+
+  /// x <- x * factor * weight.
+  package func scale(_ x: UnsafeMutablePointer<Float>, by factor: Float, and weight: UnsafePointer<Float>, count: Int) {
+    level.scale_f32(x, factor, weight, count)
+  }
+
+  /// y[i] += a[i] * x[i].
+  package func multiplyAdd(
+    _ a: UnsafePointer<Float>, _ x: UnsafePointer<Float>, to y: UnsafeMutablePointer<Float>, count: Int
+  ) {
+    level.multiply_add_f32(a, x, y, count)
+  }
+
+  /// The largest element; -infinity for none.
+  package func maximum(_ x: UnsafePointer<Float>, count: Int) -> Float { level.max_f32(x, count) }
+
+  /// x <- e^(x - shift); returns the sum of the results.
+  package func exponentials(_ x: UnsafeMutablePointer<Float>, minus shift: Float, count: Int) -> Float {
+    level.exp_shifted_f32(x, shift, count)
+  }
+
+  /// The sum of e^(x - shift), leaving x as it is.
+  package func sumOfExponentials(_ x: UnsafePointer<Float>, minus shift: Float, count: Int) -> Double {
+    level.sum_exp_f32(x, shift, count)
+  }
 }

@@ -57,6 +57,17 @@ package struct WeightMatrix: @unchecked Sendable {  // the bytes are only read, 
     try self.init(rows: rows, columns: columns, type: type, bytes: copy.bytes, owner: copy, kernels: kernels)
   }
 
+  /// Some rows of another matrix, over the same bytes.
+  init(_ whole: WeightMatrix, rows range: Range<Int>) {
+    rows = range.count
+    columns = whole.columns
+    codec = whole.codec
+    rowBytes = whole.rowBytes
+    bytes = UnsafeRawBufferPointer(
+      rebasing: whole.bytes[range.lowerBound * rowBytes..<range.upperBound * rowBytes])
+    owner = whole.owner
+  }
+
   /// Decodes one row, for example the embedding of a token.
   package func decode(row: Int, into values: UnsafeMutableBufferPointer<Float>) {
     precondition(row >= 0 && row < rows, "the matrix has \(rows) rows")

@@ -1,0 +1,74 @@
+import Containers
+import Engine
+import Tensors
+import Tokenizers
+
+/// A model ready to run: its file, its mathematics and its tokenizer.
+package struct OpenedModel: Sendable {
+  package let checkpoint: Checkpoint
+  /// What to call it in results: `general.name` of a GGUF, otherwise the last part of the path.
+  package let name: String
+  package let model: any LanguageModel
+  package let tokenizer: Tokenizer
+  /// Tokens that end an answer.
+  package let stopTokens: Set<Int32>
+
+  /// Opens a folder, a safetensors file or index, a GGUF, or a model id of the local cache.
+  ///
+  /// Weights stay where they are; only headers, vectors and the tokenizer are read. Throws `unsupported` for an unknown family, `missing`
+  /// or `mismatch` naming tensors.
+  package init(_ source: String) throws(CheckpointError) {
+    try self.init(checkpoint: Containers.open(source))
+  }
+
+  /// The model of an opened checkpoint.
+  package init(checkpoint: Checkpoint) throws(CheckpointError) {
+    try checkpoint.requirePlainWeights()
+    self.checkpoint = checkpoint
+    name = Self.name(of: checkpoint)
+    model = try Architectures.open(checkpoint).languageModel(checkpoint)
+    tokenizer = try TokenizerSource.tokenizer(of: checkpoint)
+    guard tokenizer.vocabularySize <= model.vocabularySize else {
+      throw CheckpointError(
+        .mismatch,
+        "the tokenizer has \(tokenizer.vocabularySize) tokens, the embedding table only \(model.vocabularySize) rows",
+        file: checkpoint.path)
+    }
+    stopTokens = Self.stopTokens(checkpoint, tokenizer)
+  }
+
+  private static func name(of checkpoint: Checkpoint) -> String {
+    if let name = checkpoint.metadata.string("general.name"), checkpoint.format == .gguf { return name }
+    let path = checkpoint.path
+    return path.split(separator: "/").last.map(String.init) ?? path
+  }
+
+  /// The end-of-text tokens of tokenizer, configuration and generation settings, and the two by which chat models of this kind end.
+  private static func stopTokens(_ checkpoint: Checkpoint, _ tokenizer: Tokenizer) -> Set<Int32> {
+    var result: Set<Int32> = []
+    if let end = tokenizer.special[.end] { result.insert(end) }
+    let config = checkpoint.folder?.config
+    for value in [
+      config?["eos_token_id"], config?["text_config"]?["eos_token_id"],
+      checkpoint.folder?.generationConfig?["eos_token_id"],
+    ] {
+      for id in value?.arrayValue ?? value.map({ [$0] }) ?? [] {
+        if let id = id.intValue.flatMap({ Int32(exactly: $0) }) { result.insert(id) }
+      }
+    }
+    for text in ["<|im_end|>", "<|endoftext|>"] {
+      if let id = tokenizer.id(of: text) { result.insert(id) }
+    }
+    return result
+  }
+
+  /// The tokens of a prompt; special tokens written in it are recognised.
+  ///
+  /// `raw` takes the prompt as it is, otherwise it becomes one user turn. Throws `mismatch` when nothing is left, and what `ChatFormat`
+  /// throws.
+  package func promptTokens(_ prompt: String, raw: Bool) throws(CheckpointError) -> [Int32] {
+    let tokens = try tokenizer.encode(raw ? prompt : ChatFormat.userTurn(prompt, for: checkpoint))
+    guard !tokens.isEmpty else { throw CheckpointError(.mismatch, "the prompt is empty") }
+    return tokens
+  }
+}

@@ -1,0 +1,24 @@
+import Engine
+
+extension Qwen35.TextModel {
+  /// The gated delta net: [T, hidden] to [T, hidden].
+  func deltaNet(
+    _ u: Activations, _ w: Qwen35.DeltaNetWeights, state: DeltaNetState, _ compute: Compute
+  ) -> Activations {
+    let inputs = compute(u, w.attn_qkv)  // [T, q | k | v]
+    let gate = compute(u, w.attn_gate)  // [T, value width]
+    let beta = compute(u, w.ssm_beta)  // [T, value heads]
+    let decay = compute(u, w.ssm_alpha)  // [T, value heads]
+    for t in 0..<u.rows {
+      let (b, a) = (beta.row(t), decay.row(t))
+      for head in b.indices {
+        b[head] = Exponential.sigmoid(b[head])
+        a[head] = w.ssm_a[head] * Exponential.softplus(a[head] + w.ssm_dt[head])
+      }
+    }
+    let mixed = w.ssm_conv1d(inputs, history: state.history, compute)
+    let output = gatedDeltaNet(mixed, decay: decay, beta: beta, state: state, compute)
+    w.ssm_norm.apply(toHeadsOf: output, gate: gate, compute)
+    return compute(output, w.ssm_out)
+  }
+}

@@ -1,0 +1,80 @@
+import Containers
+import Engine
+import Quants
+import Tensors
+
+extension Qwen35 {
+  /// Finds the tensors of a Qwen3.5 by their GGUF names, whichever dialect the checkpoint speaks.
+  struct WeightLoader {
+    let checkpoint: Checkpoint
+    let isGGUF: Bool
+    let rules: [BinaryString: TensorRule]
+
+    /// Throws `missing`, naming what is absent, before anything is read.
+    init(_ checkpoint: Checkpoint, rules list: [TensorRule]) throws(CheckpointError) {
+      self.checkpoint = checkpoint
+      isGGUF = checkpoint.format == .gguf
+      let text = list.filter { $0.part == .text }
+      rules = Dictionary(text.map { (BinaryString($0.gguf), $0) }, uniquingKeysWith: { first, _ in first })
+      var absent: [String] = []
+      for rule in text {
+        let name = isGGUF ? rule.gguf : rule.huggingFace
+        if checkpoint[name] == nil { absent.append(name) }
+      }
+      guard absent.isEmpty else {
+        let more = absent.count > 3 ? " and \(absent.count - 3) more" : ""
+        throw CheckpointError(
+          .missing, "tensors are missing: \(absent.prefix(3).joined(separator: ", "))\(more)", file: checkpoint.path)
+      }
+    }
+
+    /// The tensor that a GGUF name means here, its shape checked against the configuration.
+    private func entry(_ gguf: String) throws(CheckpointError) -> (TensorEntry, TensorRule) {
+      guard let rule = rules[BinaryString(gguf)],
+        let entry = checkpoint[isGGUF ? rule.gguf : rule.huggingFace]
+      else { throw CheckpointError(.missing, "the tensor is missing", file: checkpoint.path, tensor: gguf) }
+      let expected = isGGUF ? rule.ggufShape : rule.huggingFaceShape
+      guard entry.shape == expected else {
+        throw CheckpointError(
+          .mismatch, "the configuration asks for shape \(expected), the file has \(entry.shape)", file: entry.file.path,
+          tensor: entry.name, offset: entry.offset)
+      }
+      return (entry, rule)
+    }
+
+    /// A matrix to multiply by: its bytes stay in the file.
+    func matrix(_ gguf: String) throws(CheckpointError) -> WeightMatrix {
+      let (entry, _) = try entry(gguf)
+      do throws(CheckpointError) {
+        let file = try entry.file.mapped()
+        guard let start = Int(exactly: entry.offset), start <= file.count - entry.byteCount else {
+          throw CheckpointError(.malformed, "the tensor ends behind the end of the file")
+        }
+        return try WeightMatrix(
+          rows: entry.shape.rows, columns: entry.shape.columns, type: entry.type,
+          bytes: UnsafeRawBufferPointer(rebasing: file[start..<start + entry.byteCount]), owner: entry.file)
+      } catch {
+        throw error.in(file: entry.file.path).in(tensor: entry.name)
+      }
+    }
+
+    /// A vector or small table as f32, with the values GGUF would have; only the order of value heads is left as it is.
+    func values(_ gguf: String) throws(CheckpointError) -> [Float] {
+      let (entry, rule) = try entry(gguf)
+      var values = try entry.readFloats()
+      guard !isGGUF else { return values }
+      for transform in rule.transforms {
+        switch transform {
+        case .addOne: for i in values.indices { values[i] += 1 }
+        case .negativeExponential: for i in values.indices { values[i] = -Exponential.accurate(values[i]) }
+        case .rows, .columns, .plane: break
+        }
+      }
+      return values
+    }
+
+    func norm(_ gguf: String, _ c: Qwen35.Configuration) throws(CheckpointError) -> RMSNorm {
+      RMSNorm(weight: try values(gguf), epsilon: c.rmsEpsilon)
+    }
+  }
+}

@@ -1,0 +1,33 @@
+import Quants
+import Tensors
+
+/// What the mathematics runs on: the kernels of one level, and the threads.
+package struct Compute: Sendable {
+  /// The loops between matrix products.
+  package let kernels: EngineKernels
+  /// Products with weights.
+  package let product: MatrixProduct
+
+  /// The best kernels of this machine unless told otherwise.
+  package init(threads: Int, kernels: Kernels = .best) {
+    self.kernels = EngineKernels(kernels)
+    product = MatrixProduct(kernels: kernels, threads: threads)
+  }
+
+  /// x W^T: [T, columns] to [T, rows].
+  package func callAsFunction(_ x: Activations, _ weight: WeightMatrix) -> Activations {
+    precondition(x.columns == weight.columns, "a weight fits rows of its width")
+    let result = Activations(rows: x.rows, columns: weight.rows)
+    product.multiply(UnsafeBufferPointer(x.elements), tokens: x.rows, by: weight, into: result.elements)
+    return result
+  }
+
+  /// Runs `body` over `0..<count` in ranges of `grain`, shared among the threads.
+  ///
+  /// A body writes only what belongs to its range, so the number of threads changes nothing.
+  func each(_ count: Int, grain: Int = 1, _ body: @Sendable (Range<Int>) -> Void) {
+    product.pool.run(count: (count + grain - 1) / grain) { item, _ in
+      body(item * grain..<min(count, (item + 1) * grain))
+    }
+  }
+}

@@ -1,0 +1,167 @@
+/// Which key head a value head reads.
+package enum ValueHeadOrder: Sendable {
+  /// Value heads of one key head are neighbours: h / (valueHeads / keyHeads). Hugging Face checkpoints.
+  case grouped
+  /// Value heads go round the key heads: h mod keyHeads. GGUF files.
+  case tiled
+}
+
+/// The state of one gated delta net layer: a [keyDimension, valueDimension] matrix per value head, and the last inputs of the
+/// convolution before it.
+package final class DeltaNetState {
+  let memory: Activations
+  package let history: Activations
+
+  /// A copy of the memories, head after head.
+  package var memoryValues: [Float] { memory.values }
+
+  /// The state before the first token: zeros.
+  package init(_ shape: GatedDeltaNet, convolution: CausalConvolution) {
+    memory = Activations(rows: shape.valueHeads * shape.keyDimension, columns: shape.valueDimension)
+    memory.clear()
+    history = Activations(rows: convolution.width - 1, columns: convolution.channels)
+    history.clear()
+  }
+}
+
+/// Linear attention with a decaying memory that is corrected, not only added to (the gated delta rule).
+///
+/// Per value head, with S the [keyDimension, valueDimension] memory and unit-length q, k:
+///
+///     S <- exp(g) S;   d = (v - S^T k) beta;   S <- S + k d^T;   o = S^T q
+///
+/// Source: "Gated Delta Networks: Improving Mamba2 with Delta Rule" (Yang, Kautz, Hatamizadeh, 2024).
+package struct GatedDeltaNet: Sendable {
+  package let keyHeads: Int
+  package let valueHeads: Int
+  package let keyDimension: Int
+  package let valueDimension: Int
+  package let order: ValueHeadOrder
+
+  /// Heads and their sizes; value heads are a multiple of key heads.
+  package init(keyHeads: Int, valueHeads: Int, keyDimension: Int, valueDimension: Int, order: ValueHeadOrder) {
+    precondition(valueHeads % keyHeads == 0, "each key head serves the same number of value heads")
+    self.keyHeads = keyHeads
+    self.valueHeads = valueHeads
+    self.keyDimension = keyDimension
+    self.valueDimension = valueDimension
+    self.order = order
+  }
+
+  /// Columns of queries, keys and values side by side.
+  package var channels: Int { 2 * keyHeads * keyDimension + valueHeads * valueDimension }
+
+  /// How a call goes through its tokens; both ways give the same numbers up to rounding.
+  package enum Form: Sendable {
+    /// One token after the other.
+    case recurrent
+    /// Sixty-four at a time, as matrix products.
+    case chunked
+  }
+
+  func keyHead(of valueHead: Int) -> Int {
+    switch order {
+    case .grouped: valueHead / (valueHeads / keyHeads)
+    case .tiled: valueHead % keyHeads
+    }
+  }
+
+  /// Runs T tokens through the memory.
+  ///
+  /// `mixed` is [T, q | k | v] after the convolution, its queries and keys are normalised in place; `decay` is g, [T, valueHeads], and
+  /// `beta` likewise. Returns o, [T, valueHeads * valueDimension]. The recurrent form is taken for a few tokens unless `form` says.
+  package func callAsFunction(
+    _ mixed: Activations, decay: Activations, beta: Activations, state: DeltaNetState, form: Form? = nil,
+    _ compute: Compute
+  ) -> Activations {
+    precondition(mixed.columns == channels && decay.columns == valueHeads && beta.columns == valueHeads)
+    let result = Activations(rows: mixed.rows, columns: valueHeads * valueDimension)
+    compute.each(mixed.rows, grain: 16) { part in
+      for t in part {
+        for head in 0..<2 * keyHeads {
+          // Queries carry the 1/sqrt(dimension) of the scores.
+          let factor = head < keyHeads ? 1 / Float(keyDimension).squareRoot() : 1
+          let start = mixed.base + t * channels + head * keyDimension
+          normalizeLength(start, keyDimension, epsilon: 1e-6, factor: factor, compute.kernels)
+        }
+      }
+    }
+    let chosen = form ?? (mixed.rows < 16 ? .recurrent : .chunked)
+    let memory = state.memory
+    compute.each(valueHeads) { part in
+      for head in part {
+        let job = Head(
+          shape: self, head: head, mixed: mixed, decay: decay, beta: beta, memory: memory, result: result,
+          kernels: compute.kernels)
+        switch chosen {
+        case .recurrent: job.recurrent()
+        case .chunked: job.chunked()
+        }
+      }
+    }
+    return result
+  }
+
+  /// One value head's way through one call.
+  struct Head {
+    let queries: MatrixPart  // [T, keyDimension], a part of each row of `mixed`
+    let keys: MatrixPart
+    let values: MatrixPart
+    let decay: MatrixPart  // [T, 1]
+    let beta: MatrixPart
+    let memory: UnsafeMutablePointer<Float>  // [keyDimension, valueDimension]
+    let output: UnsafeMutablePointer<Float>  // [T, valueDimension], a part of each row
+    let outputStride: Int
+    let tokens: Int
+    let keyDimension: Int
+    let valueDimension: Int
+    let kernels: EngineKernels
+
+    init(
+      shape: GatedDeltaNet, head: Int, mixed: Activations, decay: Activations, beta: Activations, memory: Activations,
+      result: Activations, kernels: EngineKernels
+    ) {
+      self.kernels = kernels
+      tokens = mixed.rows
+      keyDimension = shape.keyDimension
+      valueDimension = shape.valueDimension
+      let place = shape.keyHead(of: head) * keyDimension
+      let keyColumns = shape.keyHeads * keyDimension
+      queries = MatrixPart(mixed.base + place, stride: mixed.columns)
+      keys = MatrixPart(mixed.base + keyColumns + place, stride: mixed.columns)
+      values = MatrixPart(mixed.base + 2 * keyColumns + head * valueDimension, stride: mixed.columns)
+      self.decay = MatrixPart(decay.base + head, stride: decay.columns)
+      self.beta = MatrixPart(beta.base + head, stride: beta.columns)
+      self.memory = memory.base + head * keyDimension * valueDimension
+      output = result.base + head * valueDimension
+      outputStride = result.columns
+    }
+
+    /// One token after the other, as the rule is written.
+    func recurrent() {
+      let correction = Activations(rows: 1, columns: valueDimension)
+      let d = correction.base
+      for t in 0..<tokens {
+        let q = queries.start + t * queries.stride
+        let k = keys.start + t * keys.stride
+        let v = values.start + t * values.stride
+        let o = output + t * outputStride
+        let kept = Exponential.exp(decay.start[t * decay.stride])
+        let rate = beta.start[t * beta.stride]
+        d.update(repeating: 0, count: valueDimension)
+        for i in 0..<keyDimension {  // S <- exp(g) S;  d = S^T k
+          let row = memory + i * valueDimension
+          Engine.scale(row, by: kept, valueDimension)
+          addScaled(k[i], row, to: d, valueDimension)
+        }
+        for j in 0..<valueDimension { d[j] = (v[j] - d[j]) * rate }
+        o.update(repeating: 0, count: valueDimension)
+        for i in 0..<keyDimension {  // S <- S + k d^T;  o = S^T q
+          let row = memory + i * valueDimension
+          addScaled(k[i], d, to: row, valueDimension)
+          addScaled(q[i], row, to: o, valueDimension)
+        }
+      }
+    }
+  }
+}

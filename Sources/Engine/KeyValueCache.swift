@@ -1,0 +1,63 @@
+/// The keys and values one attention layer has seen, in tiles of 64 positions.
+///
+/// Within a tile each key-value head keeps its keys transposed, [dimension, 64], and its values as they are, [64, dimension], so that
+/// scores and weighted sums are both plain row-major products.
+package final class KeyValueCache {
+  static let tile = 64
+
+  package let heads: Int
+  package let dimension: Int
+  package private(set) var count = 0
+  var keys: Activations
+  var values: Activations
+
+  /// An empty cache with room for `capacity` positions; it grows beyond when needed.
+  package init(heads: Int, dimension: Int, capacity: Int) {
+    self.heads = heads
+    self.dimension = dimension
+    keys = Activations(rows: 0, columns: heads * dimension * Self.tile)
+    values = Activations(rows: 0, columns: heads * dimension * Self.tile)
+    reserve(capacity)
+  }
+
+  /// Makes room for `positions`; what is there stays.
+  private func reserve(_ positions: Int) {
+    let tiles = (positions + Self.tile - 1) / Self.tile
+    guard tiles > keys.rows else { return }
+    func grown(_ old: Activations) -> Activations {
+      let new = Activations(rows: tiles, columns: old.columns)
+      new.clear()
+      new.base.update(from: old.base, count: old.rows * old.columns)
+      return new
+    }
+    keys = grown(keys)
+    values = grown(values)
+  }
+
+  /// Where one head's keys of a tile start: [dimension, 64].
+  func keyTile(_ tile: Int, head: Int) -> UnsafeMutablePointer<Float> {
+    keys.base + tile * keys.columns + head * dimension * Self.tile
+  }
+
+  /// Where one head's values of a tile start: [64, dimension].
+  func valueTile(_ tile: Int, head: Int) -> UnsafeMutablePointer<Float> {
+    values.base + tile * values.columns + head * dimension * Self.tile
+  }
+
+  /// Adds the keys and values of further tokens, both [T, heads * dimension].
+  package func append(keys newKeys: Activations, values newValues: Activations) {
+    precondition(newKeys.columns == heads * dimension && newValues.columns == newKeys.columns)
+    precondition(newKeys.rows == newValues.rows, "a value for every key")
+    if count + newKeys.rows > keys.rows * Self.tile { reserve(max(count + newKeys.rows, 2 * count)) }
+    for t in 0..<newKeys.rows {
+      let (tile, place) = (count + t).quotientAndRemainder(dividingBy: Self.tile)
+      for head in 0..<heads {
+        let from = t * newKeys.columns + head * dimension
+        let key = keyTile(tile, head: head) + place
+        for i in 0..<dimension { key[i * Self.tile] = newKeys.base[from + i] }
+        (valueTile(tile, head: head) + place * dimension).update(from: newValues.base + from, count: dimension)
+      }
+    }
+    count += newKeys.rows
+  }
+}

@@ -1,0 +1,68 @@
+/// Eight neighbouring floats, the width in which the plain Swift loops of this module work.
+typealias Lanes = SIMD8<Float>
+
+extension UnsafePointer<Float> {
+  /// Reads eight floats starting `offset` elements on.
+  @inline(__always)
+  func lanes(_ offset: Int) -> Lanes { UnsafeRawPointer(self + offset).loadUnaligned(as: Lanes.self) }
+}
+
+extension UnsafeMutablePointer<Float> {
+  /// Reads eight floats starting `offset` elements on.
+  @inline(__always)
+  func lanes(_ offset: Int) -> Lanes { UnsafeRawPointer(self + offset).loadUnaligned(as: Lanes.self) }
+
+  /// Writes eight floats starting `offset` elements on.
+  @inline(__always)
+  func store(_ value: Lanes, _ offset: Int) {
+    UnsafeMutableRawPointer(self + offset).storeBytes(of: value, as: Lanes.self)
+  }
+}
+
+/// Sum of squares, in eight running sums that are added at the end: the order never depends on anything but `count`.
+@inline(__always)
+func sumOfSquares(_ x: UnsafePointer<Float>, _ count: Int) -> Float {
+  var sums = Lanes.zero
+  var i = 0
+  while i + 8 <= count {
+    let v = x.lanes(i)
+    sums += v * v
+    i += 8
+  }
+  var total = sums.sum()
+  while i < count {
+    total += x[i] * x[i]
+    i += 1
+  }
+  return total
+}
+
+/// y += a x over `count` elements.
+@inline(__always)
+func addScaled(_ a: Float, _ x: UnsafePointer<Float>, to y: UnsafeMutablePointer<Float>, _ count: Int) {
+  let scale = Lanes(repeating: a)
+  var i = 0
+  while i + 8 <= count {
+    y.store(y.lanes(i) + scale * x.lanes(i), i)
+    i += 8
+  }
+  while i < count {
+    y[i] += a * x[i]
+    i += 1
+  }
+}
+
+/// x *= a over `count` elements.
+@inline(__always)
+func scale(_ x: UnsafeMutablePointer<Float>, by a: Float, _ count: Int) {
+  let factor = Lanes(repeating: a)
+  var i = 0
+  while i + 8 <= count {
+    x.store(x.lanes(i) * factor, i)
+    i += 8
+  }
+  while i < count {
+    x[i] *= a
+    i += 1
+  }
+}

@@ -1,0 +1,48 @@
+import Tensors
+
+/// Sees the hidden states behind each decoder layer: the layer's number and [T, hidden].
+package typealias LayerObserver = (_ layer: Int, _ hidden: Activations) -> Void
+
+/// A causal language model: rows of hidden states in, the next hidden states out, and logits of those rows one asks for.
+///
+/// It holds weights only; what it remembers of a sequence is the `SequenceState` one passes in.
+package protocol LanguageModel: Sendable {
+  /// Rows of the embedding table; logits have as many columns.
+  var vocabularySize: Int { get }
+  /// Width of a hidden state.
+  var hiddenSize: Int { get }
+  /// Decoder layers.
+  var layerCount: Int { get }
+  /// The longest sequence the model is made for.
+  var contextLength: Int { get }
+
+  /// The state before the first token of a sequence, with room for `capacity` tokens before it has to grow.
+  func makeState(capacity: Int) -> SequenceState
+
+  /// The embedding rows of tokens: [T, hidden]. Throws `mismatch` for an id beyond the table.
+  func embed(_ tokens: [Int32]) throws(CheckpointError) -> Activations
+
+  /// Runs tokens through all decoder layers: embeddings [T, hidden] to the hidden states behind the last layer, [T, hidden].
+  ///
+  /// Throws `mismatch` when the sequence would become longer than `contextLength`.
+  func forward(
+    _ embeddings: Activations, at positions: Positions, state: inout SequenceState, compute: Compute,
+    observer: LayerObserver?
+  ) throws(CheckpointError) -> Activations
+
+  /// The final norm of some rows of hidden states: what the head reads.
+  func normed(_ hidden: Activations, rows: Range<Int>, compute: Compute) -> Activations
+
+  /// Logits of normed rows for a range of the vocabulary: [n, hidden] to [n, vocabulary.count].
+  func logits(_ normed: Activations, vocabulary: Range<Int>, compute: Compute) -> Activations
+}
+
+extension LanguageModel {
+  /// Runs text tokens through the model, following what the state has seen.
+  package func forward(
+    _ tokens: [Int32], state: inout SequenceState, compute: Compute, observer: LayerObserver? = nil
+  ) throws(CheckpointError) -> Activations {
+    let positions = Positions(text: tokens.count, from: state.nextPosition)
+    return try forward(embed(tokens), at: positions, state: &state, compute: compute, observer: observer)
+  }
+}

@@ -1,0 +1,84 @@
+#if canImport(Glibc)
+  import Glibc
+#elseif canImport(Musl)
+  import Musl
+#elseif canImport(Darwin)
+  import Darwin
+#endif
+
+/// Positions of tokens along time, row and column: [3, T].
+///
+/// Text has the same number on all three.
+package struct Positions: Sendable, Equatable {
+  package let axes: [[Int32]]
+
+  package var count: Int { axes[0].count }
+
+  /// Text: token `start + t` sits at that place on every axis.
+  package init(text count: Int, from start: Int) {
+    let line = (0..<count).map { Int32(truncatingIfNeeded: start + $0) }
+    axes = [line, line, line]
+  }
+
+  /// Three rows of equal length: time, row, column.
+  package init(axes: [[Int32]]) {
+    precondition(axes.count == 3 && axes.allSatisfy { $0.count == axes[0].count }, "three axes of one length")
+    self.axes = axes
+  }
+
+  /// The positions of some of the tokens.
+  package subscript(range: Range<Int>) -> Positions { Positions(axes: axes.map { Array($0[range]) }) }
+}
+
+/// Rotary position embedding on the first `dimension` values of a head, pairs (i, i + dimension/2), the axis of each frequency
+/// taken from an interleaved multimodal section list.
+///
+/// Frequency i turns by position / theta^(2i/dimension). Frequency i follows the row position when i mod 3 is 1 and
+/// i < 3 * sections[1], the column position when i mod 3 is 2 and i < 3 * sections[2], otherwise time.
+package struct RotaryEmbedding: Sendable {
+  package let dimension: Int
+  let inverseFrequencies: [Float]
+  let axis: [Int]
+
+  /// Frequencies for `dimension` rotated values; `sections` has three entries, or is empty for plain rotary embedding.
+  package init(dimension: Int, theta: Double, sections: [Int]) {
+    precondition(dimension % 2 == 0, "rotary dimensions come in pairs")
+    self.dimension = dimension
+    inverseFrequencies = (0..<dimension / 2).map { i in
+      Float(1 / Float(pow(theta, Double(2 * i) / Double(dimension))))
+    }
+    axis = (0..<dimension / 2).map { i in
+      guard sections.count == 3 else { return 0 }
+      if i % 3 == 1, i < 3 * sections[1] { return 1 }
+      if i % 3 == 2, i < 3 * sections[2] { return 2 }
+      return 0
+    }
+  }
+
+  /// Cosines then sines for each token: [T, dimension], the first half cosines.
+  package func table(_ positions: Positions) -> Activations {
+    let half = dimension / 2
+    let result = Activations(rows: positions.count, columns: dimension)
+    for t in 0..<positions.count {
+      let row = result.row(t)
+      for i in 0..<half {
+        // The angle is rounded to f32 as the reference rounds it; its cosine is then taken exactly.
+        let angle = Double(Float(positions.axes[axis[i]][t]) * inverseFrequencies[i])
+        row[i] = Float(cos(angle))
+        row[half + i] = Float(sin(angle))
+      }
+    }
+    return result
+  }
+
+  /// Turns one head in place; `turns` is its token's row of the table.
+  @inline(__always)
+  func rotate(_ head: UnsafeMutablePointer<Float>, _ turns: UnsafePointer<Float>) {
+    let half = dimension / 2
+    for i in 0..<half {
+      let (a, b, c, s) = (head[i], head[half + i], turns[i], turns[half + i])
+      head[i] = a * c - b * s
+      head[half + i] = b * c + a * s
+    }
+  }
+}

@@ -1,0 +1,42 @@
+#if canImport(Glibc)
+  import Glibc
+#elseif canImport(Musl)
+  import Musl
+#elseif canImport(Darwin)
+  import Darwin
+#endif
+
+/// ln of a sum of exponentials, taken in piece by piece.
+package struct RunningSum: Sendable {
+  /// The largest value so far; the sum is kept relative to it.
+  private var largest = -Float.infinity
+  private var sum = 0.0
+
+  /// The sum of nothing.
+  package init() {}
+
+  /// Takes in further values.
+  package mutating func add(_ values: UnsafeBufferPointer<Float>, _ kernels: EngineKernels) {
+    guard let start = values.baseAddress, !values.isEmpty else { return }
+    let newest = kernels.maximum(start, count: values.count)
+    if newest > largest {
+      sum *= exp(Double(largest) - Double(newest))
+      largest = newest
+    }
+    sum += kernels.sumOfExponentials(start, minus: largest, count: values.count)
+  }
+
+  /// ln of the sum of e^value over all values taken in.
+  package var logarithm: Double { Double(largest) + log(sum) }
+
+  /// Takes one row of `values` into each of the sums.
+  package static func add(_ values: Activations, to sums: inout [RunningSum], _ compute: Compute) {
+    precondition(values.rows == sums.count, "a sum for each row")
+    sums.withUnsafeMutableBufferPointer { sums in
+      let shared = Borrowed(sums)
+      compute.each(sums.count, grain: 8) { part in
+        for row in part { shared.value[row].add(UnsafeBufferPointer(values.row(row)), compute.kernels) }
+      }
+    }
+  }
+}

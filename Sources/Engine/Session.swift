@@ -1,0 +1,64 @@
+import Tensors
+
+/// One sequence in progress: a model, what it remembers, and the logits after the newest token.
+package struct Session: ~Copyable {
+  /// Tokens that go through the layers together while a prompt is read.
+  package static let batch = 512
+
+  package let model: any LanguageModel
+  package let compute: Compute
+  private var state: SequenceState
+  /// Logits for the token after the newest one; empty before the first.
+  package private(set) var logits: [Float] = []
+
+  /// A session before its first token.
+  package init(model: any LanguageModel, compute: Compute, capacity: Int = 0) {
+    self.model = model
+    self.compute = compute
+    state = model.makeState(capacity: capacity)
+  }
+
+  /// Tokens seen so far.
+  package var count: Int { state.count }
+
+  /// Reads tokens, many at a time, and leaves the logits after the last one.
+  package mutating func read(_ tokens: [Int32]) throws(CheckpointError) {
+    var start = 0
+    while start < tokens.count {
+      let end = min(start + Self.batch, tokens.count)
+      let hidden = try model.forward(Array(tokens[start..<end]), state: &state, compute: compute)
+      if end == tokens.count { logits = head(hidden) }
+      start = end
+    }
+  }
+
+  /// Reads embeddings at given positions, as a prompt with pictures has them, and leaves the logits after the last one.
+  package mutating func read(_ embeddings: Activations, at positions: Positions) throws(CheckpointError) {
+    guard embeddings.rows > 0 else { return }
+    let hidden = try model.forward(embeddings, at: positions, state: &state, compute: compute, observer: nil)
+    logits = head(hidden)
+  }
+
+  private func head(_ hidden: Activations) -> [Float] {
+    let last = model.normed(hidden, rows: hidden.rows - 1..<hidden.rows, compute: compute)
+    return model.logits(last, vocabulary: 0..<model.vocabularySize, compute: compute).values
+  }
+
+  /// Continues with up to `count` tokens, which `sampler` chooses, until one of `stop` is chosen or `onToken` answers false.
+  ///
+  /// A stop token is not part of the answer. Needs a session that has read something.
+  package mutating func generate(
+    _ count: Int, sampler: inout Sampler, stop: Set<Int32>, onToken: (Int32) -> Bool = { _ in true }
+  ) throws(CheckpointError) -> [Int32] {
+    precondition(!logits.isEmpty, "a session reads a prompt before it continues")
+    var tokens: [Int32] = []
+    while tokens.count < count {
+      let token = logits.withUnsafeBufferPointer { sampler.sample($0) }
+      if stop.contains(token) { break }
+      tokens.append(token)
+      guard onToken(token), tokens.count < count else { break }
+      try read([token])
+    }
+    return tokens
+  }
+}

@@ -1,0 +1,34 @@
+import Engine
+import Tensors
+
+/// Log-probabilities of given next tokens, computed without ever holding a whole row of logits.
+package enum LogProbability {
+  /// Columns of the head that are computed together.
+  static let tile = 8192
+
+  /// ln p(target) for some rows of hidden states: row `rows.lowerBound + i` predicts `targets[i]`.
+  ///
+  /// The head is walked in tiles of the vocabulary with a running maximum and sum, sums in double precision, so a vocabulary of any size
+  /// takes `rows` x 8192 floats. Throws `mismatch` for a target outside the vocabulary.
+  package static func of(
+    _ targets: [Int32], predictedBy hidden: Activations, rows: Range<Int>, model: any LanguageModel, compute: Compute
+  ) throws(CheckpointError) -> [Double] {
+    precondition(targets.count == rows.count, "one target for each row")
+    let vocabulary = model.vocabularySize
+    for target in targets where target < 0 || target >= vocabulary {
+      throw CheckpointError(.mismatch, "token \(target) is outside the model's vocabulary of \(vocabulary)")
+    }
+    let normed = model.normed(hidden, rows: rows, compute: compute)
+    var sums = [RunningSum](repeating: RunningSum(), count: rows.count)
+    var chosen = [Float](repeating: 0, count: rows.count)
+    for start in stride(from: 0, to: vocabulary, by: tile) {
+      let columns = start..<min(start + tile, vocabulary)
+      let logits = model.logits(normed, vocabulary: columns, compute: compute)
+      RunningSum.add(logits, to: &sums, compute)
+      for (row, target) in targets.enumerated() where columns.contains(Int(target)) {
+        chosen[row] = logits.row(row)[Int(target) - start]
+      }
+    }
+    return zip(chosen, sums).map { Double($0) - $1.logarithm }
+  }
+}
