@@ -62,7 +62,7 @@ package struct GGUFLayout: Sendable {
   }
 
   /// Lays out one file exactly as it was read.
-  init(copying shard: GGUFShard) throws(CheckpointError) {
+  package init(copying shard: GGUFShard) throws(CheckpointError) {
     let tensors = shard.tensors.map { TensorDescription(name: $0.name, type: $0.type, shape: $0.shape) }
     let byteCounts = shard.tensors.map(\.byteCount)
     var paddings = byteCounts.map { Self.padding(after: $0, shard.alignment) }
