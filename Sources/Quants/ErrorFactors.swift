@@ -21,6 +21,18 @@ enum ErrorFactors {
     for i in x.indices { factors[i] = importance[i] * (spread + x[i] * x[i]).squareRoot() }
   }
 
+  /// The shared weighted rule with importance, each weight's square without.
+  static func weightedOrSquares(
+    _ x: UnsafeBufferPointer<Float>, importance: UnsafeBufferPointer<Float>?, spread: Float,
+    into factors: UnsafeMutableBufferPointer<Float>
+  ) {
+    if let importance {
+      weighted(x, importance: importance, spread: spread, into: factors)
+    } else {
+      squares(x, into: factors)
+    }
+  }
+
   /// Each weight's square.
   static func squares(_ x: UnsafeBufferPointer<Float>, into factors: UnsafeMutableBufferPointer<Float>) {
     for i in x.indices { factors[i] = x[i] * x[i] }

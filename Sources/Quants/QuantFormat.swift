@@ -26,6 +26,8 @@ extension QuantFormat {
 ///
 /// These functions are the readable reference: kernels must give the same bits.
 package protocol QuantCodec: QuantFormat {
+  /// Whether rows may only be encoded with importance: with so few bits the reference has no plain rule.
+  static var needsImportance: Bool { get }
   /// Expands whole blocks into weights.
   ///
   /// - Parameters:
@@ -42,4 +44,9 @@ package protocol QuantCodec: QuantFormat {
   static func encode(
     _ row: UnsafeBufferPointer<Float>, importance: UnsafeBufferPointer<Float>?,
     into blocks: UnsafeMutableRawBufferPointer)
+}
+
+extension QuantCodec {
+  /// Most formats have a plain rule.
+  package static var needsImportance: Bool { false }
 }
