@@ -12,7 +12,7 @@ enum TernaryLevels {
 
   /// Numbers 0, 1, 2 for the weights before, between and after two places of the ascending order.
   ///
-  /// - Parameter isMirrored: whether the scale turned out negative, so that 0 and 2 change places.
+  /// Mirrored, when the scale turned out negative: 0 and 2 change places.
   static func assign(
     _ order: [Int], _ first: Int, _ second: Int, isMirrored: Bool, into numbers: UnsafeMutableBufferPointer<UInt8>
   ) {
