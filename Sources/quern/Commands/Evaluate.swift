@@ -1,0 +1,57 @@
+import Architectures
+import ArgumentParser
+import Evaluation
+import Tensors
+
+/// `quern evaluate`: perplexity of a model on a text.
+struct Evaluate: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    abstract: "Measure how well a model predicts a text.",
+    discussion: """
+      Windows of --context tokens lie back to back; of each, positions context/2 to context-2 predict their successor. \
+      Perplexity is exp(mean negative log-likelihood), given with its standard error: llama-perplexity's definition, \
+      computed in f32 on the weights as stored.
+      """)
+
+  @Argument(help: "The model.")
+  var model: String
+
+  @Option(help: ArgumentHelp("The text, UTF-8.", valueName: "file"))
+  var text: String
+
+  @Option(help: ArgumentHelp("Tokens of a window.", valueName: "n"))
+  var context = 512
+
+  @Option(help: ArgumentHelp("Windows to take from the beginning; all unless given.", valueName: "n"))
+  var windows: Int?
+
+  @OptionGroup var common: CommonOptions
+
+  func validate() throws {
+    if context < 4 { throw ValidationError("--context must be at least 4.") }
+    if let windows, windows < 1 { throw ValidationError("--windows must be at least 1.") }
+  }
+
+  func run() throws {
+    let bytes = try readFile(text)
+    let opened = try OpenedModel(model)
+    let report = ProgressReport(quiet: common.quiet)
+    let result = try Perplexity.measure(
+      opened, text: bytes, context: context, windows: windows, threads: common.threadCount
+    ) { progress in
+      report.update(
+        stage: "evaluating \(opened.name)", done: Double(progress.windowsDone), total: Double(progress.windows)
+      ) { "\(fixed($0 * Double(context), 0)) tokens/s, perplexity \(fixed(progress.perplexity, 4))" }
+    }
+    report.finish()
+    if common.json {
+      printJSON(result.json)
+    } else {
+      printLine(
+        "perplexity \(fixed(result.perplexity, 4)) ± \(fixed(result.standardError, 4)) over \(result.tokensScored) tokens "
+          + "in \(result.windows) windows of \(result.context)")
+      printLine("\(fixed(result.tokensPerSecond, 1)) tokens/s, \(fixed(result.seconds, 2)) s")
+      printLine("text sha256 \(result.textSHA256)")
+    }
+  }
+}

@@ -1,0 +1,46 @@
+import Architectures
+import ArgumentParser
+import Engine
+import Evaluation
+import Tensors
+
+/// `quern trace`: everything the model computed for a prompt.
+struct TraceCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "trace",
+    abstract: "Write token ids, positions, the hidden state after every layer, and the logits.",
+    discussion: """
+      The output is a safetensors file: input_ids (I32), position_ids (I32 [3, T]), layer.N (F32 [T, hidden], behind \
+      decoder layer N) and logits (F32 [T, vocabulary]).
+      """)
+
+  @Argument(help: "The model.")
+  var model: String
+
+  @OptionGroup var prompt: PromptOptions
+  @OptionGroup var output: OutputOptions
+  @OptionGroup var common: CommonOptions
+
+  func validate() throws {
+    if output.output == nil { throw ValidationError("Name the file to write with --output.") }
+  }
+
+  func run() throws {
+    let path = output.output ?? ""
+    try AtomicWriter.checkOutput(path, overwrite: output.overwrite)
+    let opened = try OpenedModel(model)
+    let tokens = try opened.promptTokens(prompt.prompt, raw: prompt.raw)
+    let trace = try Trace(tokens, model: opened.model, compute: Compute(threads: common.threadCount))
+    try trace.write(to: path, overwrite: output.overwrite)
+    if common.json {
+      let tensors = trace.tensors.map { tensor in
+        jsonObject([
+          ("name", .string(tensor.name)), ("shape", .array(tensor.shape.map { .integer(Int64($0)) })),
+        ])
+      }
+      printJSON(jsonObject([("output", .string(path)), ("tensors", .array(tensors))]))
+    } else {
+      printLine("\(path): \(trace.tensors.count) tensors for \(tokens.count) tokens")
+    }
+  }
+}
