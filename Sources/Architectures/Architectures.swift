@@ -71,6 +71,10 @@ package protocol Architecture: Sendable {
   ///
   /// Throws `missing`, `mismatch` or `unsupported`, naming the tensor.
   func languageModel(_ checkpoint: Checkpoint) throws(CheckpointError) -> any LanguageModel
+  /// The part a Hugging Face name belongs to, by its prefix.
+  func part(of name: String) -> TensorRule.Part
+  /// Metadata of a text GGUF from which the MTP block is left out.
+  func withoutMTP(_ metadata: Metadata) -> Metadata
   /// Why a tensor without a rule may be left out; nil when it may not.
   func reasonToIgnore(_ name: String) -> String?
   /// The same model without its MTP block.
@@ -93,10 +97,15 @@ package struct FileDescription: Sendable {
   package var sizeLabel: String
   /// `general.file_type`; nil where no number fits.
   package var fileType: UInt32?
+  /// Other general keys, such as the recommended sampling.
+  package var extra: [(key: String, value: MetadataValue)]
 
-  package init(name: String, sizeLabel: String, fileType: UInt32?) {
+  package init(
+    name: String, sizeLabel: String, fileType: UInt32?, extra: [(key: String, value: MetadataValue)] = []
+  ) {
     self.name = name
     self.sizeLabel = sizeLabel
     self.fileType = fileType
+    self.extra = extra
   }
 }

@@ -49,7 +49,7 @@ extension Qwen35.Configuration {
     visionEndTokenID = try token("vision_end_token_id")
 
     let names = Qwen35.Names(tensors: tensors)
-    mtpLayers = try names.mtpLayerCount(in: tensors, file: file)
+    mtpLayers = names.mtp == nil ? 0 : 1
     if names.vision != nil {
       guard let section = config["vision_config"], section.objectValue != nil else {
         throw CheckpointError(.missing, "vision_config is missing although vision tensors exist", file: file)

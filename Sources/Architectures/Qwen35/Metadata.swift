@@ -74,7 +74,7 @@ extension Qwen35 {
     [
       ("general.architecture", .string(architecture)), ("general.type", .string(type)),
       ("general.name", .string(description.name)), ("general.size_label", .string(description.sizeLabel)),
-    ]
+    ] + description.extra
   }
 
   /// Three numbers of `preprocessor_config.json`, one a colour.

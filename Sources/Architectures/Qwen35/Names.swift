@@ -33,17 +33,5 @@ extension Qwen35 {
         tensors.contains { $0.text.hasPrefix(prefix) }
       }
     }
-
-    /// The number of MTP layers the tensors make up: 0 or 1.
-    ///
-    /// Throws `unsupported` when there are more, which no GGUF reader loads.
-    func mtpLayerCount(in tensors: Set<BinaryString>, file: String) throws(CheckpointError) -> Int {
-      guard let mtp else { return 0 }
-      if tensors.contains(where: { $0.text.hasPrefix(mtp + "layers.1.") }) {
-        throw CheckpointError(
-          .unsupported, "the checkpoint has more than one MTP layer; convert it with --no-mtp", file: file)
-      }
-      return 1
-    }
   }
 }

@@ -76,6 +76,24 @@ package struct Qwen35: Architecture {
     return copy
   }
 
+  /// The part a Hugging Face name belongs to, by its prefix.
+  package func part(of name: String) -> TensorRule.Part {
+    if let prefix = names.mtp, name.hasPrefix(prefix) { return .mtp }
+    if let prefix = names.vision, name.hasPrefix(prefix) { return .vision }
+    return .text
+  }
+
+  /// Metadata of a text GGUF from which the MTP block is left out.
+  package func withoutMTP(_ metadata: Metadata) -> Metadata {
+    var copy = metadata
+    copy["qwen35.block_count"] = .uint32(UInt32(clamping: configuration.layerCount))
+    copy.remove("qwen35.nextn_predict_layers")
+    if let flags = metadata.bools("qwen35.attention.recurrent_layers") {
+      copy["qwen35.attention.recurrent_layers"] = .array(.bool(Array(flags.prefix(configuration.layerCount))))
+    }
+    return copy
+  }
+
   /// Tied heads stored twice, and buffers that the configuration already says.
   package func reasonToIgnore(_ name: String) -> String? {
     if name.hasSuffix(".rotary_emb.inv_freq") { return "rotary frequencies follow from rope_theta" }

@@ -1,0 +1,50 @@
+import Architectures
+import Containers
+import Quants
+import Tensors
+
+/// The one entrance: sources and options in, a checked plan out.
+///
+/// `plan.run(…)` then does what the plan says.
+package enum Conversion {
+  /// Opens the sources and plans their conversion.
+  ///
+  /// - Parameters:
+  ///   - source: a folder, file or cached model; several, separated by commas, are a text GGUF and its `mmproj`.
+  ///   - options: what is wanted.
+  ///   - threads: threads for looking at values, where that is needed to decide a type.
+  /// - Throws: whatever makes the conversion impossible; nothing has been written then.
+  package static func plan(
+    source: String, options: ConversionOptions, threads: Int = Threads.available
+  ) throws(CheckpointError) -> Plan {
+    var checkpoints: [Checkpoint] = []
+    // A comma separates sources unless a file really has one in its name.
+    let names = FileSystem.exists(source) ? [source] : source.split(separator: ",").map(String.init)
+    for name in names.isEmpty ? [source] : names { checkpoints.append(try Containers.open(name)) }
+    return try plan(checkpoints, options: options, threads: threads)
+  }
+
+  /// Plans the conversion of opened checkpoints.
+  package static func plan(
+    _ checkpoints: [Checkpoint], options: ConversionOptions, threads: Int = Threads.available
+  ) throws(CheckpointError) -> Plan {
+    guard let first = checkpoints.first else { throw CheckpointError(.fault, "a plan needs a source") }
+    for checkpoint in checkpoints { try checkpoint.requirePlainWeights() }
+    let plan: Plan
+    switch (options.target, first.format) {
+    case (.safetensors, .gguf):
+      plan = try RestorePlanner(checkpoints, options, threads: threads).plan()
+    case (.safetensors, _):
+      throw CheckpointError(.unsupported, "the source is already in safetensors", file: first.path)
+    case (.gguf, _):
+      guard checkpoints.count == 1 else {
+        throw CheckpointError(.unsupported, "several sources can only be joined with --to safetensors")
+      }
+      plan =
+        first.format == .gguf
+        ? try GGUFPlanner(first, options).plan() : try HuggingFacePlanner(first, options).plan()
+    }
+    try plan.check()
+    return plan
+  }
+}

@@ -1,0 +1,89 @@
+import Architectures
+import Containers
+import Quants
+import Tensors
+
+/// Plans the conversion or quantization of a GGUF into another.
+struct GGUFPlanner {
+  private let checkpoint: Checkpoint
+  private let options: ConversionOptions
+  private let model: (any Architecture)?
+  private var notes: [String] = []
+
+  init(_ checkpoint: Checkpoint, _ options: ConversionOptions) throws(CheckpointError) {
+    self.checkpoint = checkpoint
+    self.options = options
+    let isTower = checkpoint.metadata.string("general.architecture") == "clip"
+    if isTower || Architectures.family(of: checkpoint) == nil {
+      model = nil
+    } else {
+      model = try Architectures.open(checkpoint)
+    }
+    if model == nil, !isTower {
+      notes.append(
+        "the architecture \(Architectures.claimed(checkpoint)) is not known: matrices whose names end in weight are converted, everything else is kept"
+      )
+    }
+    notes += model?.notes ?? []
+  }
+
+  mutating func plan() throws(CheckpointError) -> Plan {
+    let recipe = options.fullRecipe
+    let (entries, kept) = withoutMTP()
+    let assignment = try TypeAssignment(recipe, tensors: entries.map { ($0.name, $0.shape) })
+    var tensors: [PlannedTensor] = []
+    var requantized = 0
+    for entry in entries {
+      var type = entry.type
+      var note: String?
+      if TypeAssignment.mayQuantize(entry.name, rank: entry.shape.rank) {
+        let choice = assignment.choose(entry.name, entry.shape, source: entry.type)
+        (type, note) = (choice.type, choice.note)
+      }
+      if entry.type.isBlock, type != entry.type { requantized += 1 }
+      tensors.append(
+        try PlannedTensor(
+          name: entry.name, type: type, shape: entry.shape, sources: [entry], work: .stream(rows: nil, columns: nil),
+          note: note))
+    }
+    if requantized > 0 {
+      notes.append("\(requantized) tensors are quantized already: quantizing them again loses precision twice")
+    }
+    let label = HuggingFacePlanner.label(recipe, tensors)
+    let isTower = checkpoint.metadata.string("general.architecture") == "clip"
+    let path =
+      options.output ?? Naming.file(Naming.stem(of: checkpoint.path), encoding: label, vision: isTower)
+    let file = try file(path, recipe, tensors, kept)
+    return Plan(
+      sources: [checkpoint.path], files: [file], notes: notes, overwrite: options.overwrite,
+      checksums: options.checksums)
+  }
+
+  private func file(
+    _ path: String, _ recipe: Recipe, _ tensors: [PlannedTensor], _ kept: Metadata
+  ) throws(CheckpointError) -> PlannedFile {
+    let isUnchanged = recipe.base == nil && recipe.rules.isEmpty && tensors.count == checkpoint.tensors.count
+    if isUnchanged, options.splitSize == nil, let shards = checkpoint.gguf?.shards, shards.count == 1 {
+      return PlannedFile(path: path, unchanged: shards[0], tensors: tensors)
+    }
+    var metadata = kept
+    if !isUnchanged {
+      metadata["general.quantization_version"] = .uint32(2)
+      if let fileType = HuggingFacePlanner.fileType(recipe, tensors) {
+        metadata["general.file_type"] = .uint32(fileType)
+      }
+      Provenance.describe(recipe, in: &metadata)
+    }
+    return try PlannedFile(
+      path: path, metadata: metadata, tensors: tensors, splitSize: options.splitSize, version: checkpoint.version ?? 3)
+  }
+
+  /// The tensors and metadata that are wanted: all, unless an MTP block is to be left out.
+  private mutating func withoutMTP() -> ([TensorEntry], Metadata) {
+    let all = checkpoint.tensors
+    guard !options.mtp, let model else { return (all, checkpoint.metadata) }
+    let block = Set(model.rules.filter { $0.part == .mtp }.map { BinaryString($0.gguf) })
+    guard !block.isEmpty else { return (all, checkpoint.metadata) }
+    return (all.filter { !block.contains(BinaryString($0.name)) }, model.withoutMTP(checkpoint.metadata))
+  }
+}

@@ -1,0 +1,207 @@
+import Architectures
+import Containers
+import Quants
+import Tensors
+
+/// Plans the conversion of a Hugging Face checkpoint into GGUF.
+struct HuggingFacePlanner {
+  private let checkpoint: Checkpoint
+  private let options: ConversionOptions
+  private let model: any Architecture
+  private let stem: String
+  private var notes: [String]
+
+  init(_ checkpoint: Checkpoint, _ options: ConversionOptions) throws(CheckpointError) {
+    self.checkpoint = checkpoint
+    self.options = options
+    model = try Architectures.open(checkpoint)
+    stem = Naming.stem(of: checkpoint.folder?.path ?? checkpoint.path)
+    notes = model.notes
+  }
+
+  mutating func plan() throws(CheckpointError) -> Plan {
+    let rules = model.rules
+    try checkNames(rules)
+    let isWanted: (TensorRule.Part) -> Bool = { part in
+      switch part {
+      case .text: true
+      case .mtp: options.mtp
+      case .vision: options.vision
+      }
+    }
+    var files = [try textFile(rules.filter { $0.part != .vision && isWanted($0.part) })]
+    let tower = rules.filter { $0.part == .vision && isWanted($0.part) }
+    if !tower.isEmpty { files.append(try visionFile(tower, beside: files[0].path)) }
+    return Plan(
+      sources: [checkpoint.path], files: files, notes: notes, overwrite: options.overwrite, checksums: options.checksums)
+  }
+
+  /// Every tensor needs a rule or a reason to be left out, and every rule a tensor.
+  private mutating func checkNames(_ rules: [TensorRule]) throws(CheckpointError) {
+    let known = Set(rules.map { BinaryString($0.huggingFace) })
+    var ignored: [String: Int] = [:]
+    var unexpected: [String] = []
+    for tensor in checkpoint.tensors where !known.contains(BinaryString(tensor.name)) {
+      if let reason = model.reasonToIgnore(tensor.name) {
+        ignored[reason, default: 0] += 1
+      } else if isLeftOut(model.part(of: tensor.name)) {
+        continue
+      } else {
+        unexpected.append(tensor.name)
+      }
+    }
+    for (reason, count) in ignored.sorted(by: { $0.key < $1.key }) {
+      notes.append("\(count) tensor\(count == 1 ? "" : "s") left out: \(reason)")
+    }
+    let missing = rules.filter { checkpoint[$0.huggingFace] == nil && !isLeftOut($0.part) }.map(\.huggingFace)
+    if let first = missing.first {
+      let near = NearNames.of(first, in: unexpected.isEmpty ? checkpoint.tensors.map(\.name) : unexpected, count: 3)
+      throw CheckpointError(
+        .missing,
+        "\(missing.count) tensor\(missing.count == 1 ? " is" : "s are") missing: \(listed(missing))\(hint(missing)); similar names there: \(near.joined(separator: ", "))",
+        file: checkpoint.path)
+    }
+    if !unexpected.isEmpty {
+      throw CheckpointError(
+        .unsupported,
+        "\(unexpected.count) tensor\(unexpected.count == 1 ? " has" : "s have") no place in this family: \(listed(unexpected))\(hint(unexpected))",
+        file: checkpoint.path)
+    }
+  }
+
+  private func isLeftOut(_ part: TensorRule.Part) -> Bool {
+    part == .mtp && !options.mtp || part == .vision && !options.vision
+  }
+
+  private func hint(_ names: [String]) -> String {
+    if names.allSatisfy({ model.part(of: $0) == .mtp }) { return " (--no-mtp leaves the MTP block out)" }
+    if names.allSatisfy({ model.part(of: $0) == .vision }) { return " (--no-vision leaves the vision tower out)" }
+    return ""
+  }
+
+  private func textFile(_ rules: [TensorRule]) throws(CheckpointError) -> PlannedFile {
+    let recipe = options.fullRecipe
+    let tensors = try tensors(rules, recipe)
+    let shown = options.mtp ? model : model.withoutMTP()
+    let fileType = Self.fileType(recipe, tensors)
+    var metadata = shown.textMetadata(
+      FileDescription(
+        name: Naming.title(stem), sizeLabel: Naming.sizeLabel(Self.count(tensors)), fileType: fileType,
+        extra: sampling()))
+    if let folder = checkpoint.folder { try addTokenizer(folder, to: &metadata) }
+    Provenance.describe(recipe, in: &metadata)
+    try Provenance.carry(checkpoint, ["config", "tokenizer_config", "generation_config"], in: &metadata)
+    Provenance.carryTypes(rules, checkpoint, in: &metadata)
+    let name = Naming.file(stem, encoding: Self.label(recipe, tensors))
+    return try PlannedFile(
+      path: options.output ?? name, metadata: metadata, tensors: tensors, splitSize: options.splitSize)
+  }
+
+  private func visionFile(_ rules: [TensorRule], beside text: String) throws(CheckpointError) -> PlannedFile {
+    let type = options.visionType ?? (options.isQuantization ? .f16 : options.recipe.base)
+    let recipe = Recipe.conversion(to: type)
+    let tensors = try tensors(rules, recipe)
+    let description = FileDescription(
+      name: Naming.title(stem), sizeLabel: Naming.sizeLabel(Self.count(tensors)),
+      fileType: Self.fileType(recipe, tensors))
+    guard var metadata = try model.visionMetadata(description, folder: checkpoint.folder) else {
+      throw CheckpointError(.fault, "a vision tower without metadata", file: checkpoint.path)
+    }
+    Provenance.describe(recipe, in: &metadata)
+    try Provenance.carry(checkpoint, ["preprocessor_config"], in: &metadata)
+    Provenance.carryTypes(rules, checkpoint, in: &metadata)
+    let folder = text.lastIndex(of: "/").map { String(text[...$0]) } ?? ""
+    let name = folder + Naming.file(stem, encoding: Self.label(recipe, tensors), vision: true)
+    return try PlannedFile(path: options.visionOutput ?? name, metadata: metadata, tensors: tensors, splitSize: nil)
+  }
+
+  /// Plans each rule's tensor: its type by the recipe, its work by the rule.
+  private func tensors(_ rules: [TensorRule], _ recipe: Recipe) throws(CheckpointError) -> [PlannedTensor] {
+    let assignment = try TypeAssignment(recipe, tensors: rules.map { ($0.gguf, $0.ggufShape) })
+    var planned: [PlannedTensor] = []
+    for rule in rules {
+      let source = try checkpoint.tensor(rule.huggingFace)
+      guard [TensorType.bf16, .f16, .f32].contains(source.type) else {
+        throw source.failure(.unsupported, "is stored as \(source.type.name); BF16, F16 and F32 can be converted")
+      }
+      guard source.shape == rule.huggingFaceShape else {
+        throw source.failure(
+          .mismatch, "has shape \(source.shape); the configuration asks for \(rule.huggingFaceShape)")
+      }
+      var type = TensorType.f32
+      var note: String?
+      if TypeAssignment.mayQuantize(rule.gguf, rank: rule.ggufShape.rank) {
+        let choice = assignment.choose(rule.gguf, rule.ggufShape, source: source.type)
+        (type, note) = (choice.type, choice.note)
+      } else if rule.gguf.contains(".patch_embd.weight"), (recipe.base ?? source.type) == .f16 {
+        // The one exception of the reference converter: a patch embedding follows F16, though nothing else.
+        type = .f16
+      }
+      planned.append(
+        try PlannedTensor(
+          name: rule.gguf, type: type, shape: rule.ggufShape, sources: [source], work: Self.work(rule), note: note))
+    }
+    return planned
+  }
+
+  private static func work(_ rule: TensorRule) -> PlannedTensor.Work {
+    var (rows, columns): (BlockPermutation?, BlockPermutation?)
+    for transform in rule.transforms {
+      switch transform {
+      case .rows(let permutation): rows = permutation
+      case .columns(let permutation): columns = permutation
+      case .addOne, .negativeExponential, .plane: return .forward(rule.transforms)
+      }
+    }
+    return .stream(rows: rows, columns: columns)
+  }
+
+  private func addTokenizer(_ folder: HuggingFaceFolder, to metadata: inout Metadata) throws(CheckpointError) {
+    let tokenizer = try TokenizerFiles.open(folder: folder)
+    let entries = try TokenizerFiles.metadata(
+      tokenizer, rows: model.vocabularySize, chatTemplate: folder.chatTemplate, named: folder.namedChatTemplates)
+    metadata = Metadata(metadata.entries + entries)
+    try Provenance.carryTokenizer(folder, in: &metadata)
+  }
+
+  /// The recommended sampling of `generation_config.json`, as llama.cpp reads it.
+  private func sampling() -> [(key: String, value: MetadataValue)] {
+    guard let json = checkpoint.folder?.generationConfig else { return [] }
+    var entries: [(key: String, value: MetadataValue)] = []
+    if let count = json["top_k"]?.intValue.flatMap({ Int32(exactly: $0) }) {
+      entries.append(("general.sampling.top_k", .int32(count)))
+    }
+    for (key, name) in [("top_p", "top_p"), ("min_p", "min_p"), ("temperature", "temp")] {
+      if let value = json[key]?.doubleValue, value.isFinite {
+        entries.append(("general.sampling.\(name)", .float32(Float(value))))
+      }
+    }
+    return entries
+  }
+
+  private static func count(_ tensors: [PlannedTensor]) -> UInt64 {
+    tensors.reduce(0) { $0 + UInt64($1.shape.elementCount) }
+  }
+
+  /// The recipe's number, or for `source` that of the type most bytes have.
+  static func fileType(_ recipe: Recipe, _ tensors: [PlannedTensor]) -> UInt32? {
+    recipe.fileType ?? commonest(tensors).flatMap(Recipe.fileType)
+  }
+
+  /// The label of the file's name.
+  static func label(_ recipe: Recipe, _ tensors: [PlannedTensor]) -> String {
+    recipe.base == nil ? commonest(tensors)?.name ?? "F32" : recipe.name
+  }
+
+  private static func commonest(_ tensors: [PlannedTensor]) -> TensorType? {
+    var bytes: [TensorType: Int] = [:]
+    for tensor in tensors { bytes[tensor.type, default: 0] += tensor.byteCount }
+    return bytes.max { $0.value != $1.value ? $0.value < $1.value : $0.key.name < $1.key.name }?.key
+  }
+}
+
+/// A few names of a list, and how many more there are.
+func listed(_ names: [String], _ limit: Int = 5) -> String {
+  let shown = names.prefix(limit).map { printable($0) }.joined(separator: ", ")
+  return names.count > limit ? "\(shown) and \(names.count - limit) more" : shown
+}

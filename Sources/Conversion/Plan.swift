@@ -1,0 +1,130 @@
+import Architectures
+import Containers
+import Quants
+import Tensors
+
+/// Everything a conversion is going to do, complete and checked before a byte is written.
+package struct Plan: Sendable {
+  /// The sources as they were named.
+  package let sources: [String]
+  package let files: [PlannedFile]
+  /// What was found out and decided, one sentence each.
+  package let notes: [String]
+  package let overwrite: Bool
+  /// Where SHA-256 sums go; nil when none are computed.
+  package let checksums: String?
+
+  /// Stored bytes that will be read.
+  package var bytesIn: UInt64 {
+    files.reduce(0) { sum, file in
+      file.tensors.reduce(sum) { $0 + $1.sources.reduce(UInt64(0)) { $0 + UInt64($1.byteCount) } }
+    }
+  }
+
+  /// Bytes of all outputs together.
+  package var bytesOut: UInt64 { files.reduce(0) { $0 + $1.bytes } }
+
+  /// Bits of one weight over all outputs, headers left out.
+  package var bitsPerWeight: Double {
+    let weights = files.reduce(0) { $0 + $1.parameterCount }
+    let bytes = files.reduce(0) { $0 + $1.tensors.reduce(0) { $0 + $1.byteCount } }
+    return weights == 0 ? 0 : Double(bytes) * 8 / Double(weights)
+  }
+
+  /// Free bytes on the disk of the first output; nil when the system does not say.
+  package var bytesFree: UInt64? {
+    files.first.flatMap { AtomicWriter.freeBytes(in: AtomicWriter.folder(of: $0.path)) }
+  }
+
+  /// Refuses what can be known to fail: an output that exists, a disk without room.
+  package func check() throws(CheckpointError) {
+    for file in files { try file.checkOutput(overwrite: overwrite) }
+    if let checksums { try AtomicWriter.checkOutput(checksums, overwrite: overwrite) }
+    if let free = bytesFree, free < bytesOut {
+      throw CheckpointError(
+        .noSpace,
+        "the output needs \(bytesOut) bytes and the disk has \(free) free; free some space or choose another --output",
+        file: files.first?.path)
+    }
+  }
+}
+
+/// One output of a plan: a GGUF (perhaps split), or a Hugging Face folder.
+package struct PlannedFile: Sendable {
+  /// What is written, and where everything in it lies.
+  package enum Container: Sendable {
+    case gguf(GGUFLayout)
+    /// A GGUF written again exactly as it is.
+    case unchanged(GGUFShard)
+    /// A folder with these documents beside its tensors.
+    case folder(SafetensorsLayout, shardSize: UInt64?, documents: [(name: String, bytes: [UInt8])])
+  }
+
+  /// The file or folder to be.
+  package let path: String
+  package let container: Container
+  /// The metadata of a GGUF; empty for a folder.
+  package let metadata: Metadata
+  package let tensors: [PlannedTensor]
+  /// Bytes of the output, headers included.
+  package let bytes: UInt64
+
+  /// Weights of all tensors together.
+  package var parameterCount: Int { tensors.reduce(0) { $0 + $1.shape.elementCount } }
+
+  /// The names the output's files will have.
+  package var paths: [String] {
+    switch container {
+    case .gguf(let layout): GGUFWriter.paths(path, layout)
+    case .unchanged: [path]
+    case .folder(let layout, _, let documents):
+      SafetensorsWriter.paths(path + "/model.safetensors", layout) + documents.map { path + "/" + $0.name }
+    }
+  }
+
+  func checkOutput(overwrite: Bool) throws(CheckpointError) {
+    if case .folder = container {
+      guard FileSystem.exists(path), !overwrite else { return }
+      throw CheckpointError(.exists, "the output already exists; use --overwrite to replace it", file: path)
+    }
+    for path in paths { try AtomicWriter.checkOutput(path, overwrite: overwrite) }
+  }
+
+  /// Lays out a GGUF.
+  init(
+    path: String, metadata: Metadata, tensors: [PlannedTensor], splitSize: UInt64?, version: UInt32 = 3
+  ) throws(CheckpointError) {
+    let descriptions = tensors.map { TensorDescription(name: $0.name, type: $0.type, shape: $0.shape) }
+    let layout = try GGUFLayout(
+      metadata: metadata, tensors: descriptions, splitSize: splitSize, version: version)
+    self.path = path
+    self.metadata = metadata
+    self.tensors = tensors
+    container = .gguf(layout)
+    bytes = layout.totalBytes
+  }
+
+  /// Plans to write a GGUF again exactly as it is.
+  init(path: String, unchanged shard: GGUFShard, tensors: [PlannedTensor]) {
+    self.path = path
+    self.metadata = shard.metadata
+    self.tensors = tensors
+    container = .unchanged(shard)
+    let data = shard.tensors.last.map { $0.offset + UInt64($0.byteCount) } ?? shard.dataOffset
+    bytes = data + shard.trailingBytes
+  }
+
+  /// Lays out a Hugging Face folder.
+  init(
+    folder: String, tensors: [PlannedTensor], documents: [(name: String, bytes: [UInt8])], shardSize: UInt64?
+  ) throws(CheckpointError) {
+    let descriptions = tensors.map { TensorDescription(name: $0.name, type: $0.type, shape: $0.shape) }
+    let layout = try SafetensorsLayout(
+      metadata: [("format", "pt")], tensors: descriptions, shardSize: shardSize)
+    path = folder
+    metadata = Metadata()
+    self.tensors = tensors
+    container = .folder(layout, shardSize: shardSize, documents: documents)
+    bytes = layout.totalBytes + documents.reduce(0) { $0 + UInt64($1.bytes.count) }
+  }
+}

@@ -1,0 +1,102 @@
+import Architectures
+import Containers
+import Quants
+import Tensors
+
+/// One tensor of the output: where its values come from, what is done to them, and what they become.
+package struct PlannedTensor: Sendable {
+  /// How values get from the source to the output.
+  package enum Work: Sendable {
+    /// Rows stream through: moved, and decoded and encoded where types differ.
+    case stream(rows: BlockPermutation?, columns: BlockPermutation?)
+    /// A small tensor is taken whole through transforms, from Hugging Face's form to GGUF's.
+    case forward([TensorTransform])
+    /// A small tensor is taken whole through transforms backwards; several sources are planes of one tensor.
+    case backward([[TensorTransform]])
+  }
+
+  /// Its name in the output.
+  package let name: String
+  /// Its type in the output.
+  package let type: TensorType
+  /// Its shape in the output, outermost first.
+  package let shape: Shape
+  /// The tensors it is made of; one unless planes are joined.
+  package let sources: [TensorEntry]
+  package let work: Work
+  /// Its stored bytes in the output.
+  package let byteCount: Int
+  /// What to tell about it.
+  package let note: String?
+
+  /// Plans a tensor.
+  ///
+  /// Errors: `malformed` when the type cannot store the shape, `unsupported` when a codec is missing or a tensor that must be
+  /// taken whole is too large.
+  init(
+    name: String, type: TensorType, shape: Shape, sources: [TensorEntry], work: Work, note: String? = nil
+  ) throws(CheckpointError) {
+    self.name = name
+    self.type = type
+    self.shape = shape
+    self.sources = sources
+    self.work = work
+    self.note = note
+    do throws(CheckpointError) {
+      byteCount = try type.byteCount(shape: shape)
+      if case .stream(_, let columns) = work {
+        let from = sources[0].type
+        let isCopy = from == type && columns.map { $0.block % type.blockElements == 0 } ?? true
+        if !isCopy { _ = (try from.requiredCodec(), try type.requiredCodec()) }
+      } else {
+        for source in sources { _ = try source.type.requiredCodec() }
+        _ = try type.requiredCodec()
+        guard shape.elementCount <= Self.wholeLimit else {
+          throw CheckpointError(
+            .unsupported, "has \(shape.elementCount) values; its transform takes at most \(Self.wholeLimit)")
+        }
+      }
+    } catch {
+      throw error.in(tensor: name)
+    }
+  }
+
+  /// The most values of a tensor that is taken whole: 64 MiB as F32.
+  static let wholeLimit = 1 << 24
+
+  /// Whether stored bytes are only moved.
+  package var isCopy: Bool {
+    guard case .stream(_, let columns) = work, sources[0].type == type else { return false }
+    return columns.map { $0.block % type.blockElements == 0 } ?? true
+  }
+
+  /// Stored bits of one value.
+  package var bitsPerWeight: Double {
+    shape.elementCount == 0 ? 0 : Double(byteCount) * 8 / Double(shape.elementCount)
+  }
+
+  /// What is done, in a word or two.
+  package var workText: String {
+    var words: [String] = []
+    func say(_ transforms: [TensorTransform]) {
+      for transform in transforms {
+        switch transform {
+        case .addOne: words.append("+1")
+        case .negativeExponential: words.append("-exp")
+        case .rows, .columns: words.append("reorder")
+        case .plane(let plane): words.append("plane \(plane.index)")
+        }
+      }
+    }
+    switch work {
+    case .stream(let rows, let columns):
+      if rows != nil || columns != nil { words.append("reorder") }
+    case .forward(let transforms): say(transforms)
+    case .backward(let transforms):
+      say(Array(transforms.joined()))
+      words = words.map { "undo " + $0 }
+    }
+    if words.isEmpty { words.append(isCopy ? "copy" : "convert") }
+    return words.joined(separator: ", ")
+  }
+}

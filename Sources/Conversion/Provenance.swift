@@ -1,0 +1,71 @@
+import Architectures
+import Containers
+import Quants
+import Tensors
+
+/// What quern writes under keys of its own: how a file was made, and what the way back needs.
+enum Provenance {
+  static let recipeKey = "quern.recipe"
+  static let versionKey = "quern.version"
+  static let typesKey = "quern.huggingface.types"
+  static let tokenizerKey = "quern.huggingface.tokenizer"
+  private static let documentPrefix = "quern.huggingface."
+
+  /// The recipe, written out, and the version that applied it.
+  static func describe(_ recipe: Recipe, in metadata: inout Metadata) {
+    metadata[versionKey] = .string(quernVersion)
+    metadata[recipeKey] = .string(recipe.text)
+  }
+
+  /// Small documents of the folder, text for text, so that they come back as they were.
+  static func carry(
+    _ checkpoint: Checkpoint, _ names: [String], in metadata: inout Metadata
+  ) throws(CheckpointError) {
+    guard let folder = checkpoint.folder else { return }
+    for name in names {
+      if let bytes = try folder.file(name + ".json") {
+        metadata[documentPrefix + name] = .string(String(decoding: bytes, as: UTF8.self))
+      }
+    }
+  }
+
+  /// A document carried by `carry`.
+  static func document(_ name: String, in metadata: Metadata) -> [UInt8]? {
+    metadata.string(documentPrefix + name).map { Array($0.utf8) }
+  }
+
+  /// What tokenizer.json says beyond its vocabulary and merges, which GGUF has keys for.
+  static func carryTokenizer(_ folder: HuggingFaceFolder, in metadata: inout Metadata) throws(CheckpointError) {
+    guard var document = try folder.tokenizerJSON()?.objectValue, var model = document["model"]?.objectValue else {
+      return
+    }
+    model["vocab"] = .object(OrderedObject())
+    model["merges"] = .array([])
+    document["model"] = .object(model)
+    let bytes = OrderedJSON.object(document).serialized(pretty: false)
+    metadata[tokenizerKey] = .string(String(decoding: bytes, as: UTF8.self))
+  }
+
+  /// Types of tensors that differ from the family's, as `NAME TYPE`.
+  static func carryTypes(_ rules: [TensorRule], _ checkpoint: Checkpoint, in metadata: inout Metadata) {
+    var lines: [String] = []
+    for rule in rules {
+      guard let type = checkpoint[rule.huggingFace]?.type.elementType, type != rule.declared else { continue }
+      let line = "\(rule.huggingFace) \(type.rawValue)"
+      if lines.last != line { lines.append(line) }
+    }
+    if !lines.isEmpty { metadata[typesKey] = .array(.string(lines)) }
+  }
+
+  /// The types carried by `carryTypes`.
+  static func types(in metadata: Metadata) -> [BinaryString: ElementType] {
+    var types: [BinaryString: ElementType] = [:]
+    for line in metadata.strings(typesKey) ?? [] {
+      guard let space = line.lastIndex(of: " "),
+        let type = ElementType(rawValue: String(line[line.index(after: space)...]))
+      else { continue }
+      types[BinaryString(String(line[..<space]))] = type
+    }
+    return types
+  }
+}

@@ -1,0 +1,159 @@
+import Architectures
+import Containers
+import Quants
+import Tensors
+
+/// Plans the way back: from GGUF, and its `mmproj` where there is one, to a Hugging Face folder.
+struct RestorePlanner {
+  private let text: Checkpoint
+  private let vision: Checkpoint?
+  private let options: ConversionOptions
+  private let model: any Architecture
+  private let threads: Int
+  private var notes: [String]
+
+  init(
+    _ checkpoints: [Checkpoint], _ options: ConversionOptions, threads: Int
+  ) throws(CheckpointError) {
+    func isTower(_ checkpoint: Checkpoint) -> Bool {
+      checkpoint.metadata.string("general.architecture") == "clip"
+    }
+    for checkpoint in checkpoints where checkpoint.format != .gguf {
+      throw CheckpointError(.unsupported, "only GGUF files can be joined", file: checkpoint.path)
+    }
+    guard let text = checkpoints.first(where: { !isTower($0) }) else {
+      throw CheckpointError(
+        .missing, "this is a vision tower; name its text model too, as TEXT.gguf,MMPROJ.gguf", file: checkpoints[0].path)
+    }
+    let towers = checkpoints.filter(isTower)
+    guard checkpoints.count - towers.count == 1, towers.count <= 1 else {
+      throw CheckpointError(.unsupported, "one text model and one vision tower can be joined, not more")
+    }
+    if let type = options.recipe.base, type.isBlock {
+      throw CheckpointError(.unsupported, "safetensors has no type for \(type.name)")
+    }
+    if options.isQuantization || !options.overrides.isEmpty {
+      throw CheckpointError(.unsupported, "quantized weights can only be written to GGUF")
+    }
+    self.text = text
+    self.vision = options.vision ? towers.first : nil
+    self.options = options
+    self.threads = threads
+    model = try Architectures.open(text, vision: vision)
+    notes = model.notes
+  }
+
+  mutating func plan() throws(CheckpointError) -> Plan {
+    let all = model.rules
+    try checkNames(all)
+    let rules = all.filter { options.mtp || $0.part != .mtp }
+    var recorded = Provenance.types(in: text.metadata)
+    if let vision { recorded.merge(Provenance.types(in: vision.metadata)) { $1 } }
+    var tensors: [PlannedTensor] = []
+    var index = 0
+    while index < rules.count {
+      // Rules that share a Hugging Face name are planes of one tensor; they follow each other.
+      var group = [rules[index]]
+      while index + group.count < rules.count, rules[index + group.count].huggingFace == rules[index].huggingFace {
+        group.append(rules[index + group.count])
+      }
+      tensors.append(try tensor(group, recorded[BinaryString(rules[index].huggingFace)]))
+      index += group.count
+    }
+    let path = options.output ?? Naming.stem(of: text.path) + "-safetensors"
+    let documents = try RestoredDocuments(model: model, text: text, vision: vision).all()
+    let file = try PlannedFile(
+      folder: path, tensors: tensors, documents: documents, shardSize: options.splitSize ?? 5_000_000_000)
+    return Plan(
+      sources: [text.path] + (vision.map { [$0.path] } ?? []), files: [file], notes: notes,
+      overwrite: options.overwrite, checksums: options.checksums)
+  }
+
+  private func entry(_ rule: TensorRule) -> TensorEntry? {
+    rule.part == .vision ? vision?[rule.gguf] : text[rule.gguf]
+  }
+
+  /// Every tensor needs a rule, and every rule a tensor of its shape.
+  private func checkNames(_ rules: [TensorRule]) throws(CheckpointError) {
+    let missing = rules.filter { entry($0) == nil && (options.mtp || $0.part != .mtp) }.map(\.gguf)
+    if !missing.isEmpty {
+      throw CheckpointError(
+        .missing, "\(missing.count) tensor\(missing.count == 1 ? " is" : "s are") missing: \(listed(missing))",
+        file: text.path)
+    }
+    let known = Set(rules.map { BinaryString($0.gguf) })
+    let unexpected = (text.tensors + (vision?.tensors ?? [])).map(\.name).filter { !known.contains(BinaryString($0)) }
+    if !unexpected.isEmpty {
+      throw CheckpointError(
+        .unsupported,
+        "\(unexpected.count) tensor\(unexpected.count == 1 ? " has" : "s have") no place in this family: \(listed(unexpected))",
+        file: text.path)
+    }
+  }
+
+  /// Plans the tensor of rules that share a Hugging Face name.
+  private mutating func tensor(
+    _ rules: [TensorRule], _ recorded: ElementType?
+  ) throws(CheckpointError) -> PlannedTensor {
+    var sources: [TensorEntry] = []
+    for rule in rules {
+      guard let source = entry(rule) else { continue }
+      guard source.shape == rule.ggufShape else {
+        throw source.failure(.mismatch, "has shape \(source.shape); the configuration asks for \(rule.ggufShape)")
+      }
+      _ = try source.type.requiredCodec()
+      sources.append(source)
+    }
+    let rule = rules[0]
+    let wanted = recorded ?? rule.declared
+    let transforms = rules.map(\.transforms)
+    let type: TensorType
+    if let asked = options.recipe.base, rule.huggingFaceShape.rank >= 2 {
+      type = asked
+    } else if rule.changesValues {
+      type = try typeOfTransformed(rule, sources[0], wanted)
+    } else {
+      type = try lossless(sources, wanted)
+    }
+    return try PlannedTensor(
+      name: rule.huggingFace, type: type, shape: rule.huggingFaceShape, sources: sources,
+      work: Self.work(rule, transforms))
+  }
+
+  private static func work(_ rule: TensorRule, _ transforms: [[TensorTransform]]) -> PlannedTensor.Work {
+    var (rows, columns): (BlockPermutation?, BlockPermutation?)
+    for transform in rule.transforms {
+      switch transform {
+      case .rows(let permutation): rows = permutation.inverse
+      case .columns(let permutation): columns = permutation.inverse
+      case .addOne, .negativeExponential, .plane: return .backward(transforms)
+      }
+    }
+    return .stream(rows: rows, columns: columns)
+  }
+
+  /// The wanted type where it holds every value exactly; else the stored type, or F32 for blocks.
+  private func lossless(_ sources: [TensorEntry], _ wanted: ElementType) throws(CheckpointError) -> TensorType {
+    for source in sources where try !Restoring.fits(source, in: wanted, threads: threads) {
+      return source.type.isBlock ? .f32 : source.type
+    }
+    return TensorType(elementType: wanted) ?? .f32
+  }
+
+  /// The wanted type where every stored value has a preimage in it; else F32.
+  private mutating func typeOfTransformed(
+    _ rule: TensorRule, _ source: TensorEntry, _ wanted: ElementType
+  ) throws(CheckpointError) -> TensorType {
+    let values = try source.readFloats()
+    guard let transform = rule.transforms.first(where: \.changesValues) else { return .f32 }
+    if transform == .negativeExponential, let index = values.firstIndex(where: { !($0 < 0) }) {
+      throw source.failure(.malformed, "value \(index) is \(values[index]); decay rates are negative")
+    }
+    if Restoring.withoutPreimage(values, transform, in: wanted) == 0 { return TensorType(elementType: wanted) ?? .f32 }
+    let lost = Restoring.withoutPreimage(values, transform, in: .f32)
+    if lost > 0 {
+      notes.append("\(printable(source.name)): \(lost) values have no exact origin; the nearest is written")
+    }
+    return .f32
+  }
+}

@@ -1,0 +1,245 @@
+import Architectures
+import Containers
+import Quants
+import Tensors
+
+/// Memory of one worker, reused from piece to piece.
+final class Workspace: @unchecked Sendable {
+  // Unchecked because each workspace belongs to one thread of the pipeline at a time.
+  private(set) var bytes = UnsafeMutableRawBufferPointer(start: nil, count: 0)
+  private(set) var moved = UnsafeMutableRawBufferPointer(start: nil, count: 0)
+  private(set) var floats = UnsafeMutableBufferPointer<Float>(start: nil, count: 0)
+
+  deinit {
+    bytes.deallocate()
+    moved.deallocate()
+    floats.deallocate()
+  }
+
+  /// Room for stored bytes.
+  func bytes(_ count: Int) -> UnsafeMutableRawBufferPointer { Self.room(&bytes, count) }
+
+  /// Room for stored bytes in another order.
+  func moved(_ count: Int) -> UnsafeMutableRawBufferPointer { Self.room(&moved, count) }
+
+  /// Room for decoded values.
+  func floats(_ count: Int) -> UnsafeMutableBufferPointer<Float> {
+    if floats.count < count {
+      floats.deallocate()
+      floats = .allocate(capacity: count)
+    }
+    return UnsafeMutableBufferPointer(rebasing: floats[..<count])
+  }
+
+  static func room(_ buffer: inout UnsafeMutableRawBufferPointer, _ count: Int) -> UnsafeMutableRawBufferPointer {
+    if buffer.count < count {
+      buffer.deallocate()
+      buffer = .allocate(byteCount: count, alignment: 64)
+    }
+    return UnsafeMutableRawBufferPointer(rebasing: buffer[..<count])
+  }
+}
+
+/// One piece of a tensor on its way: a range of its values, in the order of the output.
+struct Piece: Sendable {
+  let file: Int
+  let tensor: Int
+  let values: Range<Int>
+  let byteCount: Int
+}
+
+/// Produces the stored bytes of any range of one planned tensor.
+struct TensorStream: Sendable {
+  private let plan: PlannedTensor
+  private let kernels: Kernels
+  private let columnCount: Int
+  private let rows: BlockPermutation?
+  private let columns: BlockPermutation?
+
+  /// Source bytes a piece aims at: large enough to read and write at full speed, small enough to stay in the cache.
+  static let pieceBytes = 2 << 20
+  /// Values decoded at a time.
+  private static let stripe = 1 << 15
+
+  init(_ plan: PlannedTensor, kernels: Kernels) {
+    self.plan = plan
+    self.kernels = kernels
+    columnCount = max(1, plan.shape.columns)
+    if case .stream(let rows, let columns) = plan.work {
+      (self.rows, self.columns) = (rows, columns)
+    } else {
+      (rows, columns) = (nil, nil)
+    }
+  }
+
+  /// Cuts a tensor into pieces of whole rows; rows that are longer than a piece are cut at block boundaries.
+  static func pieces(_ plan: PlannedTensor, file: Int, tensor: Int) -> [Piece] {
+    let count = plan.shape.elementCount
+    guard case .stream(let rows, let columns) = plan.work, let source = plan.sources.first else {
+      return [Piece(file: file, tensor: tensor, values: 0..<count, byteCount: plan.byteCount)]
+    }
+    let width = max(1, plan.shape.columns)
+    let weight = max(
+      Double(source.type.blockBytes) / Double(source.type.blockElements),
+      Double(plan.type.blockBytes) / Double(plan.type.blockElements))
+    let wanted = max(1, Int(Double(pieceBytes) / weight))
+    var step = wanted / width * width
+    if step == 0 {
+      // 1024 is a multiple of every block; a row that moves, or whose columns do, is never cut.
+      step = rows == nil && columns == nil ? max(1024, wanted / 1024 * 1024) : width
+    }
+    return stride(from: 0, to: count, by: step).map { start in
+      let values = start..<min(count, start + step)
+      return Piece(
+        file: file, tensor: tensor, values: values,
+        byteCount: values.count / plan.type.blockElements * plan.type.blockBytes)
+    }
+  }
+
+  /// Writes the stored bytes of a range of values into `output`, which has exactly their length.
+  ///
+  /// Errors: `malformed` for a value that the output's type cannot hold, naming its tensor and index.
+  func produce(
+    _ values: Range<Int>, into output: UnsafeMutableRawBufferPointer, _ space: Workspace
+  ) throws(CheckpointError) {
+    switch plan.work {
+    case .stream: try stream(values, into: output, space)
+    case .forward(let transforms):
+      let source = plan.sources[0]
+      let floats = try checked(try source.readFloats(), source)
+      try encode(ValueSteps.forward(floats, transforms), into: output)
+    case .backward(let transforms): try encode(try Restoring.values(plan, transforms), into: output)
+    }
+  }
+
+  private func stream(
+    _ values: Range<Int>, into output: UnsafeMutableRawBufferPointer, _ space: Workspace
+  ) throws(CheckpointError) {
+    let source = plan.sources[0]
+    let isSame = source.type == plan.type
+    if isSame, columns == nil { return try read(values, into: output) }
+    let bytes = space.bytes(values.count / source.type.blockElements * source.type.blockBytes)
+    try read(values, into: bytes)
+    var stored = UnsafeRawBufferPointer(bytes)
+    var movesFloats = columns != nil
+    if let columns, columns.block % source.type.blockElements == 0 {
+      let target = isSame ? output : space.moved(bytes.count)
+      moveColumns(columns, UnsafeRawBufferPointer(bytes), target, source.type)
+      if isSame { return }
+      stored = UnsafeRawBufferPointer(target)
+      movesFloats = false
+    }
+    let from = try RowCodec(source.type, kernels: kernels)
+    let to = try RowCodec(plan.type, kernels: kernels)
+    // Stripes of whole rows, or of whole blocks where a row is longer than a stripe.
+    let stripe =
+      columnCount <= Self.stripe || columns != nil
+      ? max(1, Self.stripe / columnCount) * columnCount : Self.stripe
+    var done = 0
+    while done < values.count {
+      let part = done..<min(values.count, done + stripe)
+      var floats = space.floats(2 * part.count)
+      floats = UnsafeMutableBufferPointer(rebasing: floats[..<part.count])
+      from.decode(slice(stored, part, source.type), into: floats)
+      try check(floats, first: values.lowerBound + done)
+      if movesFloats, let columns {
+        let other = UnsafeMutableBufferPointer(rebasing: space.floats[part.count..<2 * part.count])
+        for row in 0..<part.count / columnCount {
+          for column in 0..<columnCount {
+            other[row * columnCount + column] = floats[row * columnCount + columns.source(of: column)]
+          }
+        }
+        floats = other
+      }
+      let target = part.lowerBound / plan.type.blockElements * plan.type.blockBytes
+      let size = part.count / plan.type.blockElements * plan.type.blockBytes
+      to.encode(
+        UnsafeBufferPointer(floats), importance: nil,
+        into: UnsafeMutableRawBufferPointer(rebasing: output[target..<target + size]))
+      done = part.upperBound
+    }
+  }
+
+  private func slice(_ bytes: UnsafeRawBufferPointer, _ part: Range<Int>, _ type: TensorType) -> UnsafeRawBufferPointer {
+    let start = part.lowerBound / type.blockElements * type.blockBytes
+    return UnsafeRawBufferPointer(rebasing: bytes[start..<start + part.count / type.blockElements * type.blockBytes])
+  }
+
+  /// Reads a range of values, rows taken from where the source has them.
+  private func read(_ values: Range<Int>, into target: UnsafeMutableRawBufferPointer) throws(CheckpointError) {
+    let source = plan.sources[0]
+    let (elements, size) = (source.type.blockElements, source.type.blockBytes)
+    guard let rows else {
+      return try source.read(into: target, at: values.lowerBound / elements * size)
+    }
+    let rowBytes = columnCount / elements * size
+    var row = values.lowerBound / columnCount
+    let end = values.upperBound / columnCount
+    var filled = 0
+    while row < end {
+      let count = min(rows.run(at: row), end - row)
+      let part = UnsafeMutableRawBufferPointer(rebasing: target[filled..<filled + count * rowBytes])
+      try source.read(into: part, at: rows.source(of: row) * rowBytes)
+      filled += part.count
+      row += count
+    }
+  }
+
+  private func moveColumns(
+    _ columns: BlockPermutation, _ from: UnsafeRawBufferPointer, _ to: UnsafeMutableRawBufferPointer,
+    _ type: TensorType
+  ) {
+    let blockBytes = columns.block / type.blockElements * type.blockBytes
+    let rowBytes = columnCount / type.blockElements * type.blockBytes
+    for row in stride(from: 0, to: from.count, by: rowBytes) {
+      for (index, source) in columns.sources.enumerated() {
+        UnsafeMutableRawBufferPointer(rebasing: to[row + index * blockBytes..<row + (index + 1) * blockBytes])
+          .copyMemory(
+            from: UnsafeRawBufferPointer(rebasing: from[row + source * blockBytes..<row + (source + 1) * blockBytes]))
+      }
+    }
+  }
+
+  private func encode(_ values: [Float], into output: UnsafeMutableRawBufferPointer) throws(CheckpointError) {
+    let codec = try RowCodec(plan.type, kernels: kernels)
+    values.withUnsafeBufferPointer { codec.encode($0, importance: nil, into: output) }
+  }
+
+  private func checked(_ values: [Float], _ source: TensorEntry) throws(CheckpointError) -> [Float] {
+    for (index, value) in values.enumerated() where !value.isFinite {
+      throw source.failure(.malformed, "value \(index) is \(value)")
+    }
+    return values
+  }
+
+  /// Refuses values that the output's type cannot hold; F32 and BF16 take everything as it is.
+  ///
+  /// - Parameter first: the index of the first value in the output.
+  private func check(_ values: UnsafeMutableBufferPointer<Float>, first: Int) throws(CheckpointError) {
+    let limit: Float
+    if plan.type.isBlock {
+      limit = .greatestFiniteMagnitude
+    } else if plan.type == .f16 {
+      // From here on F16 rounds to infinity.
+      limit = Float(65520).nextDown
+    } else {
+      return
+    }
+    // The bits of magnitudes order like the magnitudes, with NaN above infinity.
+    var largest: UInt32 = 0
+    for value in values { largest = max(largest, value.bitPattern & 0x7FFF_FFFF) }
+    guard largest > limit.bitPattern else { return }
+    for (offset, value) in values.enumerated() where value.bitPattern & 0x7FFF_FFFF > limit.bitPattern {
+      if plan.type == .f16, !value.isFinite { continue }
+      let index = sourceIndex(first + offset)
+      let why = value.isFinite ? "is too large for F16; use BF16 or F32" : "cannot be quantized to \(plan.type.name)"
+      throw plan.sources[0].failure(.malformed, "value \(index) is \(value), which \(why)")
+    }
+  }
+
+  /// Where a value of the output lies in the source.
+  private func sourceIndex(_ index: Int) -> Int {
+    let (row, column) = index.quotientAndRemainder(dividingBy: columnCount)
+    return (rows?.source(of: row) ?? row) * columnCount + column
+  }
+}
