@@ -77,7 +77,9 @@ package enum TokenizerFiles {
     let others = named.filter { $0.name != "default" }
     if !others.isEmpty {
       entries.append(("tokenizer.chat_templates", .array(.string(others.map(\.name)))))
-      for template in others { entries.append(("tokenizer.chat_template.\(template.name)", .string(template.template))) }
+      for template in others {
+        entries.append(("tokenizer.chat_template.\(template.name)", .string(template.template)))
+      }
     }
     if let chatTemplate { entries.append(("tokenizer.chat_template", .string(chatTemplate))) }
     if tokenizer.pretokenizer.ggufName == nil {

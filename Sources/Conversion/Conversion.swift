@@ -33,16 +33,21 @@ package enum Conversion {
     let plan: Plan
     switch (options.target, first.format) {
     case (.safetensors, .gguf):
-      plan = try RestorePlanner(checkpoints, options, threads: threads).plan()
+      var planner = try RestorePlanner(checkpoints, options, threads: threads)
+      plan = try planner.plan()
     case (.safetensors, _):
       throw CheckpointError(.unsupported, "the source is already in safetensors", file: first.path)
     case (.gguf, _):
       guard checkpoints.count == 1 else {
         throw CheckpointError(.unsupported, "several sources can only be joined with --to safetensors")
       }
-      plan =
-        first.format == .gguf
-        ? try GGUFPlanner(first, options).plan() : try HuggingFacePlanner(first, options).plan()
+      if first.format == .gguf {
+        var planner = try GGUFPlanner(first, options)
+        plan = try planner.plan()
+      } else {
+        var planner = try HuggingFacePlanner(first, options)
+        plan = try planner.plan()
+      }
     }
     try plan.check()
     return plan

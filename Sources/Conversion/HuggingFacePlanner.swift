@@ -22,18 +22,12 @@ struct HuggingFacePlanner {
   mutating func plan() throws(CheckpointError) -> Plan {
     let rules = model.rules
     try checkNames(rules)
-    let isWanted: (TensorRule.Part) -> Bool = { part in
-      switch part {
-      case .text: true
-      case .mtp: options.mtp
-      case .vision: options.vision
-      }
-    }
-    var files = [try textFile(rules.filter { $0.part != .vision && isWanted($0.part) })]
-    let tower = rules.filter { $0.part == .vision && isWanted($0.part) }
+    var files = [try textFile(rules.filter { $0.part != .vision && !isLeftOut($0.part) })]
+    let tower = rules.filter { $0.part == .vision && !isLeftOut($0.part) }
     if !tower.isEmpty { files.append(try visionFile(tower, beside: files[0].path)) }
     return Plan(
-      sources: [checkpoint.path], files: files, notes: notes, overwrite: options.overwrite, checksums: options.checksums)
+      sources: [checkpoint.path], files: files, notes: notes, overwrite: options.overwrite, checksums: options.checksums
+    )
   }
 
   /// Every tensor needs a rule or a reason to be left out, and every rule a tensor.

@@ -23,7 +23,8 @@ struct RestorePlanner {
     }
     guard let text = checkpoints.first(where: { !isTower($0) }) else {
       throw CheckpointError(
-        .missing, "this is a vision tower; name its text model too, as TEXT.gguf,MMPROJ.gguf", file: checkpoints[0].path)
+        .missing, "this is a vision tower; name its text model too, as TEXT.gguf,MMPROJ.gguf", file: checkpoints[0].path
+      )
     }
     let towers = checkpoints.filter(isTower)
     guard checkpoints.count - towers.count == 1, towers.count <= 1 else {

@@ -19,7 +19,9 @@ enum Restoring {
       for step in steps.reversed() {
         switch step {
         case .addOne, .negativeExponential:
-          values = values.map { ValueSteps.preimage($0, of: step, in: plan.type.elementType ?? .f32) ?? nearest($0, step) }
+          values = values.map {
+            ValueSteps.preimage($0, of: step, in: plan.type.elementType ?? .f32) ?? nearest($0, step)
+          }
         case .rows(let permutation), .columns(let permutation):
           values = ValueSteps.permuted(values, permutation.inverse)
         case .plane(let plane): width = plane.width

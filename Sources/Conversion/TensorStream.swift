@@ -160,7 +160,8 @@ struct TensorStream: Sendable {
     }
   }
 
-  private func slice(_ bytes: UnsafeRawBufferPointer, _ part: Range<Int>, _ type: TensorType) -> UnsafeRawBufferPointer {
+  private func slice(_ bytes: UnsafeRawBufferPointer, _ part: Range<Int>, _ type: TensorType) -> UnsafeRawBufferPointer
+  {
     let start = part.lowerBound / type.blockElements * type.blockBytes
     return UnsafeRawBufferPointer(rebasing: bytes[start..<start + part.count / type.blockElements * type.blockBytes])
   }

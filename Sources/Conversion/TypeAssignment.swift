@@ -102,7 +102,8 @@ struct TypeAssignment {
     if let first = found.first {
       throw CheckpointError(
         .mismatch,
-        "--tensor \(printable(pattern)) matches only tensors that stay in full precision, such as \(printable(first.name))")
+        "--tensor \(printable(pattern)) matches only tensors that stay in full precision, such as \(printable(first.name))"
+      )
     }
     let near = NearNames.of(pattern, in: tensors.map(\.name))
     throw CheckpointError(
