@@ -55,9 +55,7 @@ package enum TokenizerFiles {
 
   /// The metadata of a tokenizer, in the order llama.cpp's converter writes it.
   ///
-  /// - Parameters:
-  ///   - rows: rows of the embedding table, to which the vocabulary is padded.
-  ///   - templates: the chat templates; the first without a name of its own is the default.
+  /// `rows` are the rows of the embedding table, to which the vocabulary is padded. Errors: `mismatch` when those are fewer.
   package static func metadata(
     _ tokenizer: Tokenizer, rows: Int, chatTemplate: String?, named: [(name: String, template: String)] = []
   ) throws(CheckpointError) -> [(key: String, value: MetadataValue)] {

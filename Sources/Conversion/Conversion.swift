@@ -9,11 +9,9 @@ import Tensors
 package enum Conversion {
   /// Opens the sources and plans their conversion.
   ///
-  /// - Parameters:
-  ///   - source: a folder, file or cached model; several, separated by commas, are a text GGUF and its `mmproj`.
-  ///   - options: what is wanted.
-  ///   - threads: threads for looking at values, where that is needed to decide a type.
-  /// - Throws: whatever makes the conversion impossible; nothing has been written then.
+  /// `source` is a folder, file or cached model; several, separated by commas, are a text GGUF and its `mmproj`. `threads`
+  /// are for looking at values, where that is needed to decide a type. Throws whatever makes the conversion impossible;
+  /// nothing has been written then.
   package static func plan(
     source: String, options: ConversionOptions, threads: Int = Threads.available
   ) throws(CheckpointError) -> Plan {

@@ -45,9 +45,8 @@ final class OrderedPipeline: @unchecked Sendable {
 
   /// Runs all pieces.
   ///
-  /// - Parameters:
-  ///   - produce: fills a slot with a piece; the third argument numbers the thread, for scratch memory of its own.
-  ///   - consume: takes a piece out of its slot; called in order.
+  /// `produce` fills a slot with a piece; its third argument numbers the thread, for scratch memory of its own. `consume`
+  /// takes a piece out of its slot and is called in order.
   static func run(
     count: Int, threads: Int,
     produce: @Sendable (_ piece: Int, _ slot: Int, _ thread: Int) throws(CheckpointError) -> Void,

@@ -8,7 +8,7 @@ import Tensors
 enum Restoring {
   /// The values of a restored tensor: transforms undone, planes joined.
   ///
-  /// - Parameter transforms: for each source of `plan`, its steps from Hugging Face's form to GGUF's.
+  /// `transforms` has, for each source of `plan`, the steps from Hugging Face's form to GGUF's.
   static func values(
     _ plan: PlannedTensor, _ transforms: [[TensorTransform]]
   ) throws(CheckpointError) -> [Float] {

@@ -215,7 +215,7 @@ struct TensorStream: Sendable {
 
   /// Refuses values that the output's type cannot hold; F32 and BF16 take everything as it is.
   ///
-  /// - Parameter first: the index of the first value in the output.
+  /// `first` is the index of the first value in the output.
   private func check(_ values: UnsafeMutableBufferPointer<Float>, first: Int) throws(CheckpointError) {
     let limit: Float
     if plan.type.isBlock {

@@ -33,7 +33,7 @@ struct TypeAssignment {
 
   /// The type of a tensor that may be quantized.
   ///
-  /// - Parameter source: its type in the source, which a recipe without a base keeps.
+  /// `source` is its type in the source, which a recipe without a base keeps.
   func choose(_ name: String, _ shape: Shape, source: TensorType) -> Choice {
     var wanted = recipe.base ?? source
     for (rule, names) in zip(recipe.rules, matches) {
