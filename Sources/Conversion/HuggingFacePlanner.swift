@@ -151,8 +151,8 @@ struct HuggingFacePlanner {
   }
 
   private func addTokenizer(_ folder: HuggingFaceFolder, to metadata: inout Metadata) throws(CheckpointError) {
-    let tokenizer = try TokenizerFiles.open(folder: folder)
-    let entries = try TokenizerFiles.metadata(
+    let tokenizer = try TokenizerSource.tokenizer(of: folder)
+    let entries = try TokenizerMetadata.entries(
       tokenizer, rows: model.vocabularySize, chatTemplate: folder.chatTemplate, named: folder.namedChatTemplates)
     metadata = Metadata(metadata.entries + entries)
     try Provenance.carryTokenizer(folder, in: &metadata)

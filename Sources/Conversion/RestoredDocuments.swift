@@ -24,7 +24,7 @@ struct RestoredDocuments {
       }
     }
     guard metadata.strings("tokenizer.ggml.tokens") != nil else { return documents }
-    let tokenizer = RestoredTokenizer(metadata: metadata, file: text.path)
+    let tokenizer = RestoredTokenizer(checkpoint: text)
     documents.append(("tokenizer.json", pretty(try tokenizer.tokenizerJSON())))
     let carried = Provenance.document("tokenizer_config", in: metadata)
     documents.append(("tokenizer_config.json", carried ?? pretty(tokenizer.configurationJSON())))

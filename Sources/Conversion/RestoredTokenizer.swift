@@ -5,15 +5,17 @@ import Tokenizers
 
 /// Rebuilds a tokenizer's documents from GGUF metadata.
 struct RestoredTokenizer {
-  let metadata: Metadata
-  let file: String
+  let checkpoint: Checkpoint
+
+  private var metadata: Metadata { checkpoint.metadata }
+  private var file: String { checkpoint.path }
 
   private var tokens: [String] { metadata.strings("tokenizer.ggml.tokens") ?? [] }
 
   /// `tokenizer.json`: what the file carries of the original around the vocabulary and merges, else a byte-level BPE.
   func tokenizerJSON() throws(CheckpointError) -> OrderedJSON {
     // Opening it checks that tokens, types and merges belong together.
-    let tokenizer = try TokenizerFiles.open(metadata: metadata, file: file)
+    let tokenizer = try TokenizerSource.tokenizer(of: checkpoint)
     var document = try carried() ?? skeleton(tokenizer)
     var model = document["model"]?.objectValue ?? OrderedObject()
     let added = try addedIDs(document)
