@@ -60,9 +60,7 @@ extension Tokenizer {
       merges: try Self.parts(of: merges), vocabulary: vocabulary, ignoresMerges: known?.ignoresMerges ?? false)
     try self.init(
       vocabulary: vocabulary, model: model, addedTokens: added, normalizers: known?.normalizers ?? [],
-      pretokenizer: Pretokenizer(
-        stages: patterns.map { SplitStage(finder: .pattern($0)) }, addsPrefixSpace: false,
-        ignoresMerges: known?.ignoresMerges ?? false),
+      pretokenizer: Pretokenizer(patterns: patterns, ignoresMerges: known?.ignoresMerges ?? false),
       special: special)
   }
 

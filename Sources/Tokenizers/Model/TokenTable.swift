@@ -5,30 +5,32 @@ struct TokenTable: Sendable {
   /// Where each entry ends in `arena`.
   private var ends: [Int] = []
   private var values: [Int32] = []
-  /// Places in `values`, or -1; a power of two of them.
-  private var slots: [Int32]
+  /// A power of two of places: upper half of the hash above the place in `values`, or `free`.
+  private var slots: [UInt64]
+  /// Drawn anew for each table: a file cannot be made to collide.
+  private let seed = UInt64.random(in: .min ... .max)
+
+  private static let free = UInt64.max
+  private static let upperHalf: UInt64 = 0xFFFF_FFFF_0000_0000
 
   init(capacity: Int) {
     var size = 16
     while size < capacity * 2 { size *= 2 }
-    slots = [Int32](repeating: -1, count: size)
+    slots = [UInt64](repeating: Self.free, count: size)
     ends.reserveCapacity(capacity)
     values.reserveCapacity(capacity)
+    arena.reserveCapacity(capacity * 8)
   }
-
-  var count: Int { values.count }
 
   /// Adds an entry.
   ///
   /// - Returns: the number it already had, with nothing changed, if it was there.
   mutating func insert(_ key: UnsafeBufferPointer<UInt8>, _ value: Int32) -> Int32? {
-    var slot = find(key)
-    if slots[slot] >= 0 { return values[Int(slots[slot])] }
-    if values.count * 2 >= slots.count {
-      grow()
-      slot = find(key)
-    }
-    slots[slot] = Int32(truncatingIfNeeded: values.count)
+    if values.count * 2 >= slots.count { grow() }
+    let hash = hash(key)
+    let slot = find(key, hash)
+    if slots[slot] != Self.free { return values[place(slots[slot])] }
+    slots[slot] = hash & Self.upperHalf | UInt64(values.count)
     arena.append(contentsOf: key)
     ends.append(arena.count)
     values.append(value)
@@ -43,8 +45,8 @@ struct TokenTable: Sendable {
 
   /// The number of some bytes.
   func value(of key: UnsafeBufferPointer<UInt8>) -> Int32? {
-    let place = slots[find(key)]
-    return place < 0 ? nil : values[Int(place)]
+    let found = slots[find(key, hash(key))]
+    return found == Self.free ? nil : values[place(found)]
   }
 
   /// The number of a text.
@@ -53,35 +55,56 @@ struct TokenTable: Sendable {
     return text.withUTF8 { value(of: $0) }
   }
 
+  private func place(_ slot: UInt64) -> Int { Int(slot & ~Self.upperHalf) }
+
   /// The slot that holds the key, or the free one where it belongs.
-  private func find(_ key: UnsafeBufferPointer<UInt8>) -> Int {
+  private func find(_ key: UnsafeBufferPointer<UInt8>, _ hash: UInt64) -> Int {
     let mask = slots.count - 1
-    var slot = Int(truncatingIfNeeded: Self.hash(key)) & mask
-    while slots[slot] >= 0, !holds(Int(slots[slot]), key) { slot = (slot + 1) & mask }
+    var slot = Int(truncatingIfNeeded: hash) & mask
+    while slots[slot] != Self.free {
+      if (slots[slot] ^ hash) & Self.upperHalf == 0, holds(place(slots[slot]), key) { break }
+      slot = (slot + 1) & mask
+    }
     return slot
   }
 
   private func holds(_ place: Int, _ key: UnsafeBufferPointer<UInt8>) -> Bool {
     let start = place == 0 ? 0 : ends[place - 1]
-    return ends[place] - start == key.count && arena[start..<ends[place]].elementsEqual(key)
-  }
-
-  private mutating func grow() {
-    let old = slots
-    slots = [Int32](repeating: -1, count: old.count * 2)
-    for place in values.indices {
-      let start = place == 0 ? 0 : ends[place - 1]
-      var slot = arena[start..<ends[place]].withUnsafeBufferPointer { Int(truncatingIfNeeded: Self.hash($0)) }
-      slot &= slots.count - 1
-      while slots[slot] >= 0 { slot = (slot + 1) & (slots.count - 1) }
-      slots[slot] = Int32(truncatingIfNeeded: place)
+    guard ends[place] - start == key.count else { return false }
+    return arena.withUnsafeBufferPointer { arena in
+      for k in 0..<key.count where arena[start + k] != key[k] { return false }
+      return true
     }
   }
 
-  /// The standard library's hash, seeded by the process: a file cannot be made to collide.
-  private static func hash(_ key: UnsafeBufferPointer<UInt8>) -> Int {
-    var hasher = Hasher()
-    hasher.combine(bytes: UnsafeRawBufferPointer(key))
-    return hasher.finalize()
+  private mutating func grow() {
+    slots = [UInt64](repeating: Self.free, count: slots.count * 2)
+    for place in values.indices {
+      let start = place == 0 ? 0 : ends[place - 1]
+      let hash = arena.withUnsafeBufferPointer { hash(UnsafeBufferPointer(rebasing: $0[start..<ends[place]])) }
+      var slot = Int(truncatingIfNeeded: hash) & (slots.count - 1)
+      while slots[slot] != Self.free { slot = (slot + 1) & (slots.count - 1) }
+      slots[slot] = hash & Self.upperHalf | UInt64(place)
+    }
+  }
+
+  /// Eight bytes at a time, each folded in by a full multiplication.
+  private func hash(_ key: UnsafeBufferPointer<UInt8>) -> UInt64 {
+    var state = seed ^ UInt64(truncatingIfNeeded: key.count)
+    let raw = UnsafeRawBufferPointer(key)
+    var position = 0
+    while position < raw.count {
+      var word: UInt64 = 0
+      if position + 8 <= raw.count {
+        word = raw.loadUnaligned(fromByteOffset: position, as: UInt64.self)
+      } else {
+        for k in position..<raw.count { word = word << 8 | UInt64(raw[k]) }
+      }
+      let product = (state ^ word).multipliedFullWidth(by: 0x9E37_79B9_7F4A_7C15)
+      state = product.high ^ product.low ^ seed
+      position += 8
+    }
+    let product = state.multipliedFullWidth(by: 0xD6E8_FEB8_6659_FD93)
+    return product.high ^ product.low
   }
 }

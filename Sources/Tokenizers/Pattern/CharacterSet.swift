@@ -64,7 +64,9 @@ extension CharacterSet.Property {
     case .table(let kind): return !CharacterClasses.shared[point].isDisjoint(with: kind)
     case .category(let name):
       guard let scalar = Unicode.Scalar(point) else { return false }
-      let own = Self.name(of: scalar.properties.generalCategory)
+      var own = Self.name(of: scalar.properties.generalCategory)
+      // Letters, marks and numbers newer than the tables are unassigned to the reference.
+      if let kind = Self.tables[own.prefix(1)], !CharacterClasses.shared[point].contains(kind) { own = "Cn" }
       return name.utf8.count == 1 ? own.utf8.first == name.utf8.first : own == name
     case .word:
       if !CharacterClasses.shared[point].isDisjoint(with: [.letter, .mark]) { return true }
@@ -86,6 +88,8 @@ extension CharacterSet.Property {
     default: return nil
     }
   }
+
+  private static let tables: [Substring: CharacterClass] = ["L": .letter, "M": .mark, "N": .number]
 
   private static func name(of category: Unicode.GeneralCategory) -> String {
     switch category {

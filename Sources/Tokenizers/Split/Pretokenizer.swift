@@ -34,6 +34,37 @@ package struct Pretokenizer: Sendable {
     }
   }
 
+  /// A pre-tokenizer of patterns applied one after the other, each match and each gap becoming a piece.
+  ///
+  /// - Parameters:
+  ///   - patterns: regular expressions as in tokenizer.json.
+  ///   - ignoresMerges: whether whole words of the vocabulary are taken without merging; part of what a name stands for.
+  package init(patterns: [String], ignoresMerges: Bool = false) {
+    self.init(
+      stages: patterns.map { SplitStage(finder: .pattern($0)) }, addsPrefixSpace: false, ignoresMerges: ignoresMerges)
+  }
+
+  /// The GGUF names whose patterns are known, in the order of preference.
+  package static var knownNames: [String] { PatternNames.all.map(\.ggufName) }
+
+  /// The pre-tokenizer that a GGUF name stands for.
+  package init?(named name: String) {
+    guard let known = PatternNames.named(name) else { return nil }
+    self.init(patterns: known.patterns, ignoresMerges: known.ignoresMerges)
+  }
+
+  /// The words of a text, as bytes: what merging never joins.
+  ///
+  /// - Throws: `unsupported` when a pattern cannot be used.
+  package func words(_ text: [UInt8]) throws(CheckpointError) -> [ArraySlice<UInt8>] {
+    let stages = try compiled.get()
+    return text.withUnsafeBufferPointer { view in
+      var pieces = [0..<view.count]
+      for stage in stages { pieces = pieces.flatMap { stage.pieces(view, $0) } }
+      return pieces.map { text[$0] }
+    }
+  }
+
   private static let stageLimit = 16
 
   /// The stages of tokenizer.json's `pre_tokenizer`.

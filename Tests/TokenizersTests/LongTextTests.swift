@@ -1,0 +1,70 @@
+import Tensors
+import TestSupport
+import Testing
+import Tokenizers
+
+/// Texts that would take forever if a step were quadratic, or overflow a stack if one recursed.
+@Suite(.timeLimit(.minutes(2))) struct LongTextTests {
+  static let million = 1_000_000
+
+  @Test(arguments: ["a", "é", " ", "\n", "\u{301}", "'", "日", "<", "0"]) func oneCharacterAMillionTimes(
+    _ character: String
+  ) throws {
+    let tokenizer = try GoldenTokenizerTests.tiny()
+    let text = String(repeating: character, count: Self.million)
+    #expect(tokenizer.decode(try tokenizer.encode(text)) == text)
+  }
+
+  @Test func aMillionLettersAsOneWord() throws {
+    let tokenizer = try RealVocabulary.tokenizer.get()
+    var generator = SeededGenerator(state: 23)
+    let letters = Array("etaoinshr".utf8)
+    let text = (0..<Self.million).map { _ in letters[Int.random(in: 0..<letters.count, using: &generator)] }
+    #expect(tokenizer.decodeBytes(try tokenizer.encode(text)) == text)
+  }
+
+  /// The heap of long words and the search of short ones merge in the order the definition says.
+  @Test func longAndShortWordsMergeAlike() throws {
+    let tokenizer = try GoldenTokenizerTests.tiny()
+    var ranks: [[Int32]: Int] = [:]
+    var results: [[Int32]: Int32] = [:]
+    for (rank, merge) in tokenizer.merges.enumerated() {
+      let parts = merge.split(separator: " ").map(String.init)
+      let pair = [try #require(tokenizer.id(of: parts[0])), try #require(tokenizer.id(of: parts[1]))]
+      ranks[pair] = rank
+      results[pair] = try #require(tokenizer.id(of: parts[0] + parts[1]))
+    }
+    var generator = SeededGenerator(state: 29)
+    let letters = Array("etaoinshrdlu".utf8)
+    for count in [1, 2, 3, 8, 15, 16, 17, 47, 48, 49, 50, 64, 120, 300] {
+      let word = (0..<count).map { _ in letters[Int.random(in: 0..<letters.count, using: &generator)] }
+      var symbols = try word.map { byte in try #require(tokenizer.id(of: String(decoding: [byte], as: UTF8.self))) }
+      while let place = symbols.indices.dropLast().filter({ ranks[[symbols[$0], symbols[$0 + 1]]] != nil }).min(by: {
+        (ranks[[symbols[$0], symbols[$0 + 1]]] ?? 0, $0) < (ranks[[symbols[$1], symbols[$1 + 1]]] ?? 0, $1)
+      }) {
+        symbols[place] = try #require(results[[symbols[place], symbols[place + 1]]])
+        symbols.remove(at: place + 1)
+      }
+      #expect(try tokenizer.encode(word) == symbols)
+    }
+  }
+
+  /// Patterns that take exponential time in an engine that only backtracks.
+  @Test(arguments: ["(?:a|a)*b", "(?:a|aa)+$b", "(?:a*)?b", "(?=(?:a|aa)+b)a", "a*a*a*a*b|a"]) func carelessPatterns(
+    _ pattern: String
+  ) throws {
+    let text = [UInt8](repeating: UInt8(ascii: "a"), count: 3_000)
+    #expect(try Array(Pretokenizer(patterns: [pattern]).words(text).joined()) == text)
+  }
+
+  @Test(arguments: [
+    "(", ")", "[a", "a{2}{3}{4}{5}{6}", "(a*)*", #"\p{Nonsense}"#, #"\k<a>"#, "[b-a]", "*a", "(?<name>a)", "(?<=a+)b",
+    "[[:alpha:]]", "[a&&b]", "a{9,1}", "\\", String(repeating: "(", count: 5_000),
+    String(repeating: "[", count: 5_000), "((((a{99}){99}){99}){99})", #"\x{110000}"#, "a++++++++",
+  ]) func patternsThatCannotBeUsed(_ pattern: String) {
+    let error = #expect(throws: CheckpointError.self) {
+      try Pretokenizer(patterns: [pattern]).words(Array("abc".utf8))
+    }
+    #expect(error?.code == .unsupported && error?.message.contains("pattern") == true)
+  }
+}
