@@ -50,6 +50,10 @@ extension Tokenizer {
       case .normal, .unknown, .byte: words.append((text, id))
       }
     }
+    for (role, id) in special.ids where id < 0 || id >= tokens.count {
+      throw CheckpointError(
+        .malformed, "\(role.ggufKey) is \(id), which is out of range: there are \(tokens.count) tokens")
+    }
     let known = PatternNames.named(pre ?? "default")
     guard let patterns = patterns ?? known?.patterns else {
       throw CheckpointError(

@@ -128,6 +128,11 @@ import Tokenizers
     fails(.malformed, "occurs twice", tokens: ["a", "<x>", "<x>"], types: [1, 3, 3])
     fails(.malformed, "two parts", merges: ["ab"])
     fails(.malformed, "no token", merges: ["b a"])
+    var special = SpecialTokens()
+    special.ids[.beginning] = 3
+    #expect(throws: CheckpointError.self) {
+      try Tokenizer(tokens: ["a", "b", "ab"], merges: [], model: "gpt2", special: special)
+    }
     let unnamed = try Tokenizer(tokens: ["a", "b", "ab"], merges: ["a b"], model: "gpt2", pre: "x", patterns: ["..?"])
     #expect(try unnamed.encode("abab") == [2, 2])
     #expect(unnamed.pretokenizer.ggufName == nil)

@@ -32,7 +32,7 @@ import Tokenizers
       let parts = merge.split(separator: " ").map(String.init)
       let pair = [try #require(tokenizer.id(of: parts[0])), try #require(tokenizer.id(of: parts[1]))]
       ranks[pair] = rank
-      results[pair] = try #require(tokenizer.id(of: parts[0] + parts[1]))
+      results[pair] = tokenizer.id(of: parts[0] + parts[1])
     }
     var generator = SeededGenerator(state: 29)
     let letters = Array("etaoinshrdlu".utf8)

@@ -27,7 +27,7 @@ struct TokenTable: Sendable {
   /// - Returns: the number it already had, with nothing changed, if it was there.
   mutating func insert(_ key: UnsafeBufferPointer<UInt8>, _ value: Int32) -> Int32? {
     if values.count * 2 >= slots.count { grow() }
-    let hash = hash(key)
+    let hash = self.hash(key)
     let slot = find(key, hash)
     if slots[slot] != Self.free { return values[place(slots[slot])] }
     slots[slot] = hash & Self.upperHalf | UInt64(values.count)
@@ -81,7 +81,7 @@ struct TokenTable: Sendable {
     slots = [UInt64](repeating: Self.free, count: slots.count * 2)
     for place in values.indices {
       let start = place == 0 ? 0 : ends[place - 1]
-      let hash = arena.withUnsafeBufferPointer { hash(UnsafeBufferPointer(rebasing: $0[start..<ends[place]])) }
+      let hash = arena.withUnsafeBufferPointer { self.hash(UnsafeBufferPointer(rebasing: $0[start..<ends[place]])) }
       var slot = Int(truncatingIfNeeded: hash) & (slots.count - 1)
       while slots[slot] != Self.free { slot = (slot + 1) & (slots.count - 1) }
       slots[slot] = hash & Self.upperHalf | UInt64(place)

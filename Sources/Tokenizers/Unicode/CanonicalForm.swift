@@ -1,7 +1,7 @@
 /// Canonical decomposition and composition (Unicode Annex 15), with the tables Hugging Face `tokenizers` has.
 ///
-/// Neither the standard library (whose normalization is not public) nor Foundation will do: token ids must be the
-/// same on every platform and equal those of a model's training, whatever Unicode version the system has.
+/// Neither the standard library (whose normalization is not public) nor Foundation (which on Linux leaves some Hangul
+/// syllables in two) will do: token ids must be the same on every platform and equal those of a model's training.
 struct CanonicalForm: Sendable {
   private var classes: [UInt32: UInt8] = [:]
   private var decompositions: [UInt32: (UInt32, UInt32)] = [:]
