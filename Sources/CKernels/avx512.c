@@ -2,7 +2,8 @@
 
 #if defined(__x86_64__)
 
-// Skylake-X and Zen 4 onwards. The register block is 8 tokens x 48 rows: 24 sums, 3 weights, 1 broadcast of 32 registers.
+// Skylake-X and Zen 4 onwards.
+// The register block is 8 tokens x 48 rows: 24 sums, 3 weights, 1 broadcast of 32 registers.
 #define CK_LEVEL ck_avx512
 #define CK_NAME "avx512"
 #define CK_LANES 16

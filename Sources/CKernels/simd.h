@@ -25,6 +25,7 @@ typedef int32_t ck_i32 __attribute__((ext_vector_type(CK_LANES)));
 typedef float ck_f32x32 __attribute__((ext_vector_type(32)));
 typedef float ck_f32x32_at __attribute__((ext_vector_type(32), aligned(4), may_alias));
 typedef int32_t ck_i32x32 __attribute__((ext_vector_type(32)));
+typedef int32_t ck_i32x32_at __attribute__((ext_vector_type(32), aligned(4), may_alias));
 typedef uint32_t ck_u32x32 __attribute__((ext_vector_type(32)));
 typedef uint32_t ck_u32x32_at __attribute__((ext_vector_type(32), aligned(1), may_alias));
 typedef uint16_t ck_u16x32 __attribute__((ext_vector_type(32)));
@@ -34,7 +35,15 @@ typedef int8_t ck_i8x32_at __attribute__((ext_vector_type(32), aligned(1), may_a
 typedef uint8_t ck_u8x16 __attribute__((ext_vector_type(16)));
 typedef uint8_t ck_u8x16_at __attribute__((ext_vector_type(16), aligned(1), may_alias));
 typedef uint8_t ck_u8x32 __attribute__((ext_vector_type(32)));
+
+/// Eight elements: the scales of a batch of blocks.
+typedef float ck_f32x8 __attribute__((ext_vector_type(8)));
+typedef float ck_f32x8_at __attribute__((ext_vector_type(8), aligned(4), may_alias));
+typedef int32_t ck_i32x8 __attribute__((ext_vector_type(8)));
+typedef int32_t ck_i32x8_at __attribute__((ext_vector_type(8), aligned(4), may_alias));
 #if CK_HALF
+typedef _Float16 ck_f16x8 __attribute__((ext_vector_type(8)));
+typedef _Float16 ck_f16x8_at __attribute__((ext_vector_type(8), aligned(1), may_alias));
 typedef _Float16 ck_f16x32 __attribute__((ext_vector_type(32)));
 typedef _Float16 ck_f16x32_at __attribute__((ext_vector_type(32), aligned(1), may_alias));
 #endif

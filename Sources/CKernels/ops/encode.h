@@ -1,8 +1,8 @@
 /// f32 to stored weights: the bytes of ggml's reference quantizers (x86-64, nothing fused), at every level.
 ///
 /// A block is taken whole: its largest magnitude is exact in any order, and every other operation is
-/// elementwise, so the number of lanes cannot show. Blocks the vector form does not cover (an infinity, a NaN,
-/// or a scale so small that its inverse overflows) go through the scalar form, which says what they become.
+/// elementwise, so the number of lanes cannot show. Batches the vector form does not cover (an infinity, a NaN,
+/// or a scale so small that its inverse overflows) go through the plain form, which says what they become.
 
 static void encode_f16(const float *from, void *to, size_t n) {
   uint8_t *bytes = to;
@@ -18,6 +18,20 @@ static void encode_bf16(const float *from, void *to, size_t n) {
   for (; i < n; i++) ck_write16(bytes + 2 * i, ck_f32_to_bf16(from[i]));
 }
 
+/// Blocks that are scaled together: their divisions share registers, and no block waits for another's.
+enum { ck_batch = 8 };
+
+/// The largest magnitudes of a batch are finite, and so are the inverses of its scales.
+#define CK_IS_FINITE(values) (__builtin_reduce_max((ck_i32x8)(values) & 0x7fffffff) < 0x7f800000)
+
+CK_INLINE void ck_scales_to_f16(const ck_f32x8 *d, uint16_t half[ck_batch]) {
+#if CK_HALF
+  *(ck_f16x8_at *)half = __builtin_convertvector(*d, ck_f16x8);
+#else
+  for (size_t b = 0; b < ck_batch; b++) half[b] = ck_f32_to_f16((*d)[b]);
+#endif
+}
+
 /// The int8 x86 makes of a float: truncated, and zero when it does not fit 32 bits.
 CK_INLINE int8_t ck_truncate_i8(float x) {
   return __builtin_fabsf(x) < 0x1p31f ? (int8_t)(int32_t)x : 0;
@@ -26,32 +40,46 @@ CK_INLINE int8_t ck_truncate_i8(float x) {
 /// roundf: nearest, halves away from zero. The largest float below a half never carries past an integer.
 CK_INLINE float ck_round_bias(float x) { return x + __builtin_copysignf(0x1.fffffep-2f, x); }
 
-/// Q8_0: d = amax / 127, q = round(x / d), halves away from zero.
+/// Q8_0: d = amax / 127, q = round(x / d), halves away from zero. Written out, for any floats.
+static __attribute__((noinline)) void ck_encode_q8_0_plainly(const float *x, ck_q8_0 *block) {
+  float amax = 0;
+  for (size_t j = 0; j < 32; j++) {
+    const float v = __builtin_fabsf(x[j]);
+    amax = amax > v ? amax : v;
+  }
+  const float d = amax / 127.0f;
+  const float inverse = d != 0 ? 1.0f / d : 0.0f;
+  ck_scale_to(block->d, d);
+  for (size_t j = 0; j < 32; j++) block->qs[j] = ck_truncate_i8(ck_round_bias(x[j] * inverse));
+}
+
 static void encode_q8_0(const float *from, void *to, size_t n) {
   ck_q8_0 *block = to;
-  for (size_t i = 0; i < n; i += 32, block++) {
-    const ck_f32x32 x = *(const ck_f32x32_at *)(from + i);
-    const ck_i32x32 magnitude = (ck_i32x32)x & 0x7fffffff;
-    float amax = ck_float((uint32_t)__builtin_reduce_max(magnitude));
-    if (!(amax < __builtin_inff())) {
-      amax = 0;
-      for (size_t j = 0; j < 32; j++) {
-        const float v = __builtin_fabsf(from[i + j]);
-        amax = amax > v ? amax : v;
-      }
+  for (; n >= 32 * ck_batch; n -= 32 * ck_batch, from += 32 * ck_batch, block += ck_batch) {
+    int32_t largest[ck_batch];
+    CK_UNROLL for (size_t b = 0; b < ck_batch; b++) {
+      largest[b] = __builtin_reduce_max(*(const ck_i32x32_at *)(from + 32 * b) & 0x7fffffff);
     }
-    const float d = amax / 127.0f;
-    const float inverse = d != 0 ? 1.0f / d : 0.0f;
-    ck_scale_to(block->d, d);
-    if (amax < __builtin_inff() && inverse < __builtin_inff()) {
-      const ck_f32x32 v = x * inverse;
-      const ck_i32x32 half = ((ck_i32x32)v & INT32_MIN) | 0x3effffff;
-      const ck_i32x32 q = __builtin_convertvector(v + (ck_f32x32)half, ck_i32x32);
-      *(ck_i8x32_at *)block->qs = __builtin_convertvector(q, ck_i8x32);
-    } else {
-      for (size_t j = 0; j < 32; j++) block->qs[j] = ck_truncate_i8(ck_round_bias(from[i + j] * inverse));
+    const ck_f32x8 amax = (ck_f32x8) * (const ck_i32x8_at *)largest;
+    const ck_f32x8 d = amax / 127.0f;
+    const ck_f32x8 inverse = (d != 0.0f) ? 1.0f / d : (ck_f32x8)0.0f;
+    if (!CK_IS_FINITE(amax) || !CK_IS_FINITE(inverse)) {
+      for (size_t b = 0; b < ck_batch; b++) ck_encode_q8_0_plainly(from + 32 * b, block + b);
+      continue;
+    }
+    uint16_t half[ck_batch];
+    ck_scales_to_f16(&d, half);
+    float factor[ck_batch];
+    *(ck_f32x8_at *)factor = inverse;
+    CK_UNROLL for (size_t b = 0; b < ck_batch; b++) {
+      const ck_f32x32 v = *(const ck_f32x32_at *)(from + 32 * b) * factor[b];
+      const ck_i32x32 bias = ((ck_i32x32)v & INT32_MIN) | 0x3effffff;
+      const ck_i32x32 q = __builtin_convertvector(v + (ck_f32x32)bias, ck_i32x32);
+      ck_write16(block[b].d, half[b]);
+      *(ck_i8x32_at *)block[b].qs = __builtin_convertvector(q, ck_i8x32);
     }
   }
+  for (; n >= 32; n -= 32, from += 32, block++) ck_encode_q8_0_plainly(from, block);
 }
 
 /// The element of largest magnitude with its sign, the first of equals; NaNs are passed over.
@@ -66,33 +94,54 @@ CK_INLINE float ck_signed_max(const float *x) {
   return max;
 }
 
-/// Q4_0: d = (element of largest magnitude) / -8, q = truncate(x / d + 8.5), at most 15.
+/// Q4_0: d = (element of largest magnitude) / -8, q = truncate(x / d + 8.5), at most 15. Written out, for any floats.
+static __attribute__((noinline)) void ck_encode_q4_0_plainly(const float *x, ck_q4_0 *block) {
+  const float d = ck_signed_max(x) / -8.0f;
+  const float inverse = d != 0 ? 1.0f / d : 0.0f;
+  ck_scale_to(block->d, d);
+  for (size_t j = 0; j < 16; j++) {
+    const int8_t low = ck_truncate_i8(x[j] * inverse + 8.5f);
+    const int8_t high = ck_truncate_i8(x[16 + j] * inverse + 8.5f);
+    block->qs[j] = (uint8_t)((low < 15 ? low : 15) | ((high < 15 ? high : 15) << 4));
+  }
+}
+
 static void encode_q4_0(const float *from, void *to, size_t n) {
   ck_q4_0 *block = to;
-  for (size_t i = 0; i < n; i += 32, block++) {
-    const ck_f32x32 x = *(const ck_f32x32_at *)(from + i);
-    const ck_i32x32 magnitude = (ck_i32x32)x & 0x7fffffff;
-    const int32_t largest = __builtin_reduce_max(magnitude);
-    // Which signs the largest magnitude occurs with: 1 positive, 2 negative, 3 both, and then the first wins.
-    const ck_i32x32 sign = (((ck_i32x32)x >> 31) & 1) + 1;
-    const int32_t signs = __builtin_reduce_or((magnitude == largest) & sign);
-    float max = ck_float((uint32_t)largest | (signs == 2 ? 0x80000000u : 0));
-    const int vector = largest < 0x7f800000;
-    if (signs == 3 || largest == 0 || !vector) max = ck_signed_max(from + i);
-    const float d = max / -8.0f;
-    const float inverse = d != 0 ? 1.0f / d : 0.0f;
-    ck_scale_to(block->d, d);
-    if (vector && __builtin_fabsf(inverse) < __builtin_inff()) {
-      const ck_i32x32 q = __builtin_convertvector(x * inverse + 8.5f, ck_i32x32);
-      const ck_i32x32 clamped = __builtin_elementwise_min(q, (ck_i32x32)15);
-      const ck_u8x32 nibble = __builtin_convertvector(clamped, ck_u8x32);
-      *(ck_u8x16_at *)block->qs = nibble.lo | (nibble.hi << (uint8_t)4);
-    } else {
-      for (size_t j = 0; j < 16; j++) {
-        const int8_t low = ck_truncate_i8(from[i + j] * inverse + 8.5f);
-        const int8_t high = ck_truncate_i8(from[i + 16 + j] * inverse + 8.5f);
-        block->qs[j] = (uint8_t)((low < 15 ? low : 15) | ((high < 15 ? high : 15) << 4));
+  for (; n >= 32 * ck_batch; n -= 32 * ck_batch, from += 32 * ck_batch, block += ck_batch) {
+    // As integers, floats of one sign are in the order of their magnitudes and those of the other are negative.
+    int32_t positive[ck_batch], negative[ck_batch];
+    CK_UNROLL for (size_t b = 0; b < ck_batch; b++) {
+      const ck_i32x32 bits = *(const ck_i32x32_at *)(from + 32 * b);
+      positive[b] = __builtin_reduce_max(bits);
+      negative[b] = __builtin_reduce_max(bits ^ INT32_MIN);
+    }
+    const ck_i32x8 above = *(const ck_i32x8_at *)positive, below = *(const ck_i32x8_at *)negative;
+    const ck_i32x8 largest = (above > below) ? above : below;
+    const ck_i32x8 sign = ((below > above) & (largest != 0)) & INT32_MIN;
+    ck_f32x8 max = (ck_f32x8)(largest | sign);
+    if (__builtin_reduce_or(above == below)) {
+      for (size_t b = 0; b < ck_batch; b++) {
+        if (positive[b] == negative[b]) max[b] = ck_signed_max(from + 32 * b);
       }
     }
+    const ck_f32x8 d = max / -8.0f;
+    const ck_f32x8 inverse = (d != 0.0f) ? 1.0f / d : (ck_f32x8)0.0f;
+    if (__builtin_reduce_max(largest) >= 0x7f800000 || !CK_IS_FINITE(inverse)) {
+      for (size_t b = 0; b < ck_batch; b++) ck_encode_q4_0_plainly(from + 32 * b, block + b);
+      continue;
+    }
+    uint16_t half[ck_batch];
+    ck_scales_to_f16(&d, half);
+    float factor[ck_batch];
+    *(ck_f32x8_at *)factor = inverse;
+    CK_UNROLL for (size_t b = 0; b < ck_batch; b++) {
+      const ck_f32x32 v = *(const ck_f32x32_at *)(from + 32 * b) * factor[b] + 8.5f;
+      const ck_i32x32 q = __builtin_elementwise_min(__builtin_convertvector(v, ck_i32x32), (ck_i32x32)15);
+      // Two nibbles make a byte while they are still wide, so that only half as many are narrowed.
+      ck_write16(block[b].d, half[b]);
+      *(ck_u8x16_at *)block[b].qs = __builtin_convertvector(q.lo | (q.hi << 4), ck_u8x16);
+    }
   }
+  for (; n >= 32; n -= 32, from += 32, block++) ck_encode_q4_0_plainly(from, block);
 }

@@ -1,0 +1,53 @@
+import Quants
+
+#if canImport(Glibc)
+  import Glibc
+#elseif canImport(Musl)
+  import Musl
+#else
+  import Darwin
+#endif
+
+/// A level and the threads it is measured on.
+struct BenchContext: Sendable {
+  let kernels: Kernels
+  let pool: WorkerPool
+
+  /// Seconds on a clock that only goes forward.
+  static func now() -> Double {
+    var time = timespec()
+    clock_gettime(CLOCK_MONOTONIC, &time)
+    return Double(time.tv_sec) + Double(time.tv_nsec) * 1e-9
+  }
+
+  /// The shortest of several runs in seconds: at least three, and for at least `budget` seconds in all.
+  static func best(budget: Double = 0.4, _ body: () -> Void) -> Double {
+    body()
+    var shortest = Double.infinity
+    var spent = 0.0
+    var runs = 0
+    while runs < 3 || spent < budget {
+      let start = now()
+      body()
+      let seconds = now() - start
+      shortest = min(shortest, seconds)
+      spent += seconds
+      runs += 1
+    }
+    return shortest
+  }
+
+  /// Multiply-adds on registers in GFLOP/s, a multiply-add counting as two, all threads together.
+  func peak() -> Double {
+    let engine = EngineKernels(kernels)
+    let iterations = 200_000
+    let items = pool.threads * 20
+    let seconds = Self.best(budget: 0.6) {
+      pool.run(count: items) { _, _ in
+        // The result is a number only to keep the loop; this cannot happen.
+        if engine.multiplyAddPeak(iterations: iterations).isNaN { fatalError("the peak loop went astray") }
+      }
+    }
+    return 2 * Double(engine.peakWidth * iterations * items) / seconds * 1e-9
+  }
+}
