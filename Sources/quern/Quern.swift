@@ -23,7 +23,9 @@ struct Quern: ParsableCommand {
       writing failed.
       """,
     version: quernVersion,
-    subcommands: [Show.self, Evaluate.self, Generate.self, TraceCommand.self, Tokenize.self])
+    subcommands: [
+      Show.self, Convert.self, Quantize.self, Evaluate.self, Generate.self, TraceCommand.self, Tokenize.self,
+    ])
 
   /// Runs the command of the arguments and turns errors into one sentence and an exit code.
   static func main() {

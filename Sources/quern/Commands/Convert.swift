@@ -1,0 +1,94 @@
+import ArgumentParser
+import Containers
+import Conversion
+import Quants
+import Tensors
+
+/// What `convert` and `quantize` share.
+struct WritingOptions: ParsableArguments {
+  @Option(
+    help: ArgumentHelp(
+      "Where the mmproj goes; beside the output by the naming convention unless given.", valueName: "path"))
+  var visionOutput: String?
+
+  @Flag(help: "Leave out the vision tower.")
+  var noVision = false
+
+  @Flag(help: "Leave out the multi-token-prediction block.")
+  var noMtp = false
+
+  @Option(
+    help: ArgumentHelp("Split the output into files of at most this size, for example 2G or 500M.", valueName: "size"))
+  var splitSize: String?
+
+  @Option(help: ArgumentHelp("Write SHA-256 sums of every file and tensor, computed on the way.", valueName: "file"))
+  var checksums: String?
+
+  @Flag(help: "Print the whole plan and write nothing.")
+  var dryRun = false
+
+  func validate() throws {
+    if noVision, visionOutput != nil { throw ValidationError("--no-vision and --vision-output exclude each other.") }
+    if let splitSize, (try? ByteSize.parse(splitSize)) == nil {
+      throw ValidationError("--split-size \(splitSize) is no size; write for example 500M or 2G.")
+    }
+  }
+
+  /// Fills in what both commands take.
+  func apply(to options: inout ConversionOptions, _ output: OutputOptions) throws {
+    options.output = output.output
+    options.overwrite = output.overwrite
+    options.visionOutput = visionOutput
+    options.vision = !noVision
+    options.mtp = !noMtp
+    options.splitSize = try splitSize.map { text throws(CheckpointError) in try ByteSize.parse(text) }
+    options.checksums = checksums
+  }
+}
+
+/// The containers `convert` writes.
+enum TargetName: String, ExpressibleByArgument, CaseIterable {
+  case gguf
+  case safetensors
+}
+
+/// A tensor type named on the command line.
+func tensorType(_ name: String, option: String) throws -> TensorType {
+  guard let type = TensorType(name: name) else {
+    throw ValidationError("\(option): there is no type \(printable(name)).")
+  }
+  return type
+}
+
+/// `quern convert`: another container, and plain types.
+struct Convert: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    abstract: "Write a model in another container.",
+    discussion: """
+      A Hugging Face folder becomes a GGUF, with an mmproj GGUF beside it for the vision tower; a GGUF becomes a Hugging Face \
+      folder with --to safetensors (name a text GGUF and its mmproj as SOURCE,SOURCE to join them). One pass, bounded \
+      memory; the output appears when it is complete.
+      """)
+
+  @Argument(help: "The model; several GGUFs separated by commas.")
+  var source: String
+
+  @Option(help: "The container to write.")
+  var to: TargetName = .gguf
+
+  @Option(help: ArgumentHelp("f32, f16, bf16, q8_0, …, or source to keep what is there.", valueName: "type"))
+  var type = "source"
+
+  @OptionGroup var output: OutputOptions
+  @OptionGroup var writing: WritingOptions
+  @OptionGroup var common: CommonOptions
+
+  func run() throws {
+    let wanted = type.lowercased() == "source" ? nil : try tensorType(type, option: "--type")
+    var options = ConversionOptions.convert(to: wanted)
+    options.target = to == .gguf ? .gguf : .safetensors
+    try writing.apply(to: &options, output)
+    let plan = try Conversion.plan(source: source, options: options, threads: common.threadCount)
+    try PlanReport.carryOut(plan, dryRun: writing.dryRun, common: common)
+  }
+}

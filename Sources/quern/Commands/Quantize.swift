@@ -1,0 +1,63 @@
+import ArgumentParser
+import Conversion
+import Quants
+import Tensors
+
+/// `quern quantize`: fewer bits.
+struct Quantize: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    abstract: "Pack a model's weights into fewer bits.",
+    discussion: """
+      Takes a Hugging Face folder directly, in one pass, and writes its vision tower as an mmproj (F16) beside it; or a GGUF. \
+      The bytes are those of llama-quantize with the same recipe.
+      """)
+
+  @Argument(help: "The model.")
+  var source: String
+
+  @Argument(help: "\(Recipe.available.joined(separator: ", ")).")
+  var recipe: String
+
+  @Option(
+    name: .customLong("tensor"),
+    help: ArgumentHelp(
+      "A type for tensors whose GGUF name matches a regular expression; repeatable, later ones win.",
+      valueName: "pattern=type"))
+  var overrides: [String] = []
+
+  @Flag(help: "Use exactly this type for everything it fits.")
+  var pure = false
+
+  @Option(help: ArgumentHelp("The type of the mmproj.", valueName: "type"))
+  var visionType = "f16"
+
+  @OptionGroup var output: OutputOptions
+  @OptionGroup var writing: WritingOptions
+  @OptionGroup var common: CommonOptions
+
+  func run() throws {
+    var options = ConversionOptions.quantize(try namedRecipe())
+    options.overrides = try overrides.map(Self.parse)
+    options.visionType = try tensorType(visionType, option: "--vision-type")
+    try writing.apply(to: &options, output)
+    let plan = try Conversion.plan(source: source, options: options, threads: common.threadCount)
+    try PlanReport.carryOut(plan, dryRun: writing.dryRun, common: common)
+  }
+
+  private func namedRecipe() throws -> Recipe {
+    do {
+      return try Recipe.named(recipe, pure: pure)
+    } catch {
+      throw ValidationError(error.message + ".")
+    }
+  }
+
+  /// `PATTERN=TYPE`; the pattern may itself hold equals signs.
+  private static func parse(_ text: String) throws -> (pattern: String, type: TensorType) {
+    guard let equals = text.lastIndex(of: "="), equals != text.startIndex else {
+      throw ValidationError("--tensor takes PATTERN=TYPE, for example 'ffn_down=Q8_0'.")
+    }
+    let type = try tensorType(String(text[text.index(after: equals)...]), option: "--tensor")
+    return (String(text[..<equals]), type)
+  }
+}

@@ -1,0 +1,110 @@
+import Conversion
+import Containers
+import Quants
+import Tensors
+
+/// A plan and its run as text and as JSON.
+enum PlanReport {
+  /// The plan for a reader: every tensor, then the sums.
+  static func text(_ plan: Plan) -> String {
+    var lines: [String] = []
+    for file in plan.files {
+      var table = Table([
+        ("tensor", .left), ("type", .left), ("shape", .left), ("bytes", .right), ("bits/weight", .right),
+        ("from", .left),
+      ])
+      for tensor in file.tensors {
+        table.add([
+          printable(tensor.name), tensor.type.name, tensor.shape.description, String(tensor.byteCount),
+          fixed(bitsPerWeight(UInt64(tensor.byteCount), UInt64(tensor.shape.elementCount)), 3),
+          tensor.sources.map { printable($0.name) + " " + $0.type.name }.joined(separator: ", "),
+        ])
+      }
+      lines += [printable(file.path), table.text, ""]
+    }
+    lines += sums(plan)
+    lines += plan.notes.map { "note: " + printable($0, limit: 2000) }
+    lines.append("nothing was written")
+    return lines.joined(separator: "\n")
+  }
+
+  /// Output sizes, and the disk space needed against what is free.
+  private static func sums(_ plan: Plan) -> [String] {
+    var lines = plan.files.map { file in
+      "\(printable(file.path)): \(file.tensors.count) tensors, \(byteSize(file.bytes))"
+    }
+    let free = plan.bytesFree.map { byteSize($0) } ?? "unknown"
+    lines.append(
+      "\(fixed(plan.bitsPerWeight, 3)) bits per weight, \(byteSize(plan.bytesOut)) to write, \(free) free")
+    return lines
+  }
+
+  /// The plan as a document.
+  static func json(_ plan: Plan) -> OrderedJSON {
+    let files = plan.files.map { file in
+      jsonObject([
+        ("path", .string(file.path)), ("bytes", jsonCount(file.bytes)),
+        (
+          "tensors",
+          .array(
+            file.tensors.map { tensor in
+              jsonObject([
+                ("name", .string(tensor.name)), ("type", .string(tensor.type.name)),
+                ("shape", .array(tensor.shape.dimensions.map { .integer(Int64($0)) })),
+                ("bytes", .integer(Int64(tensor.byteCount))),
+                (
+                  "bits_per_weight",
+                  .number(bitsPerWeight(UInt64(tensor.byteCount), UInt64(tensor.shape.elementCount)))
+                ),
+                ("sources", .array(tensor.sources.map { .string($0.name) })),
+              ])
+            })
+        ),
+      ])
+    }
+    return jsonObject([
+      ("files", .array(files)), ("bits_per_weight", .number(plan.bitsPerWeight)),
+      ("bytes_in", jsonCount(plan.bytesIn)), ("bytes_out", jsonCount(plan.bytesOut)),
+      ("bytes_free", plan.bytesFree.map { jsonCount($0) } ?? .null),
+      ("notes", .array(plan.notes.map { .string($0) })),
+    ])
+  }
+
+  /// Runs or only shows a plan, and prints the result.
+  static func carryOut(_ plan: Plan, dryRun: Bool, common: CommonOptions) throws {
+    if dryRun {
+      if common.json { printJSON(json(plan)) } else { printLine(text(plan)) }
+      return
+    }
+    if !common.quiet { for note in plan.notes { printNote("note: " + printable(note, limit: 2000)) } }
+    let progress = ProgressReport(quiet: common.quiet)
+    let report = try plan.run(threads: common.threadCount) { state in
+      progress.update(stage: "writing", done: Double(state.bytesDone), total: Double(state.bytesTotal)) {
+        byteSize(UInt64($0)) + "/s"
+      }
+    }
+    progress.finish()
+    if common.json {
+      printJSON(json(report, plan))
+    } else {
+      for file in report.files { printLine("\(printable(file.path)): \(byteSize(file.bytes))") }
+      printLine(
+        "\(fixed(plan.bitsPerWeight, 3)) bits per weight, \(fixed(report.seconds, 2)) s, "
+          + byteSize(UInt64(Double(report.bytesIn) / max(report.seconds, 1e-9))) + "/s read")
+    }
+  }
+
+  private static func json(_ report: ConversionReport, _ plan: Plan) -> OrderedJSON {
+    let files = report.files.map { file in
+      jsonObject([
+        ("path", .string(file.path)), ("bytes", jsonCount(file.bytes)),
+        ("sha256", file.sha256.map { .string($0) } ?? .null),
+      ])
+    }
+    return jsonObject([
+      ("files", .array(files)), ("bits_per_weight", .number(plan.bitsPerWeight)),
+      ("bytes_in", jsonCount(report.bytesIn)), ("bytes_out", jsonCount(report.bytesOut)),
+      ("seconds", .number(report.seconds)), ("notes", .array(plan.notes.map { .string($0) })),
+    ])
+  }
+}
