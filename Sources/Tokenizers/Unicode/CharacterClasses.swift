@@ -50,6 +50,11 @@ struct CharacterClasses: Sendable {
     var index: [UInt16] = []
     var pages: [CharacterClass] = []
     for start in stride(from: 0, to: flat.count, by: 256) {
+      // Most pages are like the one before: comparing is cheaper than looking each up.
+      if start > 0, flat[start - 256..<start] == flat[start..<start + 256] {
+        index.append(index[index.count - 1])
+        continue
+      }
       let page = Array(flat[start..<start + 256])
       let number = known[page] ?? UInt16(known.count)
       if known.updateValue(number, forKey: page) == nil { pages += page }
