@@ -156,6 +156,7 @@ struct HuggingFacePlanner {
       tokenizer, rows: model.vocabularySize, chatTemplate: folder.chatTemplate, named: folder.namedChatTemplates)
     metadata = Metadata(metadata.entries + entries)
     try Provenance.carryTokenizer(folder, in: &metadata)
+    try Provenance.carryTemplatePlace(folder, in: &metadata)
   }
 
   /// The recommended sampling of `generation_config.json`, as llama.cpp reads it.

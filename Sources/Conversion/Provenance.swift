@@ -29,6 +29,18 @@ enum Provenance {
     }
   }
 
+  /// Notes that the folder keeps its chat template in a file of its own.
+  static func carryTemplatePlace(_ folder: HuggingFaceFolder, in metadata: inout Metadata) throws(CheckpointError) {
+    if try folder.file(templateFile) != nil { metadata[documentPrefix + "chat_template"] = .string(templateFile) }
+  }
+
+  /// Whether the chat template was in a file of its own.
+  static func hasTemplateFile(_ metadata: Metadata) -> Bool {
+    metadata.string(documentPrefix + "chat_template") == templateFile
+  }
+
+  static let templateFile = "chat_template.jinja"
+
   /// A document carried by `carry`.
   static func document(_ name: String, in metadata: Metadata) -> [UInt8]? {
     metadata.string(documentPrefix + name).map { Array($0.utf8) }

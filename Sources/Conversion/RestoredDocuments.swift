@@ -29,8 +29,10 @@ struct RestoredDocuments {
     let carried = Provenance.document("tokenizer_config", in: metadata)
     documents.append(("tokenizer_config.json", carried ?? pretty(tokenizer.configurationJSON())))
     let configuration = carried.flatMap { try? OrderedJSON(parsing: $0, file: "tokenizer_config.json") }
-    if configuration?["chat_template"] == nil, let template = metadata.string("tokenizer.chat_template") {
-      documents.append(("chat_template.jinja", Array(template.utf8)))
+    if let template = metadata.string("tokenizer.chat_template"),
+      Provenance.hasTemplateFile(metadata) || configuration?["chat_template"] == nil
+    {
+      documents.append((Provenance.templateFile, Array(template.utf8)))
     }
     return documents
   }

@@ -7,10 +7,12 @@ import Testing
 
 /// What quern writes against what the reference converter and llama-quantize wrote.
 struct GoldenTests {
-  @Test(arguments: [
-    ("BF16", true, "gguf-bf16", nil), ("F16", true, "gguf-f16", "mmproj-f16"), ("F32", true, "gguf-f32", "mmproj-f32"),
-    ("BF16", false, "gguf-bf16-no-mtp", nil), ("Q8_0", true, nil, "mmproj-q8_0"),
-  ] as [(String, Bool, String?, String?)])
+  @Test(
+    arguments: [
+      ("BF16", true, "gguf-bf16", nil), ("F16", true, "gguf-f16", "mmproj-f16"),
+      ("F32", true, "gguf-f32", "mmproj-f32"),
+      ("BF16", false, "gguf-bf16-no-mtp", nil), ("Q8_0", true, nil, "mmproj-q8_0"),
+    ] as [(String, Bool, String?, String?)])
   func `converts to the reference's tensors and metadata`(
     type: String, mtp: Bool, text: String?, vision: String?
   ) throws {
@@ -107,7 +109,9 @@ struct GoldenTests {
         }
       }
       if let elements = expected.arrayValue {
-        return elements.map { $0.boolValue.map(String.init) ?? $0.intValue.map(String.init) ?? "\($0.doubleValue ?? 0)" } == lines
+        return elements.map {
+          $0.boolValue.map(String.init) ?? $0.intValue.map(String.init) ?? "\($0.doubleValue ?? 0)"
+        } == lines
       }
       var hash = SHA256Hash()
       Array(lines.joined(separator: "\n").utf8).withUnsafeBytes { hash.update($0) }
