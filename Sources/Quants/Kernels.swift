@@ -143,3 +143,57 @@ extension Kernels {
     return found < count ? found : nil
   }
 }
+
+/// The loops of one block format at one level, with the bits of the format's own codec.
+///
+/// Sendable because it holds nothing but addresses of constant C functions and tables.
+package struct BlockKernel: @unchecked Sendable {
+  fileprivate typealias Decoder = (UnsafeRawPointer, UnsafeMutablePointer<Float>, Int) -> Void
+  fileprivate typealias Encoder = (UnsafePointer<Float>, UnsafePointer<Float>?, UnsafeMutableRawPointer, Int) -> Void
+
+  /// The format.
+  package let type: TensorType
+  fileprivate let decoder: Decoder
+  fileprivate let encoder: Encoder?
+
+  /// Whether the format's encoder has a kernel too.
+  package var encodes: Bool { encoder != nil }
+
+  /// Expands whole blocks into weights.
+  package func decode(_ source: UnsafeRawBufferPointer, into row: UnsafeMutableBufferPointer<Float>) {
+    let count = source.count / type.blockBytes * type.blockElements
+    precondition(count <= row.count, "the row must hold every decoded weight")
+    guard let from = source.baseAddress, let to = row.baseAddress, count > 0 else { return }
+    decoder(from, to, count)
+  }
+
+  /// Packs one row of weights into whole blocks; only where ``encodes``.
+  package func encode(
+    _ row: UnsafeBufferPointer<Float>, importance: UnsafeBufferPointer<Float>?,
+    into blocks: UnsafeMutableRawBufferPointer
+  ) {
+    let count = row.count / type.blockElements
+    precondition(count * type.blockBytes <= blocks.count, "the blocks must hold every weight")
+    precondition(importance.map { $0.count >= row.count } ?? true, "every weight has an importance")
+    guard let from = row.baseAddress, let to = blocks.baseAddress, let encoder, count > 0 else { return }
+    encoder(from, importance?.baseAddress, to, count * type.blockElements)
+  }
+}
+
+extension Kernels {
+  /// The loops of a block format; nil when it has none.
+  package func block(_ type: TensorType) -> BlockKernel? {
+    let level = level
+    func kernel(_ decoder: @escaping BlockKernel.Decoder, _ encoder: BlockKernel.Encoder?) -> BlockKernel {
+      BlockKernel(type: type, decoder: decoder, encoder: encoder)
+    }
+    switch type.name {
+    case "Q2_K": return kernel(level.decode_q2_k, level.encode_q2_k)
+    case "Q3_K": return kernel(level.decode_q3_k, level.encode_q3_k)
+    case "Q4_K": return kernel(level.decode_q4_k, level.encode_q4_k)
+    case "Q5_K": return kernel(level.decode_q5_k, level.encode_q5_k)
+    case "Q6_K": return kernel(level.decode_q6_k, level.encode_q6_k)
+    default: return nil
+    }
+  }
+}

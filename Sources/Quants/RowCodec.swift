@@ -10,6 +10,7 @@ package struct RowCodec: Sendable {
   package let kernels: Kernels
   private let codec: any QuantCodec.Type
   private let format: KernelFormat?
+  private let block: BlockKernel?
 
   /// Prepares the codec of a format.
   ///
@@ -19,6 +20,7 @@ package struct RowCodec: Sendable {
     self.kernels = kernels
     codec = try type.requiredCodec()
     format = KernelFormat(type)
+    block = kernels.block(type)
   }
 
   /// Expands whole blocks into weights.
@@ -29,6 +31,8 @@ package struct RowCodec: Sendable {
   package func decode(_ source: UnsafeRawBufferPointer, into row: UnsafeMutableBufferPointer<Float>) {
     if let format {
       kernels.decode(format, source, into: row)
+    } else if let block {
+      block.decode(source, into: row)
     } else {
       codec.decode(source, into: row)
     }
@@ -46,6 +50,8 @@ package struct RowCodec: Sendable {
   ) {
     if let format, importance == nil || !format.usesImportance {
       kernels.encode(format, row, into: blocks)
+    } else if let block, block.encodes {
+      block.encode(row, importance: importance, into: blocks)
     } else {
       codec.encode(row, importance: importance, into: blocks)
     }
