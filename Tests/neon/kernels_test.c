@@ -19,12 +19,25 @@ static void check(int good, const char *level, const char *what, size_t n) {
   printf("FAILED: %s %s, n = %zu\n", level, what, n);
 }
 
+static struct { void *base; size_t bytes; } mapped[16];
+static size_t mappings;
+
 // `bytes` bytes whose last one is the last of a readable page.
 static void *guarded(size_t bytes) {
   const size_t page = (size_t)sysconf(_SC_PAGESIZE), pages = (bytes + page - 1) / page;
   uint8_t *base = mmap(NULL, (pages + 1) * page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   if (base == MAP_FAILED || mprotect(base + pages * page, page, PROT_NONE) != 0) abort();
+  mapped[mappings].base = base;
+  mapped[mappings++].bytes = (pages + 1) * page;
   return base + pages * page - bytes;
+}
+
+// Ends a case: its buffers go.
+static void done(void) {
+  while (mappings > 0) {
+    mappings--;
+    munmap(mapped[mappings].base, mapped[mappings].bytes);
+  }
 }
 
 static uint64_t state = 88172645463325252u;
@@ -85,6 +98,7 @@ static void codecs(const ck_level *level, const ck_level *portable) {
         formats[f].decode(a, y, n);
         formats[f].undo(a, z, n);
         check(same_floats(y, z, n), level->name, "decode", n);
+        done();
       }
     }
   }
@@ -98,6 +112,7 @@ static void codecs(const ck_level *level, const ck_level *portable) {
   level->decode_bf16(all, y, 65536);
   portable->decode_bf16(all, z, 65536);
   check(same_floats(y, z, 65536), level->name, "all bf16", 65536);
+  done();
 }
 
 static void searches(const ck_level *level) {
@@ -114,6 +129,7 @@ static void searches(const ck_level *level) {
       check(level->first_nonfinite_f16(h, n) == expected, level->name, "first_nonfinite_f16", n);
       check(level->first_nonfinite_bf16(b, n) == expected, level->name, "first_nonfinite_bf16", n);
     }
+    done();
   }
 }
 
@@ -144,6 +160,7 @@ static void vectors(const ck_level *level) {
       const double e = a[i] / (1 + exp(-(double)a[i]));
       check(fabs(c[i] - e) <= 4e-7 * fabs(e) + 1e-36, level->name, "silu_f32", n);
     }
+    done();
   }
 }
 
@@ -172,6 +189,7 @@ static void unpacking(const ck_level *level) {
       level->unpack_f32(x, columns * 4, rows, 37, a);
       level->pack_rows(x, columns, rows, 37, b);
       check(same_floats(a, b, nr * 37), level->name, "unpack_f32 of some columns", rows);
+      done();
     }
   }
 }
@@ -222,19 +240,24 @@ static void products(const ck_level *level, int fused) {
         check(memcmp(&y[t * rows + r], &expected, 4) == 0, level->name, "product", s);
       }
     }
+    done();
   }
 }
 
+// See wide.c.
+extern const ck_level ck_wide;
+
+static void run(const ck_level *level, int fused) {
+  codecs(level, ck_level_at(0));
+  searches(level);
+  vectors(level);
+  unpacking(level);
+  products(level, fused);
+  printf("%s: %s\n", level->name, failures ? "failed" : "passed");
+}
+
 int main(void) {
-  const ck_level *portable = ck_level_at(0);
-  for (size_t i = 0; i < ck_level_count(); i++) {
-    const ck_level *level = ck_level_at(i);
-    codecs(level, portable);
-    searches(level);
-    vectors(level);
-    unpacking(level);
-    products(level, i > 0);
-    printf("%s: %s\n", level->name, failures ? "failed" : "passed");
-  }
+  for (size_t i = 0; i < ck_level_count(); i++) run(ck_level_at(i), i > 0);
+  if (ck_level_count() > 1) run(&ck_wide, 1);
   return failures != 0;
 }

@@ -16,7 +16,7 @@ fi
 
 out=$(mktemp -d)
 trap 'rm -rf "$out"' EXIT
-sources=(Sources/CKernels/*.c Tests/neon/kernels_test.c)
+sources=(Sources/CKernels/*.c Tests/neon/kernels_test.c Tests/neon/wide.c)
 flags=(-std=c17 -Wall -Wextra -Werror -ISources/CKernels/include)
 
 for level in -O2 -O0; do
