@@ -1,4 +1,5 @@
 import ArgumentParser
+import Quants
 import Tensors
 
 #if canImport(Glibc)
@@ -34,6 +35,7 @@ struct Quern: ParsableCommand {
     signal(SIGXFSZ, SIG_IGN)
     do {
       var command = try parseAsRoot()
+      try Kernels.checkOverride()
       try command.run()
     } catch let error as CheckpointError {
       printError(error.description)
