@@ -188,6 +188,22 @@ extension Kernels {
       BlockKernel(type: type, decoder: decoder, encoder: encoder)
     }
     switch type.name {
+    case "Q4_1": return kernel(level.decode_q4_1, level.encode_q4_1)
+    case "Q5_0": return kernel(level.decode_q5_0, level.encode_q5_0)
+    case "Q5_1": return kernel(level.decode_q5_1, level.encode_q5_1)
+    case "IQ4_NL": return kernel(level.decode_iq4_nl, level.encode_iq4_nl)
+    case "IQ4_XS": return kernel(level.decode_iq4_xs, level.encode_iq4_xs)
+    case "TQ1_0": return kernel(level.decode_tq1_0, level.encode_tq1_0)
+    case "TQ2_0": return kernel(level.decode_tq2_0, level.encode_tq2_0)
+    case "MXFP4": return kernel(level.decode_mxfp4, level.encode_mxfp4)
+    case "NVFP4": return kernel(level.decode_nvfp4, level.encode_nvfp4)
+    case "Q1_0": return kernel(level.decode_q1_0, level.encode_q1_0)
+    case "Q2_0": return kernel(level.decode_q2_0, level.encode_q2_0)
+    case "Q4_0":
+      let (plain, weighted) = (level.encode_q4_0, level.encode_q4_0_weighted)
+      return kernel(level.decode_q4_0) { row, importance, blocks, count in
+        if let importance { weighted(row, importance, blocks, count) } else { plain(row, blocks, count) }
+      }
     case "Q2_K": return kernel(level.decode_q2_k, level.encode_q2_k)
     case "Q3_K": return kernel(level.decode_q3_k, level.encode_q3_k)
     case "Q4_K": return kernel(level.decode_q4_k, level.encode_q4_k)
