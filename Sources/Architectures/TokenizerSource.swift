@@ -56,7 +56,14 @@ package enum TokenizerSource {
     guard let document = try folder.tokenizerJSON() else {
       throw CheckpointError(.missing, "the folder has no tokenizer.json", file: folder.path)
     }
-    return try tokenizer(document, folder.tokenizerConfig, folder.config, folder.path + "/tokenizer.json")
+    return try tokenizer(document, of: folder)
+  }
+
+  /// The tokenizer of a Hugging Face folder whose tokenizer.json has been read already.
+  package static func tokenizer(
+    _ document: OrderedJSON, of folder: HuggingFaceFolder
+  ) throws(CheckpointError) -> Tokenizer {
+    try tokenizer(document, folder.tokenizerConfig, folder.config, folder.path + "/tokenizer.json")
   }
 
   private static func tokenizer(

@@ -151,11 +151,14 @@ struct HuggingFacePlanner {
   }
 
   private func addTokenizer(_ folder: HuggingFaceFolder, to metadata: inout Metadata) throws(CheckpointError) {
-    let tokenizer = try TokenizerSource.tokenizer(of: folder)
+    guard let document = try folder.tokenizerJSON() else {
+      throw CheckpointError(.missing, "the folder has no tokenizer.json", file: folder.path)
+    }
+    let tokenizer = try TokenizerSource.tokenizer(document, of: folder)
     let entries = try TokenizerMetadata.entries(
       tokenizer, rows: model.vocabularySize, chatTemplate: folder.chatTemplate, named: folder.namedChatTemplates)
     metadata = Metadata(metadata.entries + entries)
-    try Provenance.carryTokenizer(folder, in: &metadata)
+    Provenance.carryTokenizer(document, in: &metadata)
     try Provenance.carryTemplatePlace(folder, in: &metadata)
   }
 

@@ -47,14 +47,22 @@ enum Provenance {
   }
 
   /// What tokenizer.json says beyond its vocabulary and merges, which GGUF has keys for.
-  static func carryTokenizer(_ folder: HuggingFaceFolder, in metadata: inout Metadata) throws(CheckpointError) {
-    guard var document = try folder.tokenizerJSON()?.objectValue, var model = document["model"]?.objectValue else {
-      return
+  static func carryTokenizer(_ document: OrderedJSON, in metadata: inout Metadata) {
+    guard let entries = document.objectValue?.entries else { return }
+    // Built anew rather than changed: the vocabulary is large, and would be copied.
+    var bare = OrderedObject()
+    for (key, value) in entries {
+      guard key == "model", let model = value.objectValue else {
+        bare.append(key, value)
+        continue
+      }
+      var part = OrderedObject()
+      for (key, value) in model.entries {
+        part.append(key, key == "vocab" ? .object(OrderedObject()) : key == "merges" ? .array([]) : value)
+      }
+      bare.append(key, .object(part))
     }
-    model["vocab"] = .object(OrderedObject())
-    model["merges"] = .array([])
-    document["model"] = .object(model)
-    let bytes = OrderedJSON.object(document).serialized(pretty: false)
+    let bytes = OrderedJSON.object(bare).serialized(pretty: false)
     metadata[tokenizerKey] = .string(String(decoding: bytes, as: UTF8.self))
   }
 

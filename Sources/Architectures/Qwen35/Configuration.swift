@@ -74,6 +74,11 @@ extension Qwen35.Configuration {
     let headWidth = Key("head_dim", "attention.key_length")
     headDimension = try reader.integer(headWidth, in: 1...65536, fallback: max(1, hiddenSize / headCount))
 
+    let valueWidth = Key("head_dim", "attention.value_length")
+    guard try reader.integer(valueWidth, in: 1...65536, fallback: headDimension) == headDimension else {
+      throw reader.broken(valueWidth, "must equal the width of keys (\(headDimension))")
+    }
+
     let keyHeads = Key("linear_num_key_heads", "ssm.group_count")
     let valueHeads = Key("linear_num_value_heads", "ssm.time_step_rank")
     linearKeyHeads = try reader.integer(keyHeads, in: heads)
