@@ -20,6 +20,10 @@ package func systemFailure(_ doing: String, _ path: String, _ number: Int32 = er
     CheckpointError(
       .noSpace, "\(doing) failed: the disk is full; free some space or choose another --output, then run again",
       file: path, cause: systemMessage(number))
+  case EFBIG:
+    CheckpointError(
+      .noSpace, "\(doing) failed: the file system or a limit of the shell allows no larger file; use --split-size",
+      file: path, cause: systemMessage(number))
   case EROFS, EACCES, EPERM:
     CheckpointError(
       .inputOutput, "\(doing) failed: no permission here; choose another place or change its permissions", file: path,
