@@ -99,6 +99,29 @@ import Testing
     #expect(folder.contents.allSatisfy { !$0.hasPrefix(".") })
   }
 
+  @Test(arguments: [UInt16(0), 1])
+  func `A merged file that still counts its parts is a single file`(count: UInt16) throws {
+    let folder = try TemporaryFolder()
+    var metadata = Metadata()
+    metadata["split.no"] = .uint16(0)
+    metadata["split.count"] = .uint16(count)
+    let layout = try GGUFLayout(metadata: Metadata(), tensors: [])
+    let file = try AtomicWriter(path: folder.file("a.gguf"))
+    // Magic, version and no tensors as they are; two pairs follow.
+    var header = Array(layout.parts[0].header.prefix(24))
+    header[16] = 2
+    for key in metadata.keys { header += Self.pair(key, key == "split.count" ? count : 0) }
+    try file.write(header)
+    try file.finish()
+    let checkpoint = try Containers.open(folder.file("a.gguf"))
+    #expect(checkpoint.gguf?.shards.first?.metadata == metadata)
+    #expect(checkpoint.metadata.keys.isEmpty)
+  }
+
+  private static func pair(_ key: String, _ value: UInt16) -> [UInt8] {
+    [UInt8(key.utf8.count), 0, 0, 0, 0, 0, 0, 0] + Array(key.utf8) + [2, 0, 0, 0, UInt8(value), 0]
+  }
+
   @Test func `The first bytes are those of the specification`() throws {
     let folder = try TemporaryFolder()
     var metadata = Metadata()

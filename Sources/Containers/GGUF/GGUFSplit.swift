@@ -69,11 +69,12 @@ enum GGUFSplit {
       }
       return 1
     }
-    guard let count = value.unsignedInteger, count >= 1, count <= 99_999 else {
+    guard let count = value.unsignedInteger, count <= 99_999 else {
       throw CheckpointError(
-        .malformed, "\(GGUFFormat.splitCountKey) has to be a number from 1 to 99999", file: shard.path)
+        .malformed, "\(GGUFFormat.splitCountKey) has to be a number up to 99999", file: shard.path)
     }
-    return Int(count)
+    // llama-gguf-split leaves 0 in a file that it merged.
+    return max(1, Int(count))
   }
 
   /// Opens all files of the split GGUF that `shard`, any one of them, belongs to.
