@@ -48,11 +48,13 @@ let package = Package(
     tests("Engine", ["Engine", "Quants", "Tensors"]),
     tests(
       "Architectures",
-      ["Architectures", "Engine", "Containers", "Tokenizers", "Quants", "Tensors"]),
+      ["Architectures", "Conversion", "Engine", "Containers", "Tokenizers", "Quants", "Tensors"]),
     tests("Conversion", ["Conversion", "Architectures", "Containers", "Quants", "Tensors"]),
     tests(
       "Evaluation",
-      ["Evaluation", "Architectures", "Engine", "Containers", "Tokenizers", "Tensors"]),
+      [
+        "Evaluation", "Architectures", "Conversion", "Engine", "Containers", "Tokenizers", "Quants", "Tensors",
+      ]),
     tests("Command", ["Containers", "Quants", "Tensors"]),
   ],
   swiftLanguageModes: [.v6],
