@@ -152,14 +152,14 @@ package struct GatedDeltaNet: Sendable {
         for i in 0..<keyDimension {  // S <- exp(g) S;  d = S^T k
           let row = memory + i * valueDimension
           Engine.scale(row, by: kept, valueDimension)
-          addScaled(k[i], row, to: d, valueDimension)
+          kernels.addScaled(row, by: k[i], to: d, count: valueDimension)
         }
         for j in 0..<valueDimension { d[j] = (v[j] - d[j]) * rate }
         o.update(repeating: 0, count: valueDimension)
         for i in 0..<keyDimension {  // S <- S + k d^T;  o = S^T q
           let row = memory + i * valueDimension
-          addScaled(k[i], d, to: row, valueDimension)
-          addScaled(q[i], row, to: o, valueDimension)
+          kernels.addScaled(d, by: k[i], to: row, count: valueDimension)
+          kernels.addScaled(row, by: q[i], to: o, count: valueDimension)
         }
       }
     }

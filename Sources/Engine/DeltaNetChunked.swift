@@ -22,6 +22,11 @@ extension GatedDeltaNet.Head {
     }
   }
 
+  /// The upper and the lower half of a chunk's rows: what lies right of a triangle is computed for one of them only.
+  private static func halves(_ count: Int) -> [Range<Int>] {
+    count > chunk / 2 ? [0..<chunk / 2, chunk / 2..<count] : [0..<count]
+  }
+
   /// The memory one chunk needs, used again by the next.
   private struct Workspace {
     let transposed: Activations  // K^T [keyDimension, 64]
@@ -54,16 +59,19 @@ extension GatedDeltaNet.Head {
       c[t] = sum
     }
 
-    // K^T, and the two triangles of products of keys and queries with keys.
+    // K^T, and products of keys and queries with keys, of which the lower triangles are needed.
     let transposed = room.transposed.base
-    for t in 0..<count {
-      for i in 0..<keyDimension { transposed[i * width + t] = k.start[t * k.stride + i] }
+    kernels.packTokens(k.start, stride: k.stride, tokens: count, columns: keyDimension, into: transposed)
+    let keysAcross = MatrixPart(transposed, stride: count)
+    for rows in Self.halves(count) {
+      let (below, across) = (rows.lowerBound * width, rows.upperBound)
+      kernels.dense(
+        k.from(rows.lowerBound), keysAcross, into: room.lower.base + below, stride: width, m: rows.count, n: across,
+        k: keyDimension, accumulate: false)
+      kernels.dense(
+        q.from(rows.lowerBound), keysAcross, into: room.attention.base + below, stride: width, m: rows.count,
+        n: across, k: keyDimension, accumulate: false)
     }
-    let keysAcross = MatrixPart(transposed, stride: width)
-    kernels.dense(
-      k, keysAcross, into: room.lower.base, stride: width, m: count, n: count, k: keyDimension, accumulate: false)
-    kernels.dense(
-      q, keysAcross, into: room.attention.base, stride: width, m: count, n: count, k: keyDimension, accumulate: false)
     for t in 0..<count {
       let ratios = room.ratios.base
       for i in 0...t { ratios[i] = Float(c[t] - c[i]) }
@@ -95,7 +103,9 @@ extension GatedDeltaNet.Head {
       }
       for t in solved..<solved + rows {
         for i in solved..<t {
-          addScaled(room.lower.base[t * width + i], d + i * valueDimension, to: d + t * valueDimension, valueDimension)
+          kernels.addScaled(
+            d + i * valueDimension, by: room.lower.base[t * width + i], to: d + t * valueDimension,
+            count: valueDimension)
         }
       }
       solved += rows
@@ -105,16 +115,20 @@ extension GatedDeltaNet.Head {
     kernels.dense(
       q, state, into: o, stride: outputStride, m: count, n: valueDimension, k: keyDimension, accumulate: false)
     for t in 0..<count { Engine.scale(o + t * outputStride, by: Exponential.exp(Float(c[t])), valueDimension) }
-    kernels.dense(
-      MatrixPart(room.attention.base, stride: width), MatrixPart(d, stride: valueDimension), into: o,
-      stride: outputStride, m: count, n: valueDimension, k: count, accumulate: true)
+    let attention = MatrixPart(room.attention.base, stride: width)
+    for rows in Self.halves(count) {
+      kernels.dense(
+        attention.from(rows.lowerBound), MatrixPart(d, stride: valueDimension),
+        into: o + rows.lowerBound * outputStride, stride: outputStride, m: rows.count, n: valueDimension,
+        k: rows.upperBound, accumulate: true)
+    }
 
     // S' = exp(c_last) S + (exp(c_last - c) K)^T D
     let last = c[count - 1]
     for t in 0..<count { room.ratios.base[t] = Float(last - c[t]) }
     _ = kernels.exponentials(room.ratios.base, minus: 0, count: count)
     for i in 0..<keyDimension {
-      for t in 0..<count { transposed[i * width + t] *= room.ratios.base[t] }
+      kernels.scale(transposed + i * count, by: 1, and: room.ratios.base, count: count)
     }
     Engine.scale(memory, by: Exponential.exp(Float(last)), keyDimension * valueDimension)
     kernels.dense(

@@ -12,6 +12,9 @@ package struct MatrixPart {
     self.start = UnsafePointer(start)
     self.stride = stride
   }
+
+  /// The rows from `row` on.
+  func from(_ row: Int) -> MatrixPart { MatrixPart(start + row * stride, stride: stride) }
 }
 
 /// c = a b, or c += a b, in plain Swift: what `EngineKernels.dense` does for small f32 matrices that are not weights (scores, values,

@@ -19,24 +19,6 @@ extension UnsafeMutablePointer<Float> {
   }
 }
 
-/// Sum of squares, in eight running sums that are added at the end: the order never depends on anything but `count`.
-@inline(__always)
-func sumOfSquares(_ x: UnsafePointer<Float>, _ count: Int) -> Float {
-  var sums = Lanes.zero
-  var i = 0
-  while i + 8 <= count {
-    let v = x.lanes(i)
-    sums += v * v
-    i += 8
-  }
-  var total = sums.sum()
-  while i < count {
-    total += x[i] * x[i]
-    i += 1
-  }
-  return total
-}
-
 /// y += a x over `count` elements.
 @inline(__always)
 func addScaled(_ a: Float, _ x: UnsafePointer<Float>, to y: UnsafeMutablePointer<Float>, _ count: Int) {
