@@ -7,6 +7,7 @@ import Quants
 import Tensors
 import TestSupport
 import Testing
+import Tokenizers
 
 @Suite("Qwen3.5, computed from other files")
 struct ForwardGGUFTests {
