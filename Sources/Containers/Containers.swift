@@ -52,7 +52,7 @@ package enum Containers {
   }
 
   private static func openIndex(_ file: InputFile) throws(CheckpointError) -> Checkpoint {
-    let document = try OrderedJSON(parsing: try FileSystem.read(file.path), file: file.path)
+    let document = try JSONDocument.parse(try FileSystem.read(file.path), file: file.path)
     guard SafetensorsIndex.matches(document) else {
       throw CheckpointError(
         .unsupported, "this JSON is no index of safetensors files (it has no weight_map); name the model's folder",

@@ -67,6 +67,19 @@ import Testing
     #expect(lone.tensors.map(\.name) == ["model.embed.weight"])
   }
 
+  @Test func `Millions of values are refused before they are parsed`() throws {
+    let folder = try TemporaryFolder()
+    var text = Array(#"{"w":[0"#.utf8)
+    for _ in 0...(1 << 22) { text += [UInt8(ascii: ","), UInt8(ascii: "0")] }
+    text += Array("]}".utf8)
+    let writer = try AtomicWriter(path: folder.file("x"))
+    try writer.write((0..<8).map { UInt8(truncatingIfNeeded: text.count >> (8 * $0)) })
+    try writer.write(text)
+    try writer.finish()
+    let error = #expect(throws: CheckpointError.self) { _ = try Containers.open(folder.file("x")) }
+    #expect(error?.message == "the JSON has more than 4194304 values")
+  }
+
   @Test func `Block types have no name in safetensors`() {
     let error = #expect(throws: CheckpointError.self) {
       _ = try SafetensorsLayout(tensors: [TensorDescription(name: "w", type: .q8_0, shape: Shape([32]))])

@@ -51,7 +51,7 @@ package struct HuggingFaceFolder: Sendable {
   package static func document(_ name: String, in folder: String) throws(CheckpointError) -> OrderedJSON? {
     let path = folder + "/" + name
     guard FileSystem.exists(path) else { return nil }
-    let document = try OrderedJSON(parsing: try FileSystem.read(path), file: path)
+    let document = try JSONDocument.parse(try FileSystem.read(path), file: path)
     guard case .object = document else {
       throw CheckpointError(.malformed, "the document has to be a JSON object", file: path)
     }

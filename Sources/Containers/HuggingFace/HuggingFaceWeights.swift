@@ -37,7 +37,7 @@ private enum HuggingFaceWeights {
   }
 
   private static func openIndex(_ path: String) throws(CheckpointError) -> SafetensorsReader.Contents {
-    let document = try OrderedJSON(parsing: try FileSystem.read(path), file: path)
+    let document = try JSONDocument.parse(try FileSystem.read(path), file: path)
     return try SafetensorsIndex(document, path: path).open()
   }
 

@@ -67,10 +67,7 @@ enum SafetensorsReader {
     guard bytes.first == UInt8(ascii: "{") else {
       throw CheckpointError(.malformed, "the header has to begin with {", offset: 8)
     }
-    let result = bytes.withUnsafeBytes { view in
-      Result { () throws(CheckpointError) in try OrderedJSON(parsing: view, file: file.path, at: 8) }
-    }
-    guard case .object(let object) = try result.get() else {
+    guard case .object(let object) = try JSONDocument.parse(bytes, file: file.path, at: 8) else {
       throw CheckpointError(.malformed, "the header has to be a JSON object", offset: 8)
     }
     return object
