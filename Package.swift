@@ -26,12 +26,16 @@ let package = Package(
     room("Quants", ["CKernels", "Tensors"]),
     room("Containers", ["Quants", "Tensors"]),
     room("Tokenizers", ["Tensors"]),
+    .systemLibrary(name: "CPNG", pkgConfig: "libpng", providers: [.apt(["libpng-dev"]), .brew(["libpng"])]),
+    .systemLibrary(name: "CJPEG", pkgConfig: "libjpeg", providers: [.apt(["libjpeg-dev"]), .brew(["jpeg-turbo"])]),
+    .target(name: "CImages", dependencies: ["CPNG", "CJPEG"]),
+    room("Images", ["CImages", "Tensors"]),
     room("Engine", ["CKernels", "Quants", "Tensors"]),
-    room("Architectures", ["Engine", "Containers", "Tokenizers", "Quants", "Tensors"]),
+    room("Architectures", ["Engine", "Containers", "Images", "Tokenizers", "Quants", "Tensors"]),
     room("Conversion", ["Architectures", "Containers", "Tokenizers", "Quants", "Tensors"]),
     room(
       "Evaluation",
-      ["Architectures", "Engine", "Tokenizers", "Containers", "Quants", "Tensors"]),
+      ["Architectures", "Engine", "Images", "Tokenizers", "Containers", "Quants", "Tensors"]),
     .executableTarget(
       name: "quern",
       dependencies: [
@@ -45,15 +49,16 @@ let package = Package(
     tests("Quants", ["Quants", "Tensors", "Containers"]),
     tests("Containers", ["Containers", "Quants", "Tensors"]),
     tests("Tokenizers", ["Tokenizers", "Tensors"]),
+    tests("Images", ["Images", "Tensors"]),
     tests("Engine", ["Engine", "Quants", "Tensors"]),
     tests(
       "Architectures",
-      ["Architectures", "Conversion", "Engine", "Containers", "Tokenizers", "Quants", "Tensors"]),
+      ["Architectures", "Conversion", "Engine", "Containers", "Images", "Tokenizers", "Quants", "Tensors"]),
     tests("Conversion", ["Conversion", "Architectures", "Containers", "Quants", "Tensors"]),
     tests(
       "Evaluation",
       [
-        "Evaluation", "Architectures", "Conversion", "Engine", "Containers", "Tokenizers", "Quants", "Tensors",
+        "Evaluation", "Architectures", "Conversion", "Engine", "Images", "Containers", "Tokenizers", "Quants", "Tensors",
       ]),
     tests("Command", ["Containers", "Quants", "Tensors"]),
   ],
@@ -62,7 +67,7 @@ let package = Package(
 )
 
 for target in package.targets where target.type != .system {
-  let isC = target.name == "CKernels"
+  let isC = ["CKernels", "CImages"].contains(target.name)
   if isC {
     target.cSettings = [.treatAllWarnings(as: .error)]
   } else {

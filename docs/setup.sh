@@ -9,6 +9,9 @@ fi
 missing=()
 # The header of libcrypto (SHA-256), and the linker and headers Swift itself needs.
 [ -e /usr/include/openssl/evp.h ] || missing+=(libssl-dev)
+# The headers of libpng and libjpeg, for pictures.
+[ -e /usr/include/png.h ] || missing+=(libpng-dev)
+[ -e /usr/include/jpeglib.h ] || missing+=(libjpeg-dev)
 command -v cc >/dev/null || command -v clang >/dev/null || missing+=(build-essential)
 [ ${#missing[@]} -eq 0 ] && exit 0
 if ! command -v apt-get >/dev/null; then

@@ -1,0 +1,187 @@
+import Tensors
+
+/// How a model's pictures are prepared: sizes, limits and normalization of `preprocessor_config.json`.
+package struct Preprocessing: Sendable, Equatable {
+  /// Pixels along a side of a patch.
+  package var patchSize = 16
+  /// Frames that one patch spans; a still picture is repeated.
+  package var temporalPatchSize = 2
+  /// Patches along a side of the block that becomes one token.
+  package var mergeSize = 2
+  /// The fewest pixels after resizing.
+  package var minPixels = 65_536
+  /// The most pixels after resizing.
+  package var maxPixels = 16_777_216
+  /// Subtracted from each channel, as a fraction of 255.
+  package var mean: [Float] = [0.5, 0.5, 0.5]
+  /// Divides each channel, as a fraction of 255.
+  package var deviation: [Float] = [0.5, 0.5, 0.5]
+
+  /// What the published Qwen3.5 checkpoints say.
+  package init() {}
+
+  /// Reads `preprocessor_config.json`; what it leaves out is as published.
+  ///
+  /// - Throws: `unsupported` for values out of range.
+  package init(json: OrderedJSON, file: String = "preprocessor_config.json") throws(CheckpointError) {
+    func size(_ value: OrderedJSON?, _ name: String, _ fallback: Int, _ range: ClosedRange<Int>)
+      throws(CheckpointError) -> Int
+    {
+      guard let value, value != .null else { return fallback }
+      guard let number = value.intValue.flatMap({ Int(exactly: $0) }), range.contains(number) else {
+        throw CheckpointError(.unsupported, "\(name) is no number in \(range)", file: file)
+      }
+      return number
+    }
+    func channels(_ name: String, _ fallback: [Float]) throws(CheckpointError) -> [Float] {
+      guard let value = json[name], value != .null else { return fallback }
+      let numbers = (value.arrayValue ?? []).compactMap(\.doubleValue).map { Float($0) }
+      guard numbers.count == 3, numbers.allSatisfy(\.isFinite) else {
+        throw CheckpointError(.unsupported, "\(name) is no list of three numbers", file: file)
+      }
+      return numbers
+    }
+    patchSize = try size(json["patch_size"], "patch_size", patchSize, 1...256)
+    temporalPatchSize = try size(json["temporal_patch_size"], "temporal_patch_size", temporalPatchSize, 1...16)
+    mergeSize = try size(json["merge_size"], "merge_size", mergeSize, 1...16)
+    let pixels = 1...ImageDecoder.pixelLimit
+    minPixels = try size(json["min_pixels"], "min_pixels", minPixels, pixels)
+    maxPixels = try size(json["max_pixels"], "max_pixels", maxPixels, pixels)
+    minPixels = try size(json["size"]?["shortest_edge"], "size.shortest_edge", minPixels, pixels)
+    maxPixels = try size(json["size"]?["longest_edge"], "size.longest_edge", maxPixels, pixels)
+    mean = try channels("image_mean", mean)
+    deviation = try channels("image_std", deviation)
+    guard minPixels <= maxPixels else {
+      throw CheckpointError(.unsupported, "shortest_edge \(minPixels) exceeds longest_edge \(maxPixels)", file: file)
+    }
+    guard deviation.allSatisfy({ $0 > 0 }) else {
+      throw CheckpointError(.unsupported, "image_std has a number that is not positive", file: file)
+    }
+  }
+
+  /// The size to which a picture is stretched: sides are multiples of a token's side, the area within the limits.
+  ///
+  /// Sides round half to even, as the reference's language does.
+  /// - Throws: `unsupported` where one side is more than 200 times the other.
+  package func smartSize(width: Int, height: Int) throws(CheckpointError) -> (width: Int, height: Int) {
+    guard max(width, height) <= 200 * min(width, height) else {
+      throw CheckpointError(
+        .unsupported, "a picture of \(width)x\(height) pixels: one side is more than 200 times the other")
+    }
+    let factor = Double(patchSize * mergeSize)
+    let (across, down) = (Double(width), Double(height))
+    var newWidth = (across / factor).rounded(.toNearestOrEven) * factor
+    var newHeight = (down / factor).rounded(.toNearestOrEven) * factor
+    if newWidth * newHeight > Double(maxPixels) {
+      let ratio = (across * down / Double(maxPixels)).squareRoot()
+      newWidth = max(factor, (across / ratio / factor).rounded(.down) * factor)
+      newHeight = max(factor, (down / ratio / factor).rounded(.down) * factor)
+    } else if newWidth * newHeight < Double(minPixels) {
+      let ratio = (Double(minPixels) / (across * down)).squareRoot()
+      newWidth = (across * ratio / factor).rounded(.up) * factor
+      newHeight = (down * ratio / factor).rounded(.up) * factor
+    }
+    return (Int(newWidth), Int(newHeight))
+  }
+}
+
+/// What the vision tower reads: the patches of one or more pictures.
+package struct Patches: Sendable {
+  /// A picture's grid in patches.
+  package struct Grid: Sendable, Hashable {
+    /// Groups of frames; 1 for a still picture.
+    package var frames: Int
+    /// Rows of patches.
+    package var rows: Int
+    /// Patches in a row.
+    package var columns: Int
+
+    /// Takes the three counts in the order of `grid_thw`.
+    package init(frames: Int, rows: Int, columns: Int) {
+      self.frames = frames
+      self.rows = rows
+      self.columns = columns
+    }
+
+    /// Patches in all.
+    package var count: Int { frames * rows * columns }
+  }
+
+  /// One grid a picture: the reference's `grid_thw`.
+  package var grids: [Grid]
+  /// The reference's `pixel_values`, [patches, values of a patch].
+  ///
+  /// A patch is [channel, frame, row, column]; patches come block by block, those that merge into one token together.
+  package var values: [Float]
+  /// Values of a patch.
+  package var width: Int
+
+  /// Takes values laid out as described.
+  package init(grids: [Grid], values: [Float], width: Int) {
+    precondition(values.count == grids.reduce(0) { $0 + $1.count } * width, "a row of values for each patch")
+    self.grids = grids
+    self.values = values
+    self.width = width
+  }
+
+  /// Patches in all.
+  package var count: Int { grids.reduce(0) { $0 + $1.count } }
+}
+
+extension Preprocessing {
+  /// Resizes, normalizes and cuts pictures into patches.
+  ///
+  /// - Throws: `unsupported` for a picture too long for its width.
+  package func patches(of pictures: [Picture]) throws(CheckpointError) -> Patches {
+    let width = 3 * temporalPatchSize * patchSize * patchSize
+    var result = Patches(grids: [], values: [], width: width)
+    for picture in pictures {
+      let size = try smartSize(width: picture.width, height: picture.height)
+      append(picture.resized(width: size.width, height: size.height), to: &result)
+    }
+    return result
+  }
+
+  /// Decodes, resizes, normalizes and cuts the pictures of files.
+  package func patches(ofFiles paths: [String]) throws(CheckpointError) -> Patches {
+    var pictures: [Picture] = []
+    for path in paths {
+      do throws(CheckpointError) {
+        let picture = try ImageDecoder.decode(path: path)
+        _ = try smartSize(width: picture.width, height: picture.height)
+        pictures.append(picture)
+      } catch {
+        throw error.in(file: path)
+      }
+    }
+    return try patches(of: pictures)
+  }
+
+  private func append(_ picture: Picture, to patches: inout Patches) {
+    let (rows, columns) = (picture.height / patchSize, picture.width / patchSize)
+    patches.grids.append(Patches.Grid(frames: 1, rows: rows, columns: columns))
+    patches.values.reserveCapacity(patches.values.count + rows * columns * patches.width)
+    // Sample values are 256: one table a channel, divided by 255 in double as the reference does, the rest in float.
+    let table = (0..<3).map { channel in
+      (0..<256).map { (Float(Double($0) / 255) - mean[channel]) / deviation[channel] }
+    }
+    for blockRow in stride(from: 0, to: rows, by: mergeSize) {
+      for blockColumn in stride(from: 0, to: columns, by: mergeSize) {
+        for row in blockRow..<blockRow + mergeSize {
+          for column in blockColumn..<blockColumn + mergeSize {
+            for channel in 0..<3 {
+              for _ in 0..<temporalPatchSize {
+                for y in row * patchSize..<(row + 1) * patchSize {
+                  let start = (y * picture.width + column * patchSize) * 3 + channel
+                  for x in 0..<patchSize {
+                    patches.values.append(table[channel][Int(picture.samples[start + x * 3])])
+                  }
+                }
+              }
+            }
+          }
+        }
+      }
+    }
+  }
+}
