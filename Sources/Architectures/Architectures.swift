@@ -71,6 +71,10 @@ package protocol Architecture: Sendable {
   ///
   /// Throws `missing`, `mismatch` or `unsupported`, naming the tensor.
   func languageModel(_ checkpoint: Checkpoint) throws(CheckpointError) -> any LanguageModel
+  /// The vision tower of this checkpoint, or of a projector file; nil without one.
+  ///
+  /// Throws `missing`, `mismatch` or `unsupported`, naming the tensor.
+  func visionModel(_ checkpoint: Checkpoint) throws(CheckpointError) -> (any VisionModel)?
   /// The part a Hugging Face name belongs to, by its prefix.
   func part(of name: String) -> TensorRule.Part
   /// Metadata of a text GGUF from which the MTP block is left out.

@@ -1,4 +1,6 @@
+import Architectures
 import Engine
+import Images
 import Tensors
 
 /// Everything a model computed for one prompt, by the names of the `trace` command.
@@ -15,12 +17,43 @@ package struct Trace {
   /// Runs a text prompt: `input_ids`, `position_ids` [3, T], `layer.N` [T, hidden] and `logits` [T, vocabulary].
   package init(_ tokens: [Int32], model: any LanguageModel, compute: Compute) throws(CheckpointError) {
     guard !tokens.isEmpty else { throw CheckpointError(.mismatch, "an empty prompt has nothing to trace") }
-    let positions = Positions(text: tokens.count, from: 0)
+    try record(
+      tokens, model.embed(tokens), at: Positions(text: tokens.count, from: 0), model: model, compute: compute)
+  }
+
+  /// Runs a prompt with pictures: before the rest `pixel_values`, `grid_thw` [pictures, 3], `vision.patch_embed`,
+  /// `vision.block.N` and `vision.merged`, the rows of all pictures one after another.
+  package init(_ prompt: PicturePrompt, reader: PictureReader, model: any LanguageModel, compute: Compute)
+    throws(CheckpointError)
+  {
+    let patches = prompt.patches
+    var stages: [(name: String, columns: Int, values: [Float])] = []
+    let embeddings = try reader.embeddings(prompt, compute: compute) { name, rows in
+      if let place = stages.firstIndex(where: { $0.name == name }) {
+        stages[place].values += rows.values
+      } else {
+        stages.append((name, rows.columns, rows.values))
+      }
+    }
+    if !patches.grids.isEmpty {
+      let grids = patches.grids.flatMap { [$0.frames, $0.rows, $0.columns] }.map { Int32(clamping: $0) }
+      tensors.append(("pixel_values", [patches.count, patches.width], .float32(patches.values)))
+      tensors.append(("grid_thw", [patches.grids.count, 3], .int32(grids)))
+      for stage in stages {
+        tensors.append((stage.name, [stage.values.count / stage.columns, stage.columns], .float32(stage.values)))
+      }
+    }
+    try record(prompt.tokens, embeddings, at: prompt.positions, model: model, compute: compute)
+  }
+
+  private mutating func record(
+    _ tokens: [Int32], _ embeddings: Activations, at positions: Positions, model: any LanguageModel, compute: Compute
+  ) throws(CheckpointError) {
     tensors.append(("input_ids", [tokens.count], .int32(tokens)))
     tensors.append(("position_ids", [3, tokens.count], .int32(positions.axes.flatMap { $0 })))
     var layers: [(name: String, shape: [Int], value: Value)] = []
     var state = model.makeState(capacity: tokens.count)
-    let hidden = try model.forward(model.embed(tokens), at: positions, state: &state, compute: compute) { index, x in
+    let hidden = try model.forward(embeddings, at: positions, state: &state, compute: compute) { index, x in
       layers.append(("layer.\(index)", [x.rows, x.columns], .float32(x.values)))
     }
     tensors += layers

@@ -64,9 +64,21 @@ extension Qwen35 {
     // llama.cpp's converter takes the text model's epsilon here; both are 1e-6 in every published model.
     entries.append(("clip.vision.attention.layer_norm_epsilon", .float32(configuration.rmsEpsilon)))
     entries.append(("clip.vision.is_deepstack_layers", .array(.bool([Bool](repeating: false, count: v.depth)))))
+    // Limits other than the published ones travel under llama.cpp's names for them; it does not read them for this family.
+    for (key, edge, published) in Qwen35.pixelLimits {
+      let value = folder?.preprocessorConfig?["size"]?[edge]?.intValue
+      if let value, value != published, let limit = UInt32(exactly: value) {
+        entries.append(("clip.vision." + key, .uint32(limit)))
+      }
+    }
     entries.append(("general.quantization_version", .uint32(2)))
     return Metadata(entries)
   }
+
+  /// Limits of a resized picture's pixels: key in GGUF, name in `preprocessor_config.json`, published value.
+  static let pixelLimits: [(key: String, edge: String, published: Int)] = [
+    ("image_min_pixels", "shortest_edge", 65_536), ("image_max_pixels", "longest_edge", 16_777_216),
+  ]
 
   private func general(
     _ architecture: String, _ type: String, _ description: FileDescription

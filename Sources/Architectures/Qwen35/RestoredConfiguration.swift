@@ -63,8 +63,13 @@ extension Qwen35 {
     func numbers(_ key: String) -> OrderedJSON {
       .array((mmproj.floats("clip.vision." + key) ?? [0.5, 0.5, 0.5]).map { .number($0) })
     }
+    func pixels(_ limit: (key: String, edge: String, published: Int)) -> OrderedJSON {
+      .integer(mmproj.uint("clip.vision." + limit.key).flatMap { Int64(exactly: $0) } ?? Int64(limit.published))
+    }
     return .object([
-      "size": .object(["longest_edge": .integer(16_777_216), "shortest_edge": .integer(65536)]),
+      "size": .object([
+        "longest_edge": pixels(Qwen35.pixelLimits[1]), "shortest_edge": pixels(Qwen35.pixelLimits[0]),
+      ]),
       "patch_size": .integer(Int64(v.patchSize)), "temporal_patch_size": .integer(Int64(v.temporalPatchSize)),
       "merge_size": .integer(Int64(v.mergeSize)), "image_mean": numbers("image_mean"),
       "image_std": numbers("image_std"),

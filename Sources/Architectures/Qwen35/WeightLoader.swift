@@ -11,13 +11,13 @@ extension Qwen35 {
     let rules: [BinaryString: TensorRule]
 
     /// Throws `missing`, naming what is absent, before anything is read.
-    init(_ checkpoint: Checkpoint, rules list: [TensorRule]) throws(CheckpointError) {
+    init(_ checkpoint: Checkpoint, rules list: [TensorRule], part: TensorRule.Part = .text) throws(CheckpointError) {
       self.checkpoint = checkpoint
       isGGUF = checkpoint.format == .gguf
-      let text = list.filter { $0.part == .text }
-      rules = Dictionary(text.map { (BinaryString($0.gguf), $0) }, uniquingKeysWith: { first, _ in first })
+      let wanted = list.filter { $0.part == part }
+      rules = Dictionary(wanted.map { (BinaryString($0.gguf), $0) }, uniquingKeysWith: { first, _ in first })
       var absent: [String] = []
-      for rule in text {
+      for rule in wanted {
         let name = isGGUF ? rule.gguf : rule.huggingFace
         if checkpoint[name] == nil { absent.append(name) }
       }
@@ -45,13 +45,24 @@ extension Qwen35 {
     /// A matrix to multiply by: its bytes stay in the file.
     func matrix(_ gguf: String) throws(CheckpointError) -> WeightMatrix {
       let (entry, _) = try entry(gguf)
+      return try matrix(entry, rows: entry.shape.rows, columns: entry.shape.columns)
+    }
+
+    /// A convolution kernel [outputs, …] as a matrix with a row for each output.
+    func flattened(_ gguf: String) throws(CheckpointError) -> WeightMatrix {
+      let (entry, _) = try entry(gguf)
+      let rows = max(1, entry.shape.dimensions.first ?? 1)
+      return try matrix(entry, rows: rows, columns: entry.shape.elementCount / rows)
+    }
+
+    private func matrix(_ entry: TensorEntry, rows: Int, columns: Int) throws(CheckpointError) -> WeightMatrix {
       do throws(CheckpointError) {
         let file = try entry.file.mapped()
         guard let start = Int(exactly: entry.offset), start <= file.count - entry.byteCount else {
           throw CheckpointError(.malformed, "the tensor ends behind the end of the file")
         }
         return try WeightMatrix(
-          rows: entry.shape.rows, columns: entry.shape.columns, type: entry.type,
+          rows: rows, columns: columns, type: entry.type,
           bytes: UnsafeRawBufferPointer(rebasing: file[start..<start + entry.byteCount]), owner: entry.file)
       } catch {
         throw error.in(file: entry.file.path).in(tensor: entry.name)

@@ -12,16 +12,25 @@ struct PromptOptions: ParsableArguments {
   @Flag(help: "Take the prompt as it is; otherwise it is one user turn in the model's chat format.")
   var raw = false
 
-  @Option(help: ArgumentHelp("A picture; not supported yet.", valueName: "file"))
+  @Option(
+    help: ArgumentHelp(
+      "A picture (PNG or JPEG); may be repeated. With --raw the prompt has one <|image_pad|> for each.",
+      valueName: "file"))
   var image: [String] = []
 
-  @Option(help: ArgumentHelp("The mmproj of a text GGUF; not supported yet.", valueName: "file"))
+  @Option(
+    help: ArgumentHelp("The mmproj of a text GGUF; without it the one beside the model is taken.", valueName: "file"))
   var vision: String?
 
   func validate() throws {
-    if !image.isEmpty || vision != nil {
-      throw ValidationError("Pictures are not supported yet: leave out --image and --vision.")
-    }
+    if image.isEmpty, vision != nil { throw ValidationError("--vision goes with --image.") }
+  }
+
+  /// The prompt with its pictures and the eyes that read them; nil for a prompt of text.
+  func pictures(_ opened: OpenedModel) throws -> (prompt: PicturePrompt, reader: PictureReader)? {
+    guard !image.isEmpty else { return nil }
+    let reader = try PictureReader(opened, vision: vision)
+    return (try reader.prompt(prompt, raw: raw, pictures: image), reader)
   }
 }
 
@@ -62,20 +71,25 @@ struct Generate: ParsableCommand {
 
   func run() throws {
     let opened = try OpenedModel(model)
-    let input = try opened.promptTokens(prompt.prompt, raw: prompt.raw)
+    let pictures = try prompt.pictures(opened)
+    let input = try pictures?.prompt.tokens ?? opened.promptTokens(prompt.prompt, raw: prompt.raw)
     let room = opened.model.contextLength - input.count
     guard room > 0 else {
       throw CheckpointError(
         .mismatch, "the prompt has \(input.count) tokens and the model's context is \(opened.model.contextLength)")
     }
     let limit = min(tokens, room)
-    var session = Session(
-      model: opened.model, compute: Compute(threads: common.threadCount), capacity: input.count + limit)
+    let compute = Compute(threads: common.threadCount)
+    var session = Session(model: opened.model, compute: compute, capacity: input.count + limit)
     var sampler = Sampler(temperature: temperature, topK: topK, topP: topP, seed: seed)
     var decoder = StreamingDecoder(opened.tokenizer)
 
     let start = monotonicSeconds()
-    try session.read(input)
+    if let (prompt, reader) = pictures {
+      try session.read(reader.embeddings(prompt, compute: compute), at: prompt.positions)
+    } else {
+      try session.read(input)
+    }
     let prompted = monotonicSeconds()
     let generated = try session.generate(limit, sampler: &sampler, stop: opened.stopTokens) { token in
       let piece = decoder.append(token)

@@ -11,7 +11,8 @@ struct TraceCommand: ParsableCommand {
     abstract: "Write token ids, positions, the hidden state after every layer, and the logits.",
     discussion: """
       The output is a safetensors file: input_ids (I32), position_ids (I32 [3, T]), layer.N (F32 [T, hidden], behind \
-      decoder layer N) and logits (F32 [T, vocabulary]).
+      decoder layer N) and logits (F32 [T, vocabulary]). With pictures also pixel_values, grid_thw (I32), \
+      vision.patch_embed, vision.block.N and vision.merged.
       """)
 
   @Argument(help: "The model.")
@@ -29,8 +30,14 @@ struct TraceCommand: ParsableCommand {
     let path = output.output ?? ""
     try AtomicWriter.checkOutput(path, overwrite: output.overwrite)
     let opened = try OpenedModel(model)
-    let tokens = try opened.promptTokens(prompt.prompt, raw: prompt.raw)
-    let trace = try Trace(tokens, model: opened.model, compute: Compute(threads: common.threadCount))
+    let compute = Compute(threads: common.threadCount)
+    let trace: Trace
+    if let (prompt, reader) = try prompt.pictures(opened) {
+      trace = try Trace(prompt, reader: reader, model: opened.model, compute: compute)
+    } else {
+      let tokens = try opened.promptTokens(prompt.prompt, raw: prompt.raw)
+      trace = try Trace(tokens, model: opened.model, compute: compute)
+    }
     try trace.write(to: path, overwrite: output.overwrite)
     if common.json {
       let tensors = trace.tensors.map { tensor in
@@ -40,7 +47,7 @@ struct TraceCommand: ParsableCommand {
       }
       printJSON(jsonObject([("output", .string(path)), ("tensors", .array(tensors))]))
     } else {
-      printLine("\(path): \(trace.tensors.count) tensors for \(tokens.count) tokens")
+      printLine("\(path): \(trace.tensors.count) tensors for \(trace["input_ids"]?.shape.first ?? 0) tokens")
     }
   }
 }

@@ -1,0 +1,38 @@
+import Containers
+import Tensors
+
+/// Where the projector (`mmproj`) of a GGUF model is found.
+enum ProjectorFile {
+  /// The projector in the folder of a text GGUF.
+  ///
+  /// One whose name goes with the model's is preferred (`mmproj-` and its whole name, or `mmproj-Name-F16.gguf` for
+  /// `Name-Q4_K_M.gguf`); a single other one will do.
+  /// - Throws: `missing` when there is none, or several of which none stands out, saying what to pass.
+  static func beside(_ checkpoint: Checkpoint) throws(CheckpointError) -> String {
+    let parts = checkpoint.path.split(separator: "/", omittingEmptySubsequences: false)
+    let folder = parts.count > 1 ? parts.dropLast().joined(separator: "/") + "/" : ""
+    let file = parts.last.map(String.init) ?? checkpoint.path
+    let names = try FileSystem.names(in: folder.isEmpty ? "." : folder).filter {
+      $0.hasPrefix("mmproj") && $0.hasSuffix(".gguf")
+    }
+    if names.contains("mmproj-" + file) { return folder + "mmproj-" + file }
+    // The model's name without its type is a prefix of the projector's name without its own.
+    let kin = names.filter { name in
+      let stem = name.dropFirst("mmproj-".count).split(separator: "-").dropLast().joined(separator: "-")
+      return !stem.isEmpty && file.hasPrefix(stem)
+    }
+    let chosen = kin.isEmpty ? names : kin
+    if chosen.count == 1 { return folder + chosen[0] }
+    // Several precisions of one projector: the plainest is the most faithful.
+    for type in ["F32", "BF16", "F16", "Q8_0"] {
+      let match = kin.filter { $0.hasSuffix("-\(type).gguf") }
+      if match.count == 1 { return folder + match[0] }
+    }
+    throw CheckpointError(
+      .missing,
+      chosen.isEmpty
+        ? "no projector (mmproj-….gguf) lies beside the model; name it with --vision"
+        : "several projectors lie beside the model (\(chosen.joined(separator: ", "))); name one with --vision",
+      file: checkpoint.path)
+  }
+}

@@ -1,0 +1,46 @@
+#if canImport(Glibc)
+  import Glibc
+#elseif canImport(Musl)
+  import Musl
+#elseif canImport(Darwin)
+  import Darwin
+#endif
+
+/// The two forms of the Gaussian error linear unit, x * P(X <= x) for a standard normal X.
+package enum GELU {
+  /// x <- x / 2 * (1 + tanh(sqrt(2/pi) * (x + 0.044715 x^3))), the approximation.
+  ///
+  /// Computed as x * sigmoid(2u), which is the same number.
+  package static func approximate(_ x: Activations, _ compute: Compute) {
+    let columns = x.columns
+    compute.each(x.rows, grain: 8) { part in
+      let start = x.base + part.lowerBound * columns
+      let count = part.count * columns
+      let twice = Activations(rows: 1, columns: count)
+      let gate = twice.base
+      var i = 0
+      while i + 8 <= count {
+        let v = start.lanes(i)
+        gate.store(v * (v * v * (2 * 0.797_884_56 * 0.044_715) + 2 * 0.797_884_56), i)
+        i += 8
+      }
+      while i < count {
+        let v = start[i]
+        gate[i] = v * (v * v * (2 * 0.797_884_56 * 0.044_715) + 2 * 0.797_884_56)
+        i += 1
+      }
+      compute.kernels.multiply(start, bySigmoidOf: gate, count: count)
+    }
+  }
+
+  /// x <- x / 2 * (1 + erf(x / sqrt(2))), the definition.
+  package static func exact(_ x: Activations, _ compute: Compute) {
+    let columns = x.columns
+    compute.each(x.rows, grain: 8) { part in
+      for i in part.lowerBound * columns..<part.upperBound * columns {
+        let v = x.base[i]
+        x.base[i] = 0.5 * v * (1 + erff(v * 0.707_106_77))
+      }
+    }
+  }
+}
