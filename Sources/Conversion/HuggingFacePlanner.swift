@@ -3,6 +3,14 @@ import Containers
 import Quants
 import Tensors
 
+#if canImport(Glibc)
+  import Glibc
+#elseif canImport(Musl)
+  import Musl
+#else
+  import Darwin
+#endif
+
 /// Plans the conversion of a Hugging Face checkpoint into GGUF.
 struct HuggingFacePlanner {
   private let checkpoint: Checkpoint
@@ -151,6 +159,7 @@ struct HuggingFacePlanner {
   }
 
   private func addTokenizer(_ folder: HuggingFaceFolder, to metadata: inout Metadata) throws(CheckpointError) {
+    readAhead()
     guard let document = try folder.tokenizerJSON() else {
       throw CheckpointError(.missing, "the folder has no tokenizer.json", file: folder.path)
     }
@@ -161,6 +170,18 @@ struct HuggingFacePlanner {
     Provenance.carryTokenizer(document, in: &metadata)
     try Provenance.carryTemplatePlace(folder, in: &metadata)
   }
+
+  /// Asks for the first weights while the tokenizer is still being read, so that the disk is not idle meanwhile.
+  private func readAhead() {
+    guard let first = checkpoint[model.rules.first?.huggingFace ?? ""] else { return }
+    let file = first.file
+    let start = first.offset
+    let count = Int(clamping: min(file.size - start, Self.readAheadBytes))
+    let thread = startThread { file.willNeed(at: start, count: count) }
+    if let thread { pthread_detach(thread) }
+  }
+
+  private static let readAheadBytes: UInt64 = 512 << 20
 
   /// The recommended sampling of `generation_config.json`, as llama.cpp reads it.
   private func sampling() -> [(key: String, value: MetadataValue)] {

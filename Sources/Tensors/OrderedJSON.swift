@@ -64,7 +64,7 @@ package indirect enum OrderedJSON: Sendable, Equatable {
 package struct OrderedObject: Sendable, Equatable, ExpressibleByDictionaryLiteral {
   /// The members in order.
   package private(set) var entries: [(key: String, value: OrderedJSON)] = []
-  private var places: [BinaryString: Int] = [:]
+  private var index = KeyIndex()
 
   /// An object without members.
   package init() {}
@@ -84,15 +84,15 @@ package struct OrderedObject: Sendable, Equatable, ExpressibleByDictionaryLitera
 
   /// The value of a key; setting nil removes it, setting a new key appends it.
   package subscript(key: String) -> OrderedJSON? {
-    get { places[BinaryString(key)].map { entries[$0].value } }
+    get { place(of: key).map { entries[$0].value } }
     set {
-      let name = BinaryString(key)
-      switch (places[name], newValue) {
+      switch (place(of: key), newValue) {
       case (let place?, let value?): entries[place].value = value
       case (nil, let value?): append(key, value)
       case (let place?, nil):
         entries.remove(at: place)
-        places = Dictionary(uniqueKeysWithValues: entries.enumerated().map { (BinaryString($1.key), $0) })
+        index = KeyIndex()
+        for (key, _) in entries { index.append(key) }
       case (nil, nil): break
       }
     }
@@ -103,13 +103,14 @@ package struct OrderedObject: Sendable, Equatable, ExpressibleByDictionaryLitera
   /// - Returns: false, with nothing changed, when the key is already there.
   @discardableResult
   package mutating func append(_ key: String, _ value: OrderedJSON) -> Bool {
-    let previous = places.updateValue(entries.count, forKey: BinaryString(key))
-    if let previous {
-      places[BinaryString(key)] = previous
-      return false
-    }
+    guard place(of: key) == nil else { return false }
+    index.append(key)
     entries.append((key, value))
     return true
+  }
+
+  private func place(of key: String) -> Int? {
+    index.find(key) { BinaryString(entries[$0].key) == BinaryString(key) }
   }
 
   package static func == (a: OrderedObject, b: OrderedObject) -> Bool {
