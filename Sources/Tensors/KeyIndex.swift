@@ -31,7 +31,11 @@ struct KeyIndex: Sendable {
   /// Adds the next member, whose key is not there yet.
   mutating func append(_ key: String) {
     hashes.append(Self.hash(key))
-    if hashes.count > Self.few, hashes.count * 2 > slots.count { grow() } else if !slots.isEmpty { place(hashes.count - 1) }
+    if hashes.count > Self.few, hashes.count * 2 > slots.count {
+      grow()
+    } else if !slots.isEmpty {
+      place(hashes.count - 1)
+    }
   }
 
   private mutating func grow() {
