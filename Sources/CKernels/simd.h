@@ -12,8 +12,10 @@
 /// Full unrolling keeps accumulators in registers; a debug build has no unroller to ask.
 #ifdef __OPTIMIZE__
 #define CK_UNROLL _Pragma("clang loop unroll(full)")
+#define CK_UNROLL_TWICE _Pragma("clang loop unroll_count(2)")
 #else
 #define CK_UNROLL
+#define CK_UNROLL_TWICE
 #endif
 
 /// One register of floats, and the same memory at any address.

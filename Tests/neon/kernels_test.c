@@ -245,7 +245,7 @@ static void products(const ck_level *level, int fused) {
 }
 
 // See wide.c.
-extern const ck_level ck_wide;
+extern const ck_level ck_sixteen;
 
 static void run(const ck_level *level, int fused) {
   codecs(level, ck_level_at(0));
@@ -258,6 +258,6 @@ static void run(const ck_level *level, int fused) {
 
 int main(void) {
   for (size_t i = 0; i < ck_level_count(); i++) run(ck_level_at(i), i > 0);
-  if (ck_level_count() > 1) run(&ck_wide, 1);
+  if (ck_level_count() > 1) run(&ck_sixteen, 1);
   return failures != 0;
 }

@@ -3,12 +3,12 @@
 
 #include "../../Sources/CKernels/levels.h"
 
-extern const ck_level ck_wide;
+extern const ck_level ck_sixteen;
 
 // Vectors wider than a register are passed between functions that are always inlined, so no call has their ABI.
 #pragma clang diagnostic ignored "-Wpsabi"
 
-#define CK_LEVEL ck_wide
+#define CK_LEVEL ck_sixteen
 #define CK_NAME "avx512 shape"
 #define CK_LANES 16
 #define CK_TOKENS 8

@@ -19,7 +19,7 @@ CK_INLINE void ck_block(
     CK_UNROLL for (size_t v = 0; v < vectors; v += CK_LINE) __builtin_prefetch(y + t * stride + v * CK_LANES, 1);
     CK_UNROLL for (size_t v = 0; v < vectors; v++) sum[t][v] = 0;
   }
-  for (size_t c = 0; c < count; c++) {
+  CK_UNROLL_TWICE for (size_t c = 0; c < count; c++) {
     ck_f32 lane[4 * CK_VECTORS];
     CK_UNROLL for (size_t v = 0; v < vectors; v++) {
       lane[v] = CK_LOAD(w + (v / CK_VECTORS) * count * CK_ROWS + (v % CK_VECTORS) * CK_LANES);
