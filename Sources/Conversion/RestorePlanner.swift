@@ -145,7 +145,7 @@ struct RestorePlanner {
   private mutating func typeOfTransformed(
     _ rule: TensorRule, _ source: TensorEntry, _ wanted: ElementType
   ) throws(CheckpointError) -> TensorType {
-    let values = try source.readFloats()
+    let values = try Restoring.floats(of: source)
     guard let transform = rule.transforms.first(where: \.changesValues) else { return .f32 }
     if transform == .negativeExponential, let index = values.firstIndex(where: { !($0 < 0) }) {
       throw source.failure(.malformed, "value \(index) is \(values[index]); decay rates are negative")

@@ -15,7 +15,7 @@ enum Restoring {
     var planes: [[Float]] = []
     var width: Int?
     for (source, steps) in zip(plan.sources, transforms) {
-      var values = try source.readFloats()
+      var values = try floats(of: source)
       for step in steps.reversed() {
         switch step {
         case .addOne, .negativeExponential:
@@ -30,6 +30,21 @@ enum Restoring {
       planes.append(values)
     }
     return width.map { ValueSteps.join(planes, width: $0) } ?? planes[0]
+  }
+
+  /// All values of a small tensor.
+  ///
+  /// Copied rather than mapped: a file that becomes shorter meanwhile is then an error and not a fault.
+  static func floats(of entry: TensorEntry) throws(CheckpointError) -> [Float] {
+    let codec = try RowCodec(entry.type)
+    let bytes = UnsafeMutableRawBufferPointer.allocate(byteCount: entry.byteCount, alignment: 64)
+    defer { bytes.deallocate() }
+    try entry.read(into: bytes)
+    let count = entry.shape.elementCount
+    return [Float](unsafeUninitializedCapacity: count) { buffer, initialized in
+      codec.decode(UnsafeRawBufferPointer(bytes), into: UnsafeMutableBufferPointer(rebasing: buffer[..<count]))
+      initialized = count
+    }
   }
 
   /// The value closest to a preimage, for stored values that have none.

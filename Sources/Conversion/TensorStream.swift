@@ -106,7 +106,7 @@ struct TensorStream: Sendable {
     case .stream: try stream(values, into: output, space)
     case .forward(let transforms):
       let source = plan.sources[0]
-      let floats = try checked(try source.readFloats(), source)
+      let floats = try checked(try Restoring.floats(of: source), source)
       try encode(ValueSteps.forward(floats, transforms), into: output)
     case .backward(let transforms): try encode(try Restoring.values(plan, transforms), into: output)
     }
