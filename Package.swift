@@ -58,7 +58,8 @@ let package = Package(
     tests(
       "Evaluation",
       [
-        "Evaluation", "Architectures", "Conversion", "Engine", "Images", "Containers", "Tokenizers", "Quants", "Tensors",
+        "Evaluation", "Architectures", "Conversion", "Engine", "Images", "Containers", "Tokenizers", "Quants",
+        "Tensors",
       ]),
     tests("Command", ["Containers", "Quants", "Tensors"]),
   ],

@@ -5,7 +5,7 @@
 struct KeyIndex: Sendable {
   /// The hash of each key, in the order of the members.
   private var hashes: [UInt64] = []
-  /// A power of two of places: a member's number plus one, or 0 where free. Empty while there are few members.
+  /// A power of two of places, each a member's number plus one or 0 where free; empty while there are few members.
   private var slots: [UInt32] = []
 
   /// Drawn anew for each process: a file cannot be made to collide.

@@ -61,9 +61,10 @@ extension Qwen35 {
         guard let start = Int(exactly: entry.offset), start <= file.count - entry.byteCount else {
           throw CheckpointError(.malformed, "the tensor ends behind the end of the file")
         }
-        return try WeightMatrix(
-          rows: rows, columns: columns, type: entry.type,
-          bytes: UnsafeRawBufferPointer(rebasing: file[start..<start + entry.byteCount]), owner: entry.file)
+        let bytes = UnsafeRawBufferPointer(rebasing: file[start..<start + entry.byteCount])
+        // One damaged scale would turn every logit into NaN and the perplexity with it: say where it is instead.
+        try entry.checkScales(bytes)
+        return try WeightMatrix(rows: rows, columns: columns, type: entry.type, bytes: bytes, owner: entry.file)
       } catch {
         throw error.in(file: entry.file.path).in(tensor: entry.name)
       }
