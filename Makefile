@@ -8,7 +8,6 @@ demo: build
 	docs/demo.sh
 
 test: setup
-	swift build -c release --build-tests --product quern
 	swift build -c release --build-tests
 	swift test -c release --skip-build
 
