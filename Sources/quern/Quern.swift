@@ -26,6 +26,7 @@ struct Quern: ParsableCommand {
     version: quernVersion,
     subcommands: [
       Show.self, Convert.self, Quantize.self, Evaluate.self, Generate.self, TraceCommand.self, Tokenize.self,
+      Bench.self,
     ])
 
   /// Runs the command of the arguments and turns errors into one sentence and an exit code.

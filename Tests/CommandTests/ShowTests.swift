@@ -40,6 +40,20 @@ struct ShowTests {
     #expect(run.errors.contains(words), "\(run.errors)")
   }
 
+  @Test(arguments: ["show", "convert", "quantize", "evaluate", "generate", "trace", "tokenize", "bench"])
+  func `every command of the contract explains itself`(command: String) throws {
+    let run = try CommandLineRun([command, "--help"])
+    #expect(run.status == 0, "\(run.errors)")
+    #expect(run.output.contains("USAGE: quern \(command)"))
+    #expect(run.output.contains("--json") && run.output.contains("--quiet") && run.output.contains("--threads"))
+  }
+
+  @Test func `measures a kernel`() throws {
+    let run = try CommandLineRun(["bench", "--filter", "fma peak", "--threads", "1", "--json", "--quiet"])
+    #expect(run.status == 0, "\(run.errors)")
+    #expect(try run.json()["rows"]?.arrayValue?.first?["unit"] == .string("GFLOP/s"))
+  }
+
   @Test func `tells its version`() throws {
     let run = try CommandLineRun(["--version"])
     #expect(run.status == 0)
