@@ -38,6 +38,7 @@ package struct Plan: Sendable {
 
   /// Refuses what can be known to fail: an output that exists, a disk without room.
   package func check() throws(CheckpointError) {
+    for file in files { try file.checkImportance() }
     for file in files { try file.checkOutput(overwrite: overwrite) }
     if let checksums { try AtomicWriter.checkOutput(checksums, overwrite: overwrite) }
     if let free = bytesFree, free < bytesOut {
@@ -79,6 +80,15 @@ package struct PlannedFile: Sendable {
     case .unchanged: [path]
     case .folder(let layout, _, let documents):
       SafetensorsWriter.paths(path + "/model.safetensors", layout) + documents.map { path + "/" + $0.name }
+    }
+  }
+
+  /// Refuses types whose codec means nothing without importance: the reference refuses them too.
+  func checkImportance() throws(CheckpointError) {
+    for tensor in tensors where !tensor.isCopy && tensor.type.codec?.needsImportance == true {
+      throw CheckpointError(
+        .unsupported, "\(tensor.type.name) needs an importance matrix, which cannot be read yet; choose another type",
+        file: path, tensor: tensor.name)
     }
   }
 

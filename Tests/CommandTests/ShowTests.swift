@@ -32,6 +32,7 @@ struct ShowTests {
     (["show"], 64, "Missing expected argument"),
     (["show", "x", "--threads", "0"], 64, "between 1 and 1024"),
     (["grind"], 64, "grind"),
+    (["convert", "fixtures/tiny-qwen3.5", "--type", "iq2_xxs", "--dry-run"], 2, "IQ2_XXS needs an importance matrix"),
   ])
   func `ends with one sentence and the right code`(arguments: [String], status: Int32, words: String) throws {
     let run = try CommandLineRun(arguments, in: CommandLineRun.root)
