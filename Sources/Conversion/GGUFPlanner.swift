@@ -30,22 +30,24 @@ struct GGUFPlanner {
   mutating func plan() throws(CheckpointError) -> Plan {
     let recipe = options.fullRecipe
     let (entries, kept) = withoutMTP()
-    let assignment = try TypeAssignment(recipe, tensors: entries.map { ($0.name, $0.shape) })
+    var assignment = try TypeAssignment(
+      recipe, tensors: entries.map { ($0.name, $0.shape) }, metadata: kept, importance: options.importance)
     var tensors: [PlannedTensor] = []
     var requantized = 0
     for entry in entries {
       var type = entry.type
-      var note: String?
-      if TypeAssignment.mayQuantize(entry.name, rank: entry.shape.rank) {
-        let choice = assignment.choose(entry.name, entry.shape, source: entry.type)
-        (type, note) = (choice.type, choice.note)
+      var choice: TypeAssignment.Choice?
+      if TypeAssignment.mayQuantize(entry.name, entry.shape, assignment.architecture) {
+        choice = try assignment.choose(entry.name, entry.shape, source: entry.type)
+        type = choice?.type ?? type
       }
       if entry.type.isBlock, type != entry.type { requantized += 1 }
       tensors.append(
         try PlannedTensor(
           name: entry.name, type: type, shape: entry.shape, sources: [entry], work: .stream(rows: nil, columns: nil),
-          note: note))
+          importance: choice?.importance, note: choice?.note))
     }
+    notes += assignment.gaps.notes
     if requantized > 0 {
       notes.append("\(requantized) tensors are quantized already: quantizing them again loses precision twice")
     }
@@ -53,14 +55,14 @@ struct GGUFPlanner {
     let isTower = checkpoint.metadata.string("general.architecture") == "clip"
     let path =
       options.output ?? Naming.file(Naming.stem(of: checkpoint.path), encoding: label, vision: isTower)
-    let file = try file(path, recipe, tensors, kept)
+    let file = try file(path, recipe, tensors, kept, assignment.gaps)
     return Plan(
-      sources: [checkpoint.path], files: [file], notes: notes, overwrite: options.overwrite,
+      sources: [checkpoint.path], files: [file], recipe: recipe, notes: notes, overwrite: options.overwrite,
       checksums: options.checksums)
   }
 
   private func file(
-    _ path: String, _ recipe: Recipe, _ tensors: [PlannedTensor], _ kept: Metadata
+    _ path: String, _ recipe: Recipe, _ tensors: [PlannedTensor], _ kept: Metadata, _ gaps: ImportanceGaps
   ) throws(CheckpointError) -> PlannedFile {
     let isUnchanged = recipe.base == nil && recipe.rules.isEmpty && tensors.count == checkpoint.tensors.count
     if isUnchanged, options.splitSize == nil, let shards = checkpoint.gguf?.shards, shards.count == 1 {
@@ -73,6 +75,8 @@ struct GGUFPlanner {
         metadata["general.file_type"] = .uint32(fileType)
       }
       Provenance.describe(recipe, in: &metadata)
+      if options.isQuantization { ImportanceUse.forget(in: &metadata) }
+      options.importance?.describe(gaps, in: &metadata)
     }
     return try PlannedFile(
       path: path, metadata: metadata, tensors: tensors, splitSize: options.splitSize, version: checkpoint.version ?? 3)

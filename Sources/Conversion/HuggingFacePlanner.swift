@@ -34,7 +34,7 @@ struct HuggingFacePlanner {
     let tower = rules.filter { $0.part == .vision && !isLeftOut($0.part) }
     if !tower.isEmpty { files.append(try visionFile(tower, beside: files[0].path)) }
     return Plan(
-      sources: [checkpoint.path], files: files, notes: notes, overwrite: options.overwrite, checksums: options.checksums
+      sources: [checkpoint.path], files: files, recipe: options.fullRecipe, notes: notes, overwrite: options.overwrite, checksums: options.checksums
     )
   }
 
@@ -81,10 +81,14 @@ struct HuggingFacePlanner {
     return ""
   }
 
-  private func textFile(_ rules: [TensorRule]) throws(CheckpointError) -> PlannedFile {
+  private mutating func textFile(_ rules: [TensorRule]) throws(CheckpointError) -> PlannedFile {
     let recipe = options.fullRecipe
-    let tensors = try tensors(rules, recipe)
     let shown = options.mtp ? model : model.withoutMTP()
+    let facts = shown.textMetadata(FileDescription(name: "", sizeLabel: "", fileType: nil))
+    var assignment = try TypeAssignment(
+      recipe, tensors: rules.map { ($0.gguf, $0.ggufShape) }, metadata: facts, importance: options.importance)
+    let tensors = try tensors(rules, recipe, &assignment)
+    notes += assignment.gaps.notes
     let fileType = Self.fileType(recipe, tensors)
     var metadata = shown.textMetadata(
       FileDescription(
@@ -94,6 +98,7 @@ struct HuggingFacePlanner {
     Provenance.describe(recipe, in: &metadata)
     try Provenance.carry(checkpoint, ["config", "tokenizer_config", "generation_config"], in: &metadata)
     Provenance.carryTypes(rules, checkpoint, in: &metadata)
+    options.importance?.describe(assignment.gaps, in: &metadata)
     let name = Naming.file(stem, encoding: Self.label(recipe, tensors))
     return try PlannedFile(
       path: options.output ?? name, metadata: metadata, tensors: tensors, splitSize: options.splitSize)
@@ -102,7 +107,9 @@ struct HuggingFacePlanner {
   private func visionFile(_ rules: [TensorRule], beside text: String) throws(CheckpointError) -> PlannedFile {
     let type = options.visionType ?? (options.isQuantization ? .f16 : options.recipe.base)
     let recipe = Recipe.conversion(to: type)
-    let tensors = try tensors(rules, recipe)
+    var assignment = try TypeAssignment(
+      recipe, tensors: rules.map { ($0.gguf, $0.ggufShape) }, metadata: Metadata())
+    let tensors = try tensors(rules, recipe, &assignment)
     let description = FileDescription(
       name: Naming.title(stem), sizeLabel: Naming.sizeLabel(Self.count(tensors)),
       fileType: Self.fileType(recipe, tensors))
@@ -118,8 +125,9 @@ struct HuggingFacePlanner {
   }
 
   /// Plans each rule's tensor: its type by the recipe, its work by the rule.
-  private func tensors(_ rules: [TensorRule], _ recipe: Recipe) throws(CheckpointError) -> [PlannedTensor] {
-    let assignment = try TypeAssignment(recipe, tensors: rules.map { ($0.gguf, $0.ggufShape) })
+  private func tensors(
+    _ rules: [TensorRule], _ recipe: Recipe, _ assignment: inout TypeAssignment
+  ) throws(CheckpointError) -> [PlannedTensor] {
     var planned: [PlannedTensor] = []
     for rule in rules {
       let source = try checkpoint.tensor(rule.huggingFace)
@@ -131,17 +139,18 @@ struct HuggingFacePlanner {
           .mismatch, "has shape \(source.shape); the configuration asks for \(rule.huggingFaceShape)")
       }
       var type = TensorType.f32
-      var note: String?
-      if TypeAssignment.mayQuantize(rule.gguf, rank: rule.ggufShape.rank) {
-        let choice = assignment.choose(rule.gguf, rule.ggufShape, source: source.type)
-        (type, note) = (choice.type, choice.note)
+      var choice: TypeAssignment.Choice?
+      if TypeAssignment.mayQuantize(rule.gguf, rule.ggufShape, assignment.architecture) {
+        choice = try assignment.choose(rule.gguf, rule.ggufShape, source: source.type)
+        type = choice?.type ?? type
       } else if rule.gguf.contains(".patch_embd.weight"), (recipe.base ?? source.type) == .f16 {
         // The one exception of the reference converter: a patch embedding follows F16, though nothing else.
         type = .f16
       }
       planned.append(
         try PlannedTensor(
-          name: rule.gguf, type: type, shape: rule.ggufShape, sources: [source], work: Self.work(rule), note: note))
+          name: rule.gguf, type: type, shape: rule.ggufShape, sources: [source], work: Self.work(rule),
+          importance: choice?.importance, note: choice?.note))
     }
     return planned
   }

@@ -13,6 +13,8 @@ package struct ConversionOptions: Sendable {
   package var recipe: Recipe = .conversion(to: nil)
   /// Whether the recipe is one of llama-quantize's: the output then says so, and the `mmproj` keeps F16.
   package var isQuantization = false
+  /// How much each column matters; nil for the plain rules.
+  package var importance: ImportanceUse?
   /// Types by pattern over GGUF names; later ones win.
   package var overrides: [(pattern: String, type: TensorType)] = []
   /// Where to write; by the naming convention in the current folder if nil.
@@ -50,9 +52,9 @@ package struct ConversionOptions: Sendable {
   }
 
   /// The recipe with the overrides as its last rules.
-  var fullRecipe: Recipe {
+  package var fullRecipe: Recipe {
     var full = recipe
-    full.rules += overrides.map { Recipe.Rule(.pattern($0.pattern), $0.type) }
+    full.rules += overrides.map { Recipe.Rule([.pattern($0.pattern)], $0.type) }
     return full
   }
 }

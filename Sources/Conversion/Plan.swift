@@ -8,6 +8,8 @@ package struct Plan: Sendable {
   /// The sources as they were named.
   package let sources: [String]
   package let files: [PlannedFile]
+  /// Which type every tensor of the first file gets.
+  package let recipe: Recipe
   /// What was found out and decided, one sentence each.
   package let notes: [String]
   package let overwrite: Bool
@@ -85,10 +87,10 @@ package struct PlannedFile: Sendable {
 
   /// Refuses types whose codec means nothing without importance: the reference refuses them too.
   func checkImportance() throws(CheckpointError) {
-    for tensor in tensors where !tensor.isCopy && tensor.type.codec?.needsImportance == true {
+    for tensor in tensors
+    where !tensor.isCopy && tensor.importance == nil && tensor.type.codec?.needsImportance == true {
       throw CheckpointError(
-        .unsupported, "\(tensor.type.name) needs an importance matrix, which cannot be read yet; choose another type",
-        file: path, tensor: tensor.name)
+        .missing, "\(tensor.type.name) needs importance; choose another type", file: path, tensor: tensor.name)
     }
   }
 

@@ -26,6 +26,8 @@ package struct PlannedTensor: Sendable {
   package let work: Work
   /// Its stored bytes in the output.
   package let byteCount: Int
+  /// The importance of its columns, expert after expert; nil where it is encoded by the plain rule.
+  package let importance: [Float]?
   /// What to tell about it.
   package let note: String?
 
@@ -34,13 +36,15 @@ package struct PlannedTensor: Sendable {
   /// Errors: `malformed` when the type cannot store the shape, `unsupported` when a codec is missing or a tensor that must be
   /// taken whole is too large.
   init(
-    name: String, type: TensorType, shape: Shape, sources: [TensorEntry], work: Work, note: String? = nil
+    name: String, type: TensorType, shape: Shape, sources: [TensorEntry], work: Work,
+    importance: [Float]? = nil, note: String? = nil
   ) throws(CheckpointError) {
     self.name = name
     self.type = type
     self.shape = shape
     self.sources = sources
     self.work = work
+    self.importance = importance
     self.note = note
     do throws(CheckpointError) {
       byteCount = try type.byteCount(shape: shape)

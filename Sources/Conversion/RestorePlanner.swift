@@ -66,7 +66,7 @@ struct RestorePlanner {
     let file = try PlannedFile(
       folder: path, tensors: tensors, documents: documents, shardSize: options.splitSize ?? 5_000_000_000)
     return Plan(
-      sources: [text.path] + (vision.map { [$0.path] } ?? []), files: [file], notes: notes,
+      sources: [text.path] + (vision.map { [$0.path] } ?? []), files: [file], recipe: options.fullRecipe, notes: notes,
       overwrite: options.overwrite, checksums: options.checksums)
   }
 

@@ -85,8 +85,8 @@ struct TensorStream: Sendable {
     let wanted = max(1, Int(Double(pieceBytes) / weight))
     var step = wanted / width * width
     if step == 0 {
-      // 1024 is a multiple of every block; a row that moves, or whose columns do, is never cut.
-      step = rows == nil && columns == nil ? max(1024, wanted / 1024 * 1024) : width
+      // 1024 is a multiple of every block; a row that moves, whose columns do, or that has importance is never cut.
+      step = rows == nil && columns == nil && plan.importance == nil ? max(1024, wanted / 1024 * 1024) : width
     }
     return stride(from: 0, to: count, by: step).map { start in
       let values = start..<min(count, start + step)
@@ -133,7 +133,7 @@ struct TensorStream: Sendable {
     let to = try RowCodec(plan.type, kernels: kernels)
     // Stripes of whole rows, or of whole blocks where a row is longer than a stripe.
     let stripe =
-      columnCount <= Self.stripe || columns != nil
+      columnCount <= Self.stripe || columns != nil || plan.importance != nil
       ? max(1, Self.stripe / columnCount) * columnCount : Self.stripe
     var done = 0
     while done < values.count {
@@ -153,10 +153,28 @@ struct TensorStream: Sendable {
       }
       let target = part.lowerBound / plan.type.blockElements * plan.type.blockBytes
       let size = part.count / plan.type.blockElements * plan.type.blockBytes
-      to.encode(
-        UnsafeBufferPointer(floats), importance: nil,
+      encode(
+        UnsafeBufferPointer(floats), to, firstRow: (values.lowerBound + done) / columnCount,
         into: UnsafeMutableRawBufferPointer(rebasing: output[target..<target + size]))
       done = part.upperBound
+    }
+  }
+
+  /// Packs a stripe: as one by the plain rule, row by row with importance, whose rules look at whole rows.
+  private func encode(
+    _ values: UnsafeBufferPointer<Float>, _ codec: RowCodec, firstRow: Int, into output: UnsafeMutableRawBufferPointer
+  ) {
+    guard let importance = plan.importance else { return codec.encode(values, importance: nil, into: output) }
+    let rowBytes = columnCount / plan.type.blockElements * plan.type.blockBytes
+    let matrixRows = plan.shape.rank > 1 ? plan.shape.dimensions[plan.shape.rank - 2] : 1
+    importance.withUnsafeBufferPointer { importance in
+      for row in 0..<values.count / columnCount {
+        let start = (firstRow + row) / matrixRows * columnCount
+        codec.encode(
+          UnsafeBufferPointer(rebasing: values[row * columnCount..<(row + 1) * columnCount]),
+          importance: UnsafeBufferPointer(rebasing: importance[start..<start + columnCount]),
+          into: UnsafeMutableRawBufferPointer(rebasing: output[row * rowBytes..<(row + 1) * rowBytes]))
+      }
     }
   }
 

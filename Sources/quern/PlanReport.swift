@@ -11,18 +11,19 @@ enum PlanReport {
     for file in plan.files {
       var table = Table([
         ("tensor", .left), ("type", .left), ("shape", .left), ("bytes", .right), ("bits/weight", .right),
-        ("from", .left),
+        ("from", .left), ("", .left),
       ])
       for tensor in file.tensors {
         table.add([
           printable(tensor.name), tensor.type.name, tensor.shape.description, String(tensor.byteCount),
           fixed(bitsPerWeight(UInt64(tensor.byteCount), UInt64(tensor.shape.elementCount)), 3),
           tensor.sources.map { printable($0.name) + " " + $0.type.name }.joined(separator: ", "),
+          tensor.note ?? (tensor.importance == nil ? "" : "by importance"),
         ])
       }
       lines += [printable(file.path), table.text, ""]
     }
-    lines += sums(plan)
+    lines += ["recipe: " + printable(plan.recipe.text, limit: 10_000)] + sums(plan)
     lines += plan.notes.map { "note: " + printable($0, limit: 2000) }
     lines.append("nothing was written")
     return lines.joined(separator: "\n")
@@ -57,14 +58,15 @@ enum PlanReport {
                   .number(bitsPerWeight(UInt64(tensor.byteCount), UInt64(tensor.shape.elementCount)))
                 ),
                 ("sources", .array(tensor.sources.map { .string($0.name) })),
+                ("importance", .bool(tensor.importance != nil)), ("note", tensor.note.map { .string($0) } ?? .null),
               ])
             })
         ),
       ])
     }
     return jsonObject([
-      ("files", .array(files)), ("bits_per_weight", .number(plan.bitsPerWeight)),
-      ("bytes_in", jsonCount(plan.bytesIn)), ("bytes_out", jsonCount(plan.bytesOut)),
+      ("files", .array(files)), ("recipe", .string(plan.recipe.text)),
+      ("bits_per_weight", .number(plan.bitsPerWeight)), ("bytes_in", jsonCount(plan.bytesIn)), ("bytes_out", jsonCount(plan.bytesOut)),
       ("bytes_free", plan.bytesFree.map { jsonCount($0) } ?? .null),
       ("notes", .array(plan.notes.map { .string($0) })),
     ])

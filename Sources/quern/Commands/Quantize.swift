@@ -16,12 +16,26 @@ struct Quantize: ParsableCommand {
   var source: String
 
   @Argument(help: "\(Recipe.available.joined(separator: ", ")).")
-  var recipe: String
+  var recipe: String?
+
+  @Option(
+    name: .customLong("recipe"),
+    help: ArgumentHelp("Take the recipe from a file instead; formats/recipes.md says what it may hold.", valueName: "file"))
+  var recipeFile: String?
+
+  @Option(help: ArgumentHelp("Write the recipe, --tensor and --pure applied, into a file.", valueName: "file"))
+  var saveRecipe: String?
+
+  @Option(
+    help: ArgumentHelp(
+      "How much each column matters, as llama-imatrix writes it (GGUF or .dat); the lowest-bit recipes need it.",
+      valueName: "file"))
+  var importance: String?
 
   @Option(
     name: .customLong("tensor"),
     help: ArgumentHelp(
-      "A type for tensors whose GGUF name matches a regular expression; repeatable, later ones win.",
+      "A type for tensors whose GGUF name matches a regular expression, such as '^output' or token_embd; repeatable, later ones win.",
       valueName: "pattern=type"))
   var overrides: [String] = []
 
@@ -35,18 +49,34 @@ struct Quantize: ParsableCommand {
   @OptionGroup var writing: WritingOptions
   @OptionGroup var common: CommonOptions
 
+  func validate() throws {
+    if (recipe == nil) == (recipeFile == nil) {
+      throw ValidationError("name a recipe, or give one as --recipe FILE.")
+    }
+  }
+
   func run() throws {
     var options = ConversionOptions.quantize(try namedRecipe())
     options.overrides = try overrides.map(Self.parse)
     options.visionType = try tensorType(visionType, option: "--vision-type")
     try writing.apply(to: &options, output)
+    options.importance = try importance.map { path throws(CheckpointError) in try ImportanceUse(path: path) }
     let plan = try Conversion.plan(source: source, options: options, threads: common.threadCount)
+    if let saveRecipe {
+      let writer = try AtomicWriter(path: saveRecipe, overwrite: output.overwrite)
+      try writer.write(Array(options.fullRecipe.document.utf8))
+      try writer.finish()
+    }
     try PlanReport.carryOut(plan, dryRun: writing.dryRun, common: common)
   }
 
   private func namedRecipe() throws -> Recipe {
+    if let recipeFile {
+      let recipe = try Recipe(file: recipeFile)
+      return pure ? recipe.pure : recipe
+    }
     do {
-      return try Recipe.named(recipe, pure: pure)
+      return try Recipe.named(recipe ?? "", pure: pure)
     } catch {
       throw ValidationError(error.message + ".")
     }

@@ -64,7 +64,7 @@ struct Show: ParsableCommand {
     }
     if !checkpoint.metadata.entries.isEmpty {
       lines.append("")
-      lines += checkpoint.metadata.entries.map { "\(printable($0.key)) = \(text($0.value))" }
+      lines += checkpoint.metadata.entries.map { "\(printable($0.key)) = \(text($0.value, limit: $0.key == "quern.recipe" ? 10_000 : 100))" }
     }
     return lines.joined(separator: "\n")
   }
@@ -124,9 +124,9 @@ private func json(_ value: MetadataValue) -> OrderedJSON {
 }
 
 /// A metadata value as a short text: long arrays and texts are cut.
-private func text(_ value: MetadataValue) -> String {
+private func text(_ value: MetadataValue, limit: Int = 100) -> String {
   switch value {
-  case .string(let text): return "\"" + printable(text, limit: 100) + "\""
+  case .string(let text): return "\"" + printable(text, limit: limit) + "\""
   case .array(let array):
     let shown = (0..<min(array.count, 6)).map { text(array[$0]) }.joined(separator: ", ")
     return array.count > 6 ? "[\(shown), … \(array.count) in all]" : "[\(shown)]"

@@ -1,0 +1,131 @@
+import Containers
+import Quants
+import Tensors
+
+/// An importance matrix as a quantization uses it.
+package struct ImportanceUse: Sendable {
+  /// What there is for a tensor.
+  enum Answer {
+    case found([Float])
+    /// Nothing, for a reason in a few words.
+    case none(String)
+  }
+
+  /// The file as it was named.
+  package let path: String
+  package let matrix: ImportanceMatrix
+  /// The SHA-256 of the file.
+  package let sha256: String
+
+  /// Reads an importance file.
+  ///
+  /// Errors: whatever `ImportanceMatrix` refuses.
+  package init(path: String) throws(CheckpointError) {
+    self.path = path
+    matrix = try ImportanceMatrix(path: path)
+    let file = try InputFile(path: path)
+    sha256 = try file.withBytes(at: 0, count: Int(clamping: file.size)) { bytes in
+      var hash = SHA256Hash()
+      hash.update(bytes)
+      return hash.finalize()
+    }
+  }
+
+  /// The importance of a tensor's columns, expert after expert.
+  ///
+  /// Errors: `mismatch` when there are not as many values as columns; only embedding tables may differ, as in llama-quantize.
+  func weights(of name: String, _ shape: Shape, role: Recipe.Role) throws(CheckpointError) -> Answer {
+    guard let entry = matrix[name] else { return .none("no importance") }
+    let matrices = shape.rank > 2 ? shape.dimensions[shape.rank - 3] : 1
+    let wanted = shape.columns * matrices
+    guard entry.sums.count == wanted, shape.dimensions.dropLast(3).allSatisfy({ $0 == 1 }) else {
+      if role == .embedding || role == .head && name != "output.weight" { return .none("importance of another shape") }
+      throw CheckpointError(
+        .mismatch, "importance has \(entry.sums.count) values for it and \(wanted) are needed; was it made for another model?",
+        file: path, tensor: name)
+    }
+    guard entry.isUsable else { return .none("importance is not finite") }
+    let weights = entry.weights
+    return weights.allSatisfy(\.isFinite) ? .found(weights) : .none("importance is not finite")
+  }
+
+  /// Entries that belong to no tensor.
+  ///
+  /// Errors: `mismatch` when that is all of them.
+  func strangers(among names: [String]) throws(CheckpointError) -> [String] {
+    let known = Set(names.map { BinaryString($0) })
+    let strangers = matrix.entries.map(\.name).filter { !known.contains(BinaryString($0)) }
+    guard strangers.count < matrix.entries.count else {
+      throw CheckpointError(
+        .mismatch, "none of its entries belongs to a tensor of this model, such as \(listed(strangers, 1))", file: path)
+    }
+    return strangers
+  }
+
+  /// The metadata that says where importance came from: llama-quantize's keys, and ours for what those leave out.
+  func describe(_ gaps: ImportanceGaps, in metadata: inout Metadata) {
+    Self.forget(in: &metadata)
+    metadata["quantize.imatrix.file"] = .string(Self.cut(path))
+    if let dataset = matrix.datasets.first { metadata["quantize.imatrix.dataset"] = .string(Self.cut(dataset)) }
+    metadata["quantize.imatrix.entries_count"] = .uint32(UInt32(clamping: matrix.entries.count))
+    if let chunks = matrix.chunkCount, chunks > 0 { metadata["quantize.imatrix.chunks_count"] = .uint32(chunks) }
+    metadata["quern.importance.sha256"] = .string(sha256)
+    if !matrix.datasets.isEmpty { metadata["quern.importance.datasets"] = .array(.string(matrix.datasets)) }
+    if !gaps.names.isEmpty { metadata["quern.importance.without"] = .array(.string(gaps.names)) }
+  }
+
+  /// Removes what an earlier quantization said.
+  static func forget(in metadata: inout Metadata) {
+    metadata.removeAll(prefix: "quantize.imatrix.")
+    metadata.removeAll(prefix: "quern.importance.")
+  }
+
+  /// llama.cpp keeps 127 bytes of a text here.
+  private static func cut(_ text: String) -> String {
+    var result = ""
+    var count = 0
+    for scalar in text.unicodeScalars {
+      count += UTF8.width(scalar)
+      guard count <= 127 else { break }
+      result.unicodeScalars.append(scalar)
+    }
+    return result
+  }
+}
+
+/// The tensors that importance says nothing usable about.
+struct ImportanceGaps {
+  private var groups: [(reason: String, planned: String, chosen: String, names: [String])] = []
+  /// Entries that belong to no tensor.
+  var strangers: [String] = []
+
+  /// All such tensors.
+  var names: [String] { groups.flatMap(\.names) }
+
+  mutating func add(_ name: String, _ reason: String, planned: TensorType, chosen: TensorType) {
+    let found = groups.firstIndex {
+      $0.reason == reason && (planned == chosen ? $0.planned == $0.chosen : $0.planned == planned.name && $0.chosen == chosen.name)
+    }
+    if let found {
+      groups[found].names.append(name)
+    } else {
+      groups.append((reason, planned.name, chosen.name, [name]))
+    }
+  }
+
+  /// What to tell, one sentence for each reason and what follows from it.
+  var notes: [String] {
+    var notes = groups.map { group in
+      let what = "\(group.reason) for \(group.names.count) tensor\(group.names.count == 1 ? "" : "s")"
+      return group.planned == group.chosen
+        ? "\(what), quantized by the plain rule: \(listed(group.names))"
+        : "\(what) and \(group.planned) needs it, so \(group.chosen) instead: \(listed(group.names))"
+    }
+    if !strangers.isEmpty {
+      notes.append(
+        "\(strangers.count) entr\(strangers.count == 1 ? "y" : "ies") of the importance matrix belong\(strangers.count == 1 ? "s" : "") to no tensor here: \(listed(strangers))"
+      )
+    }
+    return notes
+  }
+}
