@@ -34,7 +34,8 @@ struct HuggingFacePlanner {
     let tower = rules.filter { $0.part == .vision && !isLeftOut($0.part) }
     if !tower.isEmpty { files.append(try visionFile(tower, beside: files[0].path)) }
     return Plan(
-      sources: [checkpoint.path], files: files, recipe: options.fullRecipe, notes: notes, overwrite: options.overwrite, checksums: options.checksums
+      sources: [checkpoint.path], files: files, recipe: options.fullRecipe, notes: notes, overwrite: options.overwrite,
+      checksums: options.checksums
     )
   }
 

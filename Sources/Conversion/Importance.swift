@@ -41,7 +41,8 @@ package struct ImportanceUse: Sendable {
     guard entry.sums.count == wanted, shape.dimensions.dropLast(3).allSatisfy({ $0 == 1 }) else {
       if role == .embedding || role == .head && name != "output.weight" { return .none("importance of another shape") }
       throw CheckpointError(
-        .mismatch, "importance has \(entry.sums.count) values for it and \(wanted) are needed; was it made for another model?",
+        .mismatch,
+        "importance has \(entry.sums.count) values for it and \(wanted) are needed; was it made for another model?",
         file: path, tensor: name)
     }
     guard entry.isUsable else { return .none("importance is not finite") }
@@ -104,7 +105,8 @@ struct ImportanceGaps {
 
   mutating func add(_ name: String, _ reason: String, planned: TensorType, chosen: TensorType) {
     let found = groups.firstIndex {
-      $0.reason == reason && (planned == chosen ? $0.planned == $0.chosen : $0.planned == planned.name && $0.chosen == chosen.name)
+      $0.reason == reason
+        && (planned == chosen ? $0.planned == $0.chosen : $0.planned == planned.name && $0.chosen == chosen.name)
     }
     if let found {
       groups[found].names.append(name)

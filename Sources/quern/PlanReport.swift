@@ -66,7 +66,8 @@ enum PlanReport {
     }
     return jsonObject([
       ("files", .array(files)), ("recipe", .string(plan.recipe.text)),
-      ("bits_per_weight", .number(plan.bitsPerWeight)), ("bytes_in", jsonCount(plan.bytesIn)), ("bytes_out", jsonCount(plan.bytesOut)),
+      ("bits_per_weight", .number(plan.bitsPerWeight)), ("bytes_in", jsonCount(plan.bytesIn)),
+      ("bytes_out", jsonCount(plan.bytesOut)),
       ("bytes_free", plan.bytesFree.map { jsonCount($0) } ?? .null),
       ("notes", .array(plan.notes.map { .string($0) })),
     ])

@@ -32,7 +32,10 @@ struct ShowTests {
     (["show"], 64, "Missing expected argument"),
     (["show", "x", "--threads", "0"], 64, "between 1 and 1024"),
     (["grind"], 64, "grind"),
-    (["convert", "fixtures/tiny-qwen3.5", "--type", "iq2_xxs", "--dry-run"], 2, "IQ2_XXS needs an importance matrix"),
+    (["convert", "fixtures/tiny-qwen3.5", "--type", "iq2_xxs", "--dry-run"], 2, "IQ2_XXS needs importance"),
+    (["quantize", "fixtures/tiny-qwen3.5"], 64, "name a recipe, or give one as --recipe FILE"),
+    (["quantize", "fixtures/tiny-qwen3.5", "Q4_9"], 64, "there is no recipe Q4_9; there are F32,"),
+    (["quantize", "fixtures/tiny-qwen3.5", "IQ2_M", "--dry-run"], 2, "IQ2_S needs importance"),
   ])
   func `ends with one sentence and the right code`(arguments: [String], status: Int32, words: String) throws {
     let run = try CommandLineRun(arguments, in: CommandLineRun.root)

@@ -68,8 +68,80 @@ struct RecipeTests {
     options.overrides = [("ffn_down", .q8_0)]
     try convert(tinyModel, options)
     let metadata = try Containers.open(folder.file("model.gguf")).metadata
-    #expect(metadata.string("quern.recipe") == "Q4_0; head=Q6_K; /ffn_down/=Q8_0")
+    let recorded = try #require(metadata.string("quern.recipe"))
+    #expect(
+      recorded.hasPrefix("recipe Q4_0; base Q4_0; fallback smaller-blocks; ffn_down first-1/8 importance = Q4_1;"))
+    #expect(
+      recorded.hasSuffix(
+        "; head = Q6_K; head architecture=falcon = Q8_0; "
+          + #"architecture=glm5-next /attn_q_a|attn_q_b|nextn\.eh_proj/ = Q8_0; /ffn_down/ = Q8_0"#))
+    #expect(try Recipe(text: recorded) == options.fullRecipe)
     #expect(metadata.string("quern.version") == quernVersion)
+    #expect(metadata.keys.allSatisfy { !$0.contains("imatrix") && !$0.contains("importance") })
+  }
+
+  @Test(arguments: Recipe.available + ["Q4_K", "q3_k"])
+  func `a recipe's text is the recipe`(name: String) throws {
+    let recipe = try Recipe.named(name)
+    #expect(try Recipe(text: recipe.text) == recipe)
+    #expect(try Recipe(text: recipe.document) == recipe)
+    #expect(recipe.fileType != nil)
+    #expect(try Recipe.named(name, pure: true).rules.isEmpty)
+  }
+
+  @Test(arguments: ["a/b", #"a\/b"#, #"blk\.\d+\.x; y = #z"#, "line\nfeed", #"\\"#, "e\u{301}", "\u{301}", "=", "!"])
+  func `any pattern survives being written`(pattern: String) throws {
+    var recipe = try Recipe.named("Q4_K_M")
+    recipe.rules += [Recipe.Rule([.pattern(pattern), .not(.pattern(pattern))], .q8_0)]
+    let again = try Recipe(text: recipe.text)
+    #expect(try Recipe(text: again.text) == again)
+    guard case .pattern(let read)? = again.rules.last?.conditions.first else { return #expect(Bool(false)) }
+    // The same regular expression, if not always spelled the same.
+    for text in ["a/b", "blk.12.x; y = #z", "line\nfeed", "\\", "e\u{301}", "=", "!", "other"] {
+      #expect(try text.contains(Regex(read)) == text.contains(Regex(pattern)), "\(pattern) \(text)")
+    }
+  }
+
+  @Test(
+    arguments: [
+      ("", "this is no recipe"), ("recipe x", "base TYPE"), ("base Q4_K", "recipe NAME"),
+      ("recipe ../x; base Q4_K", "letters, digits"), ("recipe x\nbase Q4_Z", "line 2: there is no type Q4_Z"),
+      ("recipe x; base source; head Q4_K", "line 1: a statement is"),
+      ("recipe x; base source; tail = Q4_K", "no condition tail"),
+      ("recipe x; base source; /a = Q4_K", "ends with /"),
+      ("recipe x; base source; first-0 = Q4_K", "no condition first-0"),
+      ("recipe x; base source; fallback none", "fallback is half or smaller-blocks"),
+      ("recipe x y; base source", "statement"),
+      ("recipe x; base source; first-1/99999999999999999999 = Q4_K", "no condition"),
+      ("recipe x; base source; !!head = Q4_K", "no condition"), ("recipe x; base source; = Q4_K", "a statement is"),
+    ])
+  func `what is no recipe is refused by line and word`(text: String, words: String) throws {
+    let error = #expect(throws: CheckpointError.self) { try Recipe(text: text) }
+    #expect(error?.code == .malformed && error?.description.contains(words) == true, "\(error?.description ?? "")")
+  }
+
+  @Test func `a recipe of one's own is read from a file`() throws {
+    let folder = try TemporaryFolder()
+    let writer = try AtomicWriter(path: folder.file("mine"))
+    try writer.write(
+      Array(
+        """
+        # halves of a model
+        recipe mine
+        base Q4_K          # the rest
+        ffn_down first-1/2 = Q6_K
+        ffn_down !first-1/2 !/blk.8/ = Q5_K
+        attn_v first-1 = Q8_0
+        embedding = F16    # not the head
+        head = Q5_0
+        """.utf8))
+    try writer.finish()
+    let plan = try Conversion.plan(source: tinyModel, options: .quantize(try Recipe(file: folder.file("mine"))))
+    let types = Dictionary(uniqueKeysWithValues: plan.files[0].tensors.map { ($0.name, $0.type.name) })
+    #expect(plan.files[0].path == "tiny-qwen3.5-mine.gguf")
+    #expect(types["blk.3.ffn_down.weight"] == "Q6_K" && types["blk.4.ffn_down.weight"] == "Q5_K")
+    #expect(types["blk.8.ffn_down.weight"] == "Q4_K" && types["blk.0.attn_qkv.weight"] == "Q8_0")
+    #expect(types["blk.1.attn_qkv.weight"] == "Q4_K" && types["token_embd.weight"] == "Q5_0")
   }
 
   @Test func `default names follow the convention`() throws {

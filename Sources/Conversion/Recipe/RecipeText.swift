@@ -119,7 +119,8 @@ extension Recipe.Condition {
       self = .pattern(pattern)
     } else if let role = Recipe.Role(rawValue: text) {
       self = .role(role)
-    } else if let plain = ["stacked": Self.stacked, "fits": .fits, "importance": .importance, "size=70B": .is70B][text] {
+    } else if let plain = ["stacked": Self.stacked, "fits": .fits, "importance": .importance, "size=70B": .is70B][text]
+    {
       self = plain
     } else if text == "more-bits" {
       self = .place(.moreBits)

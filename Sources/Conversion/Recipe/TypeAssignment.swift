@@ -59,7 +59,8 @@ struct TypeAssignment {
     guard let importance else {
       guard !needsImportance(choice.type, name) else {
         throw CheckpointError(
-          .missing, "\(choice.type.name) needs importance; give --importance FILE, as llama-imatrix writes it, or choose another type",
+          .missing,
+          "\(choice.type.name) needs importance: quantize takes it as --importance FILE; or choose another type",
           tensor: name)
       }
       return choice
@@ -162,7 +163,8 @@ struct TypeAssignment {
     do {
       expression = try Regex(pattern)
     } catch {
-      throw CheckpointError(.malformed, "the pattern \(printable(pattern)) is not a regular expression", cause: "\(error)")
+      throw CheckpointError(
+        .malformed, "the pattern \(printable(pattern)) is not a regular expression", cause: "\(error)")
     }
     let found = tensors.filter { $0.name.firstMatch(of: expression) != nil }
     let open = found.filter { mayQuantize($0.name, $0.shape, architecture) }

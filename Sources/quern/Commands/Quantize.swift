@@ -20,7 +20,8 @@ struct Quantize: ParsableCommand {
 
   @Option(
     name: .customLong("recipe"),
-    help: ArgumentHelp("Take the recipe from a file instead; formats/recipes.md says what it may hold.", valueName: "file"))
+    help: ArgumentHelp(
+      "Take the recipe from a file instead; formats/recipes.md says what it may hold.", valueName: "file"))
   var recipeFile: String?
 
   @Option(help: ArgumentHelp("Write the recipe, --tensor and --pure applied, into a file.", valueName: "file"))

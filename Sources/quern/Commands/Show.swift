@@ -64,7 +64,9 @@ struct Show: ParsableCommand {
     }
     if !checkpoint.metadata.entries.isEmpty {
       lines.append("")
-      lines += checkpoint.metadata.entries.map { "\(printable($0.key)) = \(text($0.value, limit: $0.key == "quern.recipe" ? 10_000 : 100))" }
+      lines += checkpoint.metadata.entries.map {
+        "\(printable($0.key)) = \(text($0.value, limit: $0.key == "quern.recipe" ? 10_000 : 100))"
+      }
     }
     return lines.joined(separator: "\n")
   }
