@@ -1,7 +1,7 @@
 import Quants
 
 extension Recipe {
-  /// When a rule applies. A condition is one word of a recipe's text.
+  /// When a rule applies; one word of a recipe's text.
   package indirect enum Condition: Sendable, Equatable {
     /// What the tensor is for.
     case role(Role)
