@@ -28,6 +28,11 @@ package enum Conversion {
   ) throws(CheckpointError) -> Plan {
     guard let first = checkpoints.first else { throw CheckpointError(.fault, "a plan needs a source") }
     for checkpoint in checkpoints { try checkpoint.requirePlainWeights() }
+    if options.visionType != nil, first.format == .gguf || options.target != .gguf {
+      throw CheckpointError(
+        .unsupported, "--vision-type is for a folder whose tower becomes an mmproj; convert an mmproj by itself with --type",
+        file: first.path)
+    }
     let plan: Plan
     switch (options.target, first.format) {
     case (.safetensors, .gguf):

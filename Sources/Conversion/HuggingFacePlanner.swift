@@ -32,7 +32,11 @@ struct HuggingFacePlanner {
     try checkNames(rules)
     var files = [try textFile(rules.filter { $0.part != .vision && !isLeftOut($0.part) })]
     let tower = rules.filter { $0.part == .vision && !isLeftOut($0.part) }
-    if !tower.isEmpty { files.append(try visionFile(tower, beside: files[0].path)) }
+    if !tower.isEmpty {
+      files.append(try visionFile(tower, beside: files[0].path))
+    } else if options.visionType != nil {
+      throw CheckpointError(.missing, "--vision-type: there is no vision tower", file: checkpoint.path)
+    }
     return Plan(
       sources: [checkpoint.path], files: files, recipe: options.fullRecipe, notes: notes, overwrite: options.overwrite,
       checksums: options.checksums
@@ -107,7 +111,9 @@ struct HuggingFacePlanner {
 
   private func visionFile(_ rules: [TensorRule], beside text: String) throws(CheckpointError) -> PlannedFile {
     let type = options.visionType ?? (options.isQuantization ? .f16 : options.recipe.base)
-    let recipe = Recipe.conversion(to: type)
+    var recipe = Recipe.conversion(to: type)
+    // The towers' widths suit k-quants only here and there; a type with smaller blocks is nearer to what was asked for than F16.
+    recipe.fallback = .smallerBlocks
     var assignment = try TypeAssignment(
       recipe, tensors: rules.map { ($0.gguf, $0.ggufShape) }, metadata: Metadata())
     let tensors = try tensors(rules, recipe, &assignment)

@@ -11,6 +11,11 @@ struct WritingOptions: ParsableArguments {
       "Where the mmproj goes; beside the output by the naming convention unless given.", valueName: "path"))
   var visionOutput: String?
 
+  @Option(
+    help: ArgumentHelp(
+      "The type of the vision tower's matrices; convert takes --type unless given, quantize F16.", valueName: "type"))
+  var visionType: String?
+
   @Flag(help: "Leave out the vision tower.")
   var noVision = false
 
@@ -29,6 +34,7 @@ struct WritingOptions: ParsableArguments {
 
   func validate() throws {
     if noVision, visionOutput != nil { throw ValidationError("--no-vision and --vision-output exclude each other.") }
+    if noVision, visionType != nil { throw ValidationError("--no-vision and --vision-type exclude each other.") }
     if let splitSize, (try? ByteSize.parse(splitSize)) == nil {
       throw ValidationError("--split-size \(splitSize) is no size; write for example 500M or 2G.")
     }
@@ -39,6 +45,7 @@ struct WritingOptions: ParsableArguments {
     options.output = output.output
     options.overwrite = output.overwrite
     options.visionOutput = visionOutput
+    if let visionType { options.visionType = try tensorType(visionType, option: "--vision-type") }
     options.vision = !noVision
     options.mtp = !noMtp
     options.splitSize = try splitSize.map { text throws(CheckpointError) in try ByteSize.parse(text) }

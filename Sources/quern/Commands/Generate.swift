@@ -85,8 +85,11 @@ struct Generate: ParsableCommand {
     var decoder = StreamingDecoder(opened.tokenizer)
 
     let start = monotonicSeconds()
+    var seen = start
     if let (prompt, reader) = pictures {
-      try session.read(reader.embeddings(prompt, compute: compute), at: prompt.positions)
+      let embeddings = try reader.embeddings(prompt, compute: compute)
+      seen = monotonicSeconds()
+      try session.read(embeddings, at: prompt.positions)
     } else {
       try session.read(input)
     }
@@ -97,7 +100,7 @@ struct Generate: ParsableCommand {
       return true
     }
     let end = monotonicSeconds()
-    let promptRate = Double(input.count) / max(prompted - start, 1e-9)
+    let promptRate = Double(input.count) / max(prompted - seen, 1e-9)
     let rate = Double(generated.count) / max(end - prompted, 1e-9)
     if common.json {
       printJSON(
@@ -105,13 +108,15 @@ struct Generate: ParsableCommand {
           ("text", .string(opened.tokenizer.decode(generated))),
           ("prompt_tokens", .array(input.map { .integer(Int64($0)) })),
           ("tokens", .array(generated.map { .integer(Int64($0)) })),
+          ("vision_seconds", pictures == nil ? .null : .number(seen - start)),
           ("prompt_tokens_per_second", .number(promptRate)), ("tokens_per_second", .number(rate)),
           ("model", .string(opened.name)),
         ]))
     } else {
       printLine(decoder.finish())
       if !common.quiet {
-        printNote("\(fixed(rate, 1)) tokens/s generated, \(fixed(promptRate, 1)) tokens/s read")
+        let eyes = pictures == nil ? "" : ", \(fixed(seen - start, 1)) s to see"
+        printNote("\(fixed(rate, 1)) tokens/s generated, \(fixed(promptRate, 1)) tokens/s read\(eyes)")
       }
     }
   }

@@ -43,9 +43,6 @@ struct Quantize: ParsableCommand {
   @Flag(help: "Use exactly this type for everything it fits.")
   var pure = false
 
-  @Option(help: ArgumentHelp("The type of the mmproj.", valueName: "type"))
-  var visionType = "f16"
-
   @OptionGroup var output: OutputOptions
   @OptionGroup var writing: WritingOptions
   @OptionGroup var common: CommonOptions
@@ -59,7 +56,6 @@ struct Quantize: ParsableCommand {
   func run() throws {
     var options = ConversionOptions.quantize(try namedRecipe())
     options.overrides = try overrides.map(Self.parse)
-    options.visionType = try tensorType(visionType, option: "--vision-type")
     try writing.apply(to: &options, output)
     options.importance = try importance.map { path throws(CheckpointError) in try ImportanceUse(path: path) }
     let plan = try Conversion.plan(source: source, options: options, threads: common.threadCount)
