@@ -21,11 +21,14 @@ CK_INLINE void ck_dense_block(
       sum[i][v] = add ? CK_LOAD(c + i * c_stride + v * CK_LANES) : (ck_f32)0.0f;
     }
   }
-  for (size_t p = 0; p < k; p++) {
+  // Rows of a by pointers of their own: multiplying the stride out inside the loop costs more than it saves registers.
+  const float *row[CK_DENSE_ROWS];
+  CK_UNROLL for (size_t i = 0; i < rows; i++) row[i] = a + i * a_stride;
+  CK_UNROLL_TWICE for (size_t p = 0; p < k; p++, b += b_stride) {
     ck_f32 lane[CK_DENSE_VECTORS];
-    CK_UNROLL for (size_t v = 0; v < vectors; v++) lane[v] = CK_LOAD(b + p * b_stride + v * CK_LANES);
+    CK_UNROLL for (size_t v = 0; v < vectors; v++) lane[v] = CK_LOAD(b + v * CK_LANES);
     CK_UNROLL for (size_t i = 0; i < rows; i++) {
-      const ck_f32 value = a[i * a_stride + p];
+      const ck_f32 value = row[i][p];
       CK_UNROLL for (size_t v = 0; v < vectors; v++) sum[i][v] = ck_fma(value, lane[v], sum[i][v]);
     }
   }
