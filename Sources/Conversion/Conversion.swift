@@ -30,7 +30,8 @@ package enum Conversion {
     for checkpoint in checkpoints { try checkpoint.requirePlainWeights() }
     if options.visionType != nil, first.format == .gguf || options.target != .gguf {
       throw CheckpointError(
-        .unsupported, "--vision-type is for a folder whose tower becomes an mmproj; convert an mmproj by itself with --type",
+        .unsupported,
+        "--vision-type is for a folder whose tower becomes an mmproj; convert an mmproj by itself with --type",
         file: first.path)
     }
     let plan: Plan

@@ -1,4 +1,5 @@
 import Architectures
+import Containers
 import Conversion
 import Engine
 import Evaluation
@@ -129,6 +130,47 @@ struct VisionTests {
       }
       let expected = try #require(golden.integers("\(item.name).generated"))
       #expect(try Self.answer(opened, reader, prompt, count: expected.count) == expected, "\(item.name)")
+    }
+  }
+
+  @Test(
+    "A projector of k-quants: where rows have no whole blocks, a type with smaller ones; positions and patches kept",
+    arguments: [("Q6_K", "Q8_0", Float(0.1)), ("Q4_K", "Q5_0", Float(0.5))])
+  func kQuants(type: String, smaller: String, limit: Float) throws {
+    let golden = try Self.golden()
+    let folder = try TemporaryFolder()
+    var options = ConversionOptions.convert(to: .bf16)
+    options.visionType = TensorType(name: type)
+    options.output = folder.file("tiny.gguf")
+    options.visionOutput = folder.file("mmproj-tiny.gguf")
+    _ = try Conversion.plan(source: Fixtures.path("tiny-qwen3.5"), options: options).run(threads: 2)
+    let projector = try Containers.open(folder.file("mmproj-tiny.gguf"))
+    #expect(projector["mm.0.weight"]?.type.name == type)  // rows of 512
+    #expect(projector["v.blk.0.attn_qkv.weight"]?.type.name == smaller)  // rows of 128
+    #expect(projector["v.position_embd.weight"]?.type == .f32)
+    #expect(projector["v.patch_embd.weight"]?.type.isBlock == false)
+    let opened = try OpenedModel(folder.file("tiny.gguf"))
+    let reader = try PictureReader(opened)
+    let item = PictureCase.all[1]
+    let prompt = try reader.prompt(item.prompt(), raw: true, pictures: item.paths)
+    let trace = try Trace(prompt, reader: reader, model: opened.model, compute: Compute(threads: 2))
+    let found = Self.difference(trace["vision.merged"]?.value, golden.floats("\(item.name).vision.merged"))
+    #expect(found > 0 && found < limit, "\(found)")
+  }
+
+  @Test("A vision type that would do nothing is refused")
+  func idleVisionType() throws {
+    let folder = try TemporaryFolder()
+    var options = ConversionOptions.convert(to: .bf16)
+    options.output = folder.file("tiny.gguf")
+    _ = try Conversion.plan(source: Fixtures.path("tiny-qwen3.5"), options: options).run(threads: 2)
+    options.visionType = .f16
+    #expect(throws: CheckpointError.self) {
+      try Conversion.plan(source: folder.file("tiny.gguf"), options: options)
+    }
+    options.target = .safetensors
+    #expect(throws: CheckpointError.self) {
+      try Conversion.plan(source: folder.file("tiny.gguf"), options: options)
     }
   }
 
