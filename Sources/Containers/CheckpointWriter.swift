@@ -124,7 +124,8 @@ final class TensorStream {
       // The first asks for the room of all, so that a small disk is noticed before any work.
       writers.append(
         try AtomicWriter(
-          path: part.path, overwrite: overwrite, hashing: checksums, expectedBytes: index == 0 ? totalBytes : nil))
+          path: part.path, overwrite: overwrite, hashing: checksums, expectedBytes: index == 0 ? totalBytes : nil,
+          reserving: part.bytes))
     }
     try startPart()
   }
@@ -185,6 +186,8 @@ final class TensorStream {
 
   private func endPart() throws(CheckpointError) {
     try checkLength()
+    // On the disk now, so that its buffers are free; named with the others at the end.
+    try writers[part].seal()
     part += 1
     try startPart()
   }

@@ -22,12 +22,7 @@ package final class AtomicWriter {
   private var hash: SHA256Hash?
   private var digest: String?
   private var isSealed = false
-  private var buffer: [UInt8] = []
-  /// Bytes whose write-back the kernel was asked to start.
-  private var flushed: UInt64 = 0
-
-  private static let bufferSize = 1 << 20
-  private static let flushStep: UInt64 = 32 << 20
+  private var output: BlockOutput?
 
   /// Prepares an output.
   ///
@@ -35,10 +30,12 @@ package final class AtomicWriter {
   ///   - path: the final name; its folder must exist.
   ///   - overwrite: whether a file already there may be replaced.
   ///   - hashing: whether `seal()` returns the SHA-256 of all bytes.
-  ///   - expectedBytes: the final length where it is known, checked against the free space of the disk.
+  ///   - expectedBytes: what the disk must have free, where that is known.
+  ///   - length: the final length where it is known; room for it is taken at once.
   /// - Throws: `exists` when the name is taken, `noSpace` when the disk is too small, `inputOutput` otherwise.
   package init(
-    path: String, overwrite: Bool = false, hashing: Bool = false, expectedBytes: UInt64? = nil
+    path: String, overwrite: Bool = false, hashing: Bool = false, expectedBytes: UInt64? = nil,
+    reserving length: UInt64? = nil
   ) throws(CheckpointError) {
     self.path = path
     self.overwrite = overwrite
@@ -51,11 +48,14 @@ package final class AtomicWriter {
         "the output needs \(expectedBytes) bytes and the disk has \(free) free; free some space or choose another --output",
         file: path)
     }
-    staging = try StagingFile(for: path, in: folder)
-    buffer.reserveCapacity(Self.bufferSize)
+    let staging = try StagingFile(for: path, in: folder)
+    self.staging = staging
+    let output = BlockOutput(staging.descriptor)
+    self.output = output
+    if let length { try check(output.reserve(length)) }
   }
 
-  deinit { staging?.remove() }
+  deinit { abandon() }
 
   /// Refuses an output whose name is taken, unless it may be replaced.
   package static func checkOutput(_ path: String, overwrite: Bool) throws(CheckpointError) {
@@ -86,17 +86,10 @@ package final class AtomicWriter {
   /// Appends bytes.
   package func write(_ bytes: UnsafeRawBufferPointer) throws(CheckpointError) {
     precondition(!isSealed, "nothing is written after the file is sealed")
+    guard let output else { throw CheckpointError(.fault, "the writer was abandoned", file: path) }
     position += UInt64(bytes.count)
-    if buffer.count + bytes.count <= Self.bufferSize {
-      buffer.append(contentsOf: bytes)
-      return
-    }
-    try flushBuffer()
-    if bytes.count >= Self.bufferSize {
-      try send(bytes)
-    } else {
-      buffer.append(contentsOf: bytes)
-    }
+    hash?.update(bytes)
+    try check(output.append(bytes))
   }
 
   /// Appends bytes.
@@ -119,8 +112,9 @@ package final class AtomicWriter {
   @discardableResult
   package func seal() throws(CheckpointError) -> String? {
     if isSealed { return digest }
-    try flushBuffer()
-    guard let staging else { throw CheckpointError(.fault, "the writer was abandoned", file: path) }
+    guard let staging, let output else { throw CheckpointError(.fault, "the writer was abandoned", file: path) }
+    try check(output.finish())
+    self.output = nil
     guard fsync(staging.descriptor) == 0 else { throw systemFailure("writing", path) }
     digest = hash?.finalize()
     isSealed = true
@@ -145,55 +139,16 @@ package final class AtomicWriter {
 
   /// Throws the bytes away; whatever stood under the name before is untouched.
   package func abandon() {
+    output?.stop()
+    output = nil
     staging?.remove()
     staging = nil
   }
 
-  private func flushBuffer() throws(CheckpointError) {
-    guard !buffer.isEmpty else { return }
-    let result = buffer.withUnsafeBytes { view in
-      Result { () throws(CheckpointError) in try send(view) }
-    }
-    try result.get()
-    buffer.removeAll(keepingCapacity: true)
-  }
-
-  private func send(_ bytes: UnsafeRawBufferPointer) throws(CheckpointError) {
-    guard let staging else { throw CheckpointError(.fault, "the writer was abandoned", file: path) }
-    hash?.update(bytes)
-    var done = 0
-    while done < bytes.count {
-      let rest = UnsafeRawBufferPointer(rebasing: bytes[done...])
-      let count = Self.put(staging.descriptor, rest)
-      if count < 0 {
-        if errno == EINTR { continue }
-        let failure = systemFailure("writing", path)
-        abandon()
-        throw failure
-      }
-      done += count
-    }
-    startWriteBack(staging.descriptor)
-  }
-
-  /// Asks the kernel to start writing finished ranges, so that the final sync has little left to do.
-  private func startWriteBack(_ descriptor: Int32) {
-    #if os(Linux)
-      let written = position - UInt64(buffer.count)
-      guard written >= flushed + Self.flushStep else { return }
-      // DONTNEED on dirty pages starts their write-back without waiting for it.
-      posix_fadvise(descriptor, off_t(flushed), off_t(written - flushed), POSIX_FADV_DONTNEED)
-      flushed = written
-    #endif
-  }
-
-  private static func put(_ descriptor: Int32, _ bytes: UnsafeRawBufferPointer) -> Int {
-    #if canImport(Darwin)
-      Darwin.write(descriptor, bytes.baseAddress, min(bytes.count, 1 << 30))
-    #elseif canImport(Musl)
-      Musl.write(descriptor, bytes.baseAddress, bytes.count)
-    #else
-      Glibc.write(descriptor, bytes.baseAddress, bytes.count)
-    #endif
+  /// Gives up when a system call failed with this `errno`.
+  private func check(_ number: Int32) throws(CheckpointError) {
+    guard number != 0 else { return }
+    abandon()
+    throw systemFailure("writing", path, number)
   }
 }

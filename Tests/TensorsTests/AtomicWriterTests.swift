@@ -31,6 +31,33 @@ struct AtomicWriterTests {
     #expect(file.size == UInt64(expected.count))
   }
 
+  /// Around whole blocks, with the room reserved, too much of it, or none.
+  @Test(arguments: [0, 1, 4 << 20, (4 << 20) + 1, (24 << 20) - 1, 24 << 20])
+  func `any length comes out exactly`(size: Int) throws {
+    let expected = (0..<size).map { UInt8(truncatingIfNeeded: $0 &* 31 &+ $0 >> 13) }
+    let sum = expected.withUnsafeBytes { SHA256Hash.hash($0) }
+    for reserved in [nil, UInt64(size), UInt64(size + 100)] {
+      let folder = try TemporaryFolder()
+      let writer = try AtomicWriter(path: folder.file("out"), hashing: true, reserving: reserved)
+      for start in stride(from: 0, to: size, by: 3_000_000) {
+        try writer.write(Array(expected[start..<min(size, start + 3_000_000)]))
+      }
+      #expect(try writer.finish() == sum)
+      let file = try InputFile(path: folder.file("out"))
+      #expect(file.size == UInt64(size))
+      #expect(try file.readBytes(at: 0, count: size) == expected)
+    }
+  }
+
+  @Test func `room that there is not is refused when it is reserved`() throws {
+    let folder = try TemporaryFolder()
+    let error = #expect(throws: CheckpointError.self) {
+      try AtomicWriter(path: folder.file("out"), reserving: 1 << 52)
+    }
+    #expect(error?.code == .noSpace)
+    #expect(folder.contents.isEmpty)
+  }
+
   @Test func `an existing output is refused, or replaced when that is allowed`() throws {
     let folder = try TemporaryFolder()
     try AtomicWriter(path: folder.file("out")).finishing([1])

@@ -1,0 +1,228 @@
+#if canImport(Glibc)
+  import Glibc
+#elseif canImport(Musl)
+  import Musl
+#else
+  import Darwin
+#endif
+
+/// A stream of bytes on its way into a file, in large aligned blocks that threads of its own write.
+///
+/// The caller fills one block while others are being written. Where the system can do that the blocks go past the page cache
+/// (`O_DIRECT`): they are on the disk's side as soon as they are written, so the final sync has nothing to wait for, and
+/// memory that holds other files is left alone.
+final class BlockOutput: @unchecked Sendable {
+  // Unchecked because what threads share is guarded by `lock`, which the compiler cannot see.
+  private typealias Block = UnsafeMutableRawPointer
+
+  static let blockBytes = 4 << 20
+  private static let blockCount = 5
+  private static let threadCount = 3
+  /// Memory, offsets and lengths are multiples of this, which satisfies every disk's rule for direct writing.
+  private static let alignment = 4096
+
+  #if os(Linux)
+    // Swift sees neither of the two, which are GNU extensions; `posix_fallocate` would write zeros where a file system
+    // cannot reserve.
+    private static let fallocate = dlsym(nil, "fallocate").map {
+      unsafeBitCast($0, to: (@convention(c) (Int32, Int32, off_t, off_t) -> Int32).self)
+    }
+    #if arch(arm64)
+      private static let directFlag: Int32 = 0o200_000
+    #else
+      private static let directFlag: Int32 = 0o40_000
+    #endif
+  #endif
+
+  private let descriptor: Int32
+  private var threads: [pthread_t] = []
+  private var isDirect = false
+  /// The block being filled, how far, and where it goes.
+  private var block: Block?
+  private var filled = 0
+  private var offset: UInt64 = 0
+
+  private var lock = pthread_mutex_t()
+  private var changed = pthread_cond_t()
+  private var free: [Block] = []
+  private var blocks: [Block] = []
+  private var queue: [(block: Block, offset: UInt64)] = []
+  private var writing = 0
+  private var isStopped = false
+  /// The `errno` of the first write that failed.
+  private var failure: Int32 = 0
+
+  init(_ descriptor: Int32) {
+    self.descriptor = descriptor
+    pthread_mutex_init(&lock, nil)
+    pthread_cond_init(&changed, nil)
+  }
+
+  deinit {
+    stop()
+    pthread_cond_destroy(&changed)
+    pthread_mutex_destroy(&lock)
+  }
+
+  /// Asks the file system for room for the whole file, so that a full disk is noticed now and blocks can be written side by side.
+  ///
+  /// Returns an `errno`, or 0 where that went well or cannot be asked for.
+  func reserve(_ count: UInt64) -> Int32 {
+    #if os(Linux)
+      guard count >= UInt64(Self.blockBytes), let length = off_t(exactly: count) else { return 0 }
+      guard let fallocate = Self.fallocate, fallocate(descriptor, 0, 0, length) != 0 else { return 0 }
+      return [ENOSPC, EDQUOT, EFBIG].contains(errno) ? errno : 0
+    #else
+      return 0
+    #endif
+  }
+
+  /// Appends bytes; returns the `errno` of a write that failed, or 0.
+  func append(_ bytes: UnsafeRawBufferPointer) -> Int32 {
+    var rest = bytes
+    while !rest.isEmpty {
+      guard let target = block ?? takeBlock() else { return failure }
+      block = target
+      let count = min(rest.count, Self.blockBytes - filled)
+      (target + filled).copyMemory(
+        from: UnsafeRawPointer(rest.baseAddress ?? UnsafeRawPointer(target)), byteCount: count)
+      filled += count
+      rest = UnsafeRawBufferPointer(rebasing: rest[count...])
+      if filled == Self.blockBytes { hand(target) }
+    }
+    return 0
+  }
+
+  /// Writes what is left, cuts the file to its length and frees the memory; returns an `errno` or 0.
+  func finish() -> Int32 {
+    let failure = drain()
+    let (last, count, start) = (block, filled, offset)
+    if failure != 0 { return failure }
+    defer { stop() }
+    setDirect(false)
+    if let last, count > 0 {
+      let failure = Self.put(descriptor, UnsafeRawBufferPointer(start: last, count: count), at: start)
+      if failure != 0 { return failure }
+    }
+    return ftruncate(descriptor, off_t(start) + off_t(count)) == 0 ? 0 : errno
+  }
+
+  /// Ends the threads, finished or not, and frees the memory.
+  func stop() {
+    pthread_mutex_lock(&lock)
+    isStopped = true
+    pthread_cond_broadcast(&changed)
+    pthread_mutex_unlock(&lock)
+    for thread in threads { pthread_join(thread, nil) }
+    threads = []
+    for block in blocks { block.deallocate() }
+    blocks = []
+    free = []
+    block = nil
+  }
+
+  // MARK: The caller's side
+
+  /// An empty block: a new one, or one that has been written.
+  private func takeBlock() -> Block? {
+    pthread_mutex_lock(&lock)
+    defer { pthread_mutex_unlock(&lock) }
+    while true {
+      if failure != 0 { return nil }
+      if let block = free.popLast() { return block }
+      if blocks.count < Self.blockCount {
+        let block = Block.allocate(byteCount: Self.blockBytes, alignment: Self.alignment)
+        blocks.append(block)
+        return block
+      }
+      pthread_cond_wait(&changed, &lock)
+    }
+  }
+
+  /// Hands a full block over to the threads, or writes it here where none can be started.
+  private func hand(_ full: Block) {
+    if offset == 0 { start() }
+    pthread_mutex_lock(&lock)
+    queue.append((full, offset))
+    pthread_cond_broadcast(&changed)
+    pthread_mutex_unlock(&lock)
+    offset += UInt64(Self.blockBytes)
+    (block, filled) = (nil, 0)
+    if threads.isEmpty { writeNext() }
+  }
+
+  private func start() {
+    setDirect(true)
+    for _ in 0..<Self.threadCount {
+      if let thread = startThread({ [unowned self] in while writeNext() {} }) { threads.append(thread) }
+    }
+  }
+
+  /// Waits until all blocks that were handed over are written.
+  private func drain() -> Int32 {
+    pthread_mutex_lock(&lock)
+    defer { pthread_mutex_unlock(&lock) }
+    while failure == 0, !queue.isEmpty || writing > 0 { pthread_cond_wait(&changed, &lock) }
+    return failure
+  }
+
+  // MARK: The threads' side
+
+  /// Writes the block that waits longest; false when there will be none.
+  @discardableResult
+  private func writeNext() -> Bool {
+    pthread_mutex_lock(&lock)
+    while !isStopped, queue.isEmpty { pthread_cond_wait(&changed, &lock) }
+    guard !isStopped else {
+      pthread_mutex_unlock(&lock)
+      return false
+    }
+    let (block, offset) = queue.removeFirst()
+    writing += 1
+    pthread_mutex_unlock(&lock)
+    let result = write(block, at: offset)
+    pthread_mutex_lock(&lock)
+    writing -= 1
+    if failure == 0 { failure = result }
+    free.append(block)
+    pthread_cond_broadcast(&changed)
+    pthread_mutex_unlock(&lock)
+    return true
+  }
+
+  private func write(_ block: Block, at offset: UInt64) -> Int32 {
+    let bytes = UnsafeRawBufferPointer(start: block, count: Self.blockBytes)
+    var result = Self.put(descriptor, bytes, at: offset)
+    if result == EINVAL, isDirect {
+      // A file system with a stricter rule than the flag promised.
+      setDirect(false)
+      result = Self.put(descriptor, bytes, at: offset)
+    }
+    #if os(Linux)
+      // Through the page cache: DONTNEED on dirty pages starts their write-back without waiting for it.
+      if !isDirect { posix_fadvise(descriptor, off_t(offset), off_t(Self.blockBytes), POSIX_FADV_DONTNEED) }
+    #endif
+    return result
+  }
+
+  /// Writes bytes at a place of the file; returns an `errno` or 0.
+  private static func put(_ descriptor: Int32, _ bytes: UnsafeRawBufferPointer, at offset: UInt64) -> Int32 {
+    var done = 0
+    while done < bytes.count {
+      let rest = UnsafeRawBufferPointer(rebasing: bytes[done...])
+      let count = pwrite(descriptor, rest.baseAddress, rest.count, off_t(offset) + off_t(done))
+      if count < 0, errno == EINTR { continue }
+      if count < 0 { return errno }
+      done += count
+    }
+    return 0
+  }
+
+  private func setDirect(_ wanted: Bool) {
+    #if os(Linux)
+      let flags = fcntl(descriptor, F_GETFL)
+      guard flags >= 0 else { return }
+      isDirect = fcntl(descriptor, F_SETFL, wanted ? flags | Self.directFlag : flags & ~Self.directFlag) == 0 && wanted
+    #endif
+  }
+}
