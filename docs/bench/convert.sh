@@ -1,56 +1,67 @@
 #!/bin/sh
-# Times conversions against `cat` of the same folder's weights to a new file, interleaved, and prints medians.
+# Times conversions against `cat` of the same folders' weights to a new file, interleaved, and prints medians and ratios.
 #
-#   docs/bench/convert.sh QUERN MODEL_FOLDER SCRATCH_FOLDER [RUNS]
+#   docs/bench/convert.sh QUERN SCRATCH_FOLDER RUNS MODEL_FOLDER...
 #
-# States: warm (the source has just been read) and cold (the page cache was dropped; needs root). quern syncs what it
-# writes before it names it; `cat` does not, so it is timed alone and together with a sync of its file.
+# Each round times `cat`, `cat` and a sync of its file, `convert --type bf16` and `quantize Q8_0`, one after the other, with
+# the output removed and the disk synced between them. States: warm (the source was just read) and cold (the page cache was
+# dropped; needs root, and is left out with a note otherwise). quern syncs what it writes before it names it; `cat` leaves
+# that to the kernel. The disk must have room for the source twice over.
 set -eu
-quern=$1 model=$2 scratch=$3 runs=${4:-3}
+quern=$1 scratch=$2 runs=$3
+shift 3
 mkdir -p "$scratch"
 log=$(mktemp)
-trap 'rm -f "$log" "$scratch"/bench.* "$scratch"/mmproj-bench.*' EXIT
+trap 'rm -f "$log" "$log.one" "$scratch"/bench.* "$scratch"/mmproj-bench.*' EXIT
 
-timed() { # NAME COMMAND...
-  name=$1
-  shift
-  /usr/bin/time -f "%e %M" -o "$log.one" "$@" > /dev/null
-  echo "$name $(cat "$log.one")" >> "$log"
-  rm -f "$log.one"
-}
-
-prepare() { # STATE
+prepare() { # STATE MODEL
   rm -f "$scratch"/bench.* "$scratch"/mmproj-bench.*
   sync
   case $1 in
     cold) echo 3 > /proc/sys/vm/drop_caches ;;
-    warm) cat "$model"/*.safetensors > /dev/null ;;
+    warm) cat "$2"/*.safetensors > /dev/null ;;
   esac
 }
 
-for state in warm cold; do
-  if [ $state = cold ] && ! [ -w /proc/sys/vm/drop_caches ]; then continue; fi
+timed() { # STATE MODEL NAME COMMAND...
+  state=$1 model=$2 name=$3
+  shift 3
+  prepare "$state" "$model"
+  /usr/bin/time -f "%e %M" -o "$log.one" "$@" > /dev/null
+  echo "$(basename "$model")/$state $name $(cat "$log.one")" >> "$log"
+}
+
+for model in "$@"; do
   for _ in $(seq "$runs"); do
-    prepare $state
-    timed "$state.cat" sh -c "cat '$model'/*.safetensors > '$scratch/bench.cat'"
-    prepare $state
-    timed "$state.cat+sync" sh -c "cat '$model'/*.safetensors > '$scratch/bench.cat'; sync '$scratch/bench.cat'"
-    prepare $state
-    timed "$state.bf16" "$quern" convert "$model" --type bf16 --quiet -o "$scratch/bench.gguf" \
-      --vision-output "$scratch/mmproj-bench.gguf"
-    prepare $state
-    timed "$state.q8_0" "$quern" quantize "$model" Q8_0 --quiet -o "$scratch/bench.gguf" \
-      --vision-output "$scratch/mmproj-bench.gguf"
-    prepare $state
-    timed "$state.q4_0" "$quern" quantize "$model" Q4_0 --quiet -o "$scratch/bench.gguf" \
-      --vision-output "$scratch/mmproj-bench.gguf"
+    for state in warm cold; do
+      if [ $state = cold ] && ! [ -w /proc/sys/vm/drop_caches ]; then continue; fi
+      timed $state "$model" cat sh -c "cat '$model'/*.safetensors > '$scratch/bench.cat'"
+      timed $state "$model" cat+sync sh -c "cat '$model'/*.safetensors > '$scratch/bench.cat'; sync '$scratch/bench.cat'"
+      timed $state "$model" BF16 "$quern" convert "$model" --type bf16 --quiet -o "$scratch/bench.gguf" \
+        --vision-output "$scratch/mmproj-bench.gguf"
+      timed $state "$model" Q8_0 "$quern" quantize "$model" Q8_0 --quiet -o "$scratch/bench.gguf" \
+        --vision-output "$scratch/mmproj-bench.gguf"
+    done
+  done
+  # The part before the first byte is written.
+  for _ in $(seq "$runs"); do
+    timed warm "$model" plan "$quern" convert "$model" --type bf16 --dry-run --quiet
   done
 done
+[ -w /proc/sys/vm/drop_caches ] || echo "Cold runs left out: only root can drop the page cache."
 
-echo "| run | seconds (median) | all runs | peak memory, MiB |"
-echo "| --- | ---: | --- | ---: |"
-for name in $(cut -d' ' -f1 "$log" | awk '!seen[$0]++'); do
-  grep "^$name " "$log" | sort -n -k2 | awk -v name="$name" '
-    { all = all (NR > 1 ? ", " : "") $2; value[NR] = $2; if ($3 > peak) peak = $3 }
-    END { printf "| %s | %.2f | %s | %.0f |\n", name, value[int((NR + 1) / 2)], all, peak / 1024 }'
+echo "| model, cache | run | seconds (median) | all runs | of \`cat\` | of \`cat\` and sync | peak memory, MiB |"
+echo "| --- | --- | ---: | --- | ---: | ---: | ---: |"
+median() { # GROUP NAME
+  awk -v group="$1" -v name="$2" '$1 == group && $2 == name { print $3 }' "$log" | sort -n |
+    awk '{ value[NR] = $1 } END { print value[int((NR + 1) / 2)] }'
+}
+cut -d' ' -f1,2 "$log" | awk '!seen[$0]++' | while read -r group name; do
+  awk -v group="$group" -v name="$name" '$1 == group && $2 == name { print $3, $4 }' "$log" | sort -n |
+    awk -v group="$group" -v name="$name" -v cat="$(median "$group" cat)" -v sync="$(median "$group" cat+sync)" '
+      { all = all (NR > 1 ? ", " : "") $1; value[NR] = $1; if ($2 > peak) peak = $2 }
+      END {
+        middle = value[int((NR + 1) / 2)]
+        printf "| %s | %s | %.2f | %s | %.2f | %.2f | %.0f |\n", group, name, middle, all, middle / cat, middle / sync, peak / 1024
+      }'
 done
