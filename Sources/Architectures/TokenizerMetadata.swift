@@ -28,14 +28,14 @@ package enum TokenizerMetadata {
     }
     let others = named.filter { $0.name != "default" }
     if !others.isEmpty {
-      entries.append(("tokenizer.chat_templates", .array(.string(others.map(\.name)))))
+      entries.append(("tokenizer.chat_templates", .array(.string(TextList(others.map(\.name))))))
       for template in others {
         entries.append(("tokenizer.chat_template.\(template.name)", .string(template.template)))
       }
     }
     if let chatTemplate { entries.append(("tokenizer.chat_template", .string(chatTemplate))) }
     if tokenizer.pretokenizer.ggufName == nil {
-      entries.append((patternsKey, .array(.string(tokenizer.pretokenizer.patterns))))
+      entries.append((patternsKey, .array(.string(TextList(tokenizer.pretokenizer.patterns)))))
     }
     return entries
   }

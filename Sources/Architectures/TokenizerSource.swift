@@ -17,7 +17,7 @@ package enum TokenizerSource {
     case .file(let path):
       let file = try InputFile(path: path)
       let start = try file.readBytes(at: 0, count: Int(min(file.size, 1)))
-      if start == [UInt8(ascii: "{")], let document = try? json(file), document["model"]?["vocab"] != nil {
+      if start == [UInt8(ascii: "{")], let document = try? document(file), document.hasVocabulary {
         return try tokenizer(document, nil, nil, path)
       }
       return try tokenizer(of: Containers.open(path))
@@ -28,7 +28,7 @@ package enum TokenizerSource {
   package static func tokenizer(of checkpoint: Checkpoint) throws(CheckpointError) -> Tokenizer {
     if let folder = checkpoint.folder { return try tokenizer(of: folder) }
     let metadata = checkpoint.metadata
-    guard let kind = metadata.string("tokenizer.ggml.model"), let tokens = metadata.strings("tokenizer.ggml.tokens")
+    guard let kind = metadata.string("tokenizer.ggml.model"), let tokens = metadata.texts("tokenizer.ggml.tokens")
     else {
       throw CheckpointError(
         .missing, "the file carries no tokenizer (tokenizer.ggml.model and tokenizer.ggml.tokens)",
@@ -43,7 +43,7 @@ package enum TokenizerSource {
       return try Tokenizer(
         tokens: tokens,
         tokenTypes: metadata.integers("tokenizer.ggml.token_type")?.map { Int32(clamping: $0) },
-        merges: metadata.strings("tokenizer.ggml.merges") ?? [], model: kind,
+        merges: metadata.texts("tokenizer.ggml.merges") ?? [], model: kind,
         pre: metadata.string("tokenizer.ggml.pre"), patterns: metadata.strings("quern.tokenizer.patterns"),
         special: special)
     } catch {
@@ -53,30 +53,49 @@ package enum TokenizerSource {
 
   /// The tokenizer of a Hugging Face folder.
   package static func tokenizer(of folder: HuggingFaceFolder) throws(CheckpointError) -> Tokenizer {
-    guard let document = try folder.tokenizerJSON() else {
+    try tokenizer(try document(of: folder), of: folder)
+  }
+
+  /// The tokenizer.json of a Hugging Face folder, parsed.
+  ///
+  /// - Throws: `missing` when there is none, `malformed` when it is not lawful JSON.
+  package static func document(of folder: HuggingFaceFolder) throws(CheckpointError) -> TokenizerDocument {
+    guard let bytes = try folder.tokenizerJSON() else {
       throw CheckpointError(.missing, "the folder has no tokenizer.json", file: folder.path)
     }
-    return try tokenizer(document, of: folder)
-  }
-
-  /// The tokenizer of a Hugging Face folder whose tokenizer.json has been read already.
-  package static func tokenizer(
-    _ document: OrderedJSON, of folder: HuggingFaceFolder
-  ) throws(CheckpointError) -> Tokenizer {
-    try tokenizer(document, folder.tokenizerConfig, folder.config, folder.path + "/tokenizer.json")
-  }
-
-  private static func tokenizer(
-    _ document: OrderedJSON, _ tokenizerConfig: OrderedJSON?, _ modelConfig: OrderedJSON?, _ path: String
-  ) throws(CheckpointError) -> Tokenizer {
+    let path = path(in: folder)
     do throws(CheckpointError) {
-      return try Tokenizer(tokenizerJSON: document, tokenizerConfig: tokenizerConfig, modelConfig: modelConfig)
+      let document = try TokenizerDocument(parsing: bytes, file: path, mostValues: JSONDocument.mostValues)
+      guard case .object = document.rest else {
+        throw CheckpointError(.malformed, "the document has to be a JSON object", file: path)
+      }
+      return document
     } catch {
       throw error.in(file: path)
     }
   }
 
-  private static func json(_ file: InputFile) throws(CheckpointError) -> OrderedJSON {
-    try OrderedJSON(parsing: try file.readBytes(at: 0, count: Int(file.size)), file: file.path)
+  /// The tokenizer of a Hugging Face folder whose tokenizer.json has been read already.
+  package static func tokenizer(
+    _ document: TokenizerDocument, of folder: HuggingFaceFolder
+  ) throws(CheckpointError) -> Tokenizer {
+    try tokenizer(document, folder.tokenizerConfig, folder.config, path(in: folder))
+  }
+
+  private static func path(in folder: HuggingFaceFolder) -> String { folder.path + "/tokenizer.json" }
+
+  private static func tokenizer(
+    _ document: TokenizerDocument, _ tokenizerConfig: OrderedJSON?, _ modelConfig: OrderedJSON?, _ path: String
+  ) throws(CheckpointError) -> Tokenizer {
+    do throws(CheckpointError) {
+      return try Tokenizer(document, tokenizerConfig: tokenizerConfig, modelConfig: modelConfig)
+    } catch {
+      throw error.in(file: path)
+    }
+  }
+
+  private static func document(_ file: InputFile) throws(CheckpointError) -> TokenizerDocument {
+    try TokenizerDocument(
+      parsing: try file.readBytes(at: 0, count: Int(file.size)), file: file.path, mostValues: JSONDocument.mostValues)
   }
 }

@@ -67,7 +67,10 @@ package struct Metadata: Sendable, Equatable {
   }
 
   /// The array of texts under a key.
-  package func strings(_ key: String) -> [String]? {
+  package func strings(_ key: String) -> [String]? { texts(key).map(Array.init) }
+
+  /// The same, as it is stored: for the hundred thousands of a vocabulary.
+  package func texts(_ key: String) -> TextList? {
     if case .array(.string(let values))? = self[key] { values } else { nil }
   }
 

@@ -74,7 +74,7 @@ package enum MetadataArray: Sendable, Equatable {
   case int32([Int32])
   case float32([Float])
   case bool([Bool])
-  case string([String])
+  case string(TextList)
   case array([MetadataArray])
   case uint64([UInt64])
   case int64([Int64])
@@ -151,8 +151,7 @@ package enum MetadataArray: Sendable, Equatable {
       x.lazy.map(\.bitPattern).elementsEqual(y.lazy.map(\.bitPattern))
     case (.float64(let x), .float64(let y)):
       x.lazy.map(\.bitPattern).elementsEqual(y.lazy.map(\.bitPattern))
-    case (.string(let x), .string(let y)):
-      x.elementsEqual(y) { $0.utf8.elementsEqual($1.utf8) }
+    case (.string(let x), .string(let y)): x == y
     case (.array(let x), .array(let y)): x == y
     default: false
     }

@@ -176,9 +176,7 @@ struct HuggingFacePlanner {
 
   private func addTokenizer(_ folder: HuggingFaceFolder, to metadata: inout Metadata) throws(CheckpointError) {
     readAhead()
-    guard let document = try folder.tokenizerJSON() else {
-      throw CheckpointError(.missing, "the folder has no tokenizer.json", file: folder.path)
-    }
+    let document = try TokenizerSource.document(of: folder)
     let tokenizer = try TokenizerSource.tokenizer(document, of: folder)
     let entries = try TokenizerMetadata.entries(
       tokenizer, rows: model.vocabularySize, chatTemplate: folder.chatTemplate, named: folder.namedChatTemplates)

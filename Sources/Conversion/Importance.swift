@@ -71,8 +71,8 @@ package struct ImportanceUse: Sendable {
     metadata["quantize.imatrix.entries_count"] = .uint32(UInt32(clamping: matrix.entries.count))
     if let chunks = matrix.chunkCount, chunks > 0 { metadata["quantize.imatrix.chunks_count"] = .uint32(chunks) }
     metadata["quern.importance.sha256"] = .string(sha256)
-    if !matrix.datasets.isEmpty { metadata["quern.importance.datasets"] = .array(.string(matrix.datasets)) }
-    if !gaps.names.isEmpty { metadata["quern.importance.without"] = .array(.string(gaps.names)) }
+    if !matrix.datasets.isEmpty { metadata["quern.importance.datasets"] = .array(.string(TextList(matrix.datasets))) }
+    if !gaps.names.isEmpty { metadata["quern.importance.without"] = .array(.string(TextList(gaps.names))) }
   }
 
   /// Removes what an earlier quantization said.

@@ -2,6 +2,7 @@ import Architectures
 import Containers
 import Quants
 import Tensors
+import Tokenizers
 
 /// What quern writes under keys of its own: how a file was made, and what the way back needs.
 enum Provenance {
@@ -47,22 +48,8 @@ enum Provenance {
   }
 
   /// What tokenizer.json says beyond its vocabulary and merges, which GGUF has keys for.
-  static func carryTokenizer(_ document: OrderedJSON, in metadata: inout Metadata) {
-    guard let entries = document.objectValue?.entries else { return }
-    // Built anew rather than changed: the vocabulary is large, and would be copied.
-    var bare = OrderedObject()
-    for (key, value) in entries {
-      guard key == "model", let model = value.objectValue else {
-        bare.append(key, value)
-        continue
-      }
-      var part = OrderedObject()
-      for (key, value) in model.entries {
-        part.append(key, key == "vocab" ? .object(OrderedObject()) : key == "merges" ? .array([]) : value)
-      }
-      bare.append(key, .object(part))
-    }
-    let bytes = OrderedJSON.object(bare).serialized(pretty: false)
+  static func carryTokenizer(_ document: TokenizerDocument, in metadata: inout Metadata) {
+    let bytes = document.rest.serialized(pretty: false)
     metadata[tokenizerKey] = .string(String(decoding: bytes, as: UTF8.self))
   }
 
@@ -74,7 +61,7 @@ enum Provenance {
       let line = "\(rule.huggingFace) \(type.rawValue)"
       if lines.last != line { lines.append(line) }
     }
-    if !lines.isEmpty { metadata[typesKey] = .array(.string(lines)) }
+    if !lines.isEmpty { metadata[typesKey] = .array(.string(TextList(lines))) }
   }
 
   /// The types carried by `carryTypes`.

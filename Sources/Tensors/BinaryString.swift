@@ -24,3 +24,23 @@ package struct BinaryString: Hashable, Sendable, Comparable {
     copy.withUTF8 { hasher.combine(bytes: UnsafeRawBufferPointer($0)) }
   }
 }
+
+extension String {
+  /// Whether the bytes of a text lie somewhere in this one.
+  ///
+  /// Names are ASCII, for which `contains` does far more than is needed: a model has hundreds of them, held against dozens
+  /// of parts.
+  package func hasBytes(of part: String) -> Bool {
+    var (text, part) = (self, part)
+    return text.withUTF8 { text in
+      part.withUTF8 { part in
+        guard let first = part.first else { return true }
+        guard part.count <= text.count else { return false }
+        for start in 0...text.count - part.count where text[start] == first {
+          if (1..<part.count).allSatisfy({ text[start + $0] == part[$0] }) { return true }
+        }
+        return false
+      }
+    }
+  }
+}

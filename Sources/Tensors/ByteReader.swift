@@ -23,9 +23,11 @@ package struct ByteReader {
   package var remaining: Int { bytes.count - position }
 
   /// The next `count` bytes as a view.
-  package mutating func view(_ count: Int, _ what: String) throws(CheckpointError) -> UnsafeRawBufferPointer {
+  package mutating func view(_ count: Int, _ what: @autoclosure () -> String) throws(CheckpointError)
+    -> UnsafeRawBufferPointer
+  {
     guard count >= 0, count <= remaining else {
-      throw failure("the file ends inside \(what): \(count) bytes wanted, \(remaining) left")
+      throw failure("the file ends inside \(what()): \(count) bytes wanted, \(remaining) left")
     }
     let slice = UnsafeRawBufferPointer(rebasing: bytes[position..<position + count])
     position += count
@@ -34,41 +36,66 @@ package struct ByteReader {
 
   /// The next fixed-width little-endian integer.
   package mutating func integer<T: FixedWidthInteger>(
-    _ type: T.Type, _ what: String
+    _ type: T.Type, _ what: @autoclosure () -> String
   ) throws(CheckpointError) -> T {
-    T(littleEndian: try view(MemoryLayout<T>.size, what).loadUnaligned(as: T.self))
+    T(littleEndian: try view(MemoryLayout<T>.size, what()).loadUnaligned(as: T.self))
   }
 
-  package mutating func u8(_ what: String) throws(CheckpointError) -> UInt8 { try integer(UInt8.self, what) }
-  package mutating func u16(_ what: String) throws(CheckpointError) -> UInt16 { try integer(UInt16.self, what) }
-  package mutating func u32(_ what: String) throws(CheckpointError) -> UInt32 { try integer(UInt32.self, what) }
-  package mutating func u64(_ what: String) throws(CheckpointError) -> UInt64 { try integer(UInt64.self, what) }
-  package mutating func i8(_ what: String) throws(CheckpointError) -> Int8 { try integer(Int8.self, what) }
-  package mutating func i16(_ what: String) throws(CheckpointError) -> Int16 { try integer(Int16.self, what) }
-  package mutating func i32(_ what: String) throws(CheckpointError) -> Int32 { try integer(Int32.self, what) }
-  package mutating func i64(_ what: String) throws(CheckpointError) -> Int64 { try integer(Int64.self, what) }
-  package mutating func f32(_ what: String) throws(CheckpointError) -> Float {
-    Float(bitPattern: try u32(what))
+  package mutating func u8(_ what: @autoclosure () -> String) throws(CheckpointError) -> UInt8 {
+    try integer(UInt8.self, what())
   }
-  package mutating func f64(_ what: String) throws(CheckpointError) -> Double {
-    Double(bitPattern: try u64(what))
+  package mutating func u16(_ what: @autoclosure () -> String) throws(CheckpointError) -> UInt16 {
+    try integer(UInt16.self, what())
+  }
+  package mutating func u32(_ what: @autoclosure () -> String) throws(CheckpointError) -> UInt32 {
+    try integer(UInt32.self, what())
+  }
+  package mutating func u64(_ what: @autoclosure () -> String) throws(CheckpointError) -> UInt64 {
+    try integer(UInt64.self, what())
+  }
+  package mutating func i8(_ what: @autoclosure () -> String) throws(CheckpointError) -> Int8 {
+    try integer(Int8.self, what())
+  }
+  package mutating func i16(_ what: @autoclosure () -> String) throws(CheckpointError) -> Int16 {
+    try integer(Int16.self, what())
+  }
+  package mutating func i32(_ what: @autoclosure () -> String) throws(CheckpointError) -> Int32 {
+    try integer(Int32.self, what())
+  }
+  package mutating func i64(_ what: @autoclosure () -> String) throws(CheckpointError) -> Int64 {
+    try integer(Int64.self, what())
+  }
+  package mutating func f32(_ what: @autoclosure () -> String) throws(CheckpointError) -> Float {
+    Float(bitPattern: try u32(what()))
+  }
+  package mutating func f64(_ what: @autoclosure () -> String) throws(CheckpointError) -> Double {
+    Double(bitPattern: try u64(what()))
   }
 
   /// The next `count` bytes, copied.
-  package mutating func bytes(_ count: Int, _ what: String) throws(CheckpointError) -> [UInt8] {
-    [UInt8](try view(count, what))
+  package mutating func bytes(_ count: Int, _ what: @autoclosure () -> String) throws(CheckpointError) -> [UInt8] {
+    [UInt8](try view(count, what()))
   }
 
   /// The next `count` bytes as text.
   ///
   /// - Throws: `malformed` when they are not UTF-8.
-  package mutating func string(_ count: Int, _ what: String) throws(CheckpointError) -> String {
+  package mutating func string(_ count: Int, _ what: @autoclosure () -> String) throws(CheckpointError) -> String {
+    String(decoding: try utf8(count, what()), as: UTF8.self)
+  }
+
+  /// The next `count` bytes, which are text, as a view.
+  ///
+  /// - Throws: `malformed` when they are not UTF-8.
+  package mutating func utf8(_ count: Int, _ what: @autoclosure () -> String) throws(CheckpointError)
+    -> UnsafeRawBufferPointer
+  {
     let start = offset
-    let view = try view(count, what)
-    guard let text = String(validating: view, as: UTF8.self) else {
-      throw CheckpointError(.malformed, "\(what) is not valid UTF-8", file: file, offset: start)
+    let view = try view(count, what())
+    guard isUTF8(view) else {
+      throw CheckpointError(.malformed, "\(what()) is not valid UTF-8", file: file, offset: start)
     }
-    return text
+    return view
   }
 
   /// A `malformed` error at the present place.

@@ -1,21 +1,15 @@
-#if canImport(Glibc)
-  import Glibc
-#elseif canImport(Musl)
-  import Musl
-#else
-  import Darwin
-#endif
-
 extension OrderedJSON {
   /// Parses a document (RFC 8259), stricter than most: no duplicate keys, at most 128 levels, nothing behind it.
   ///
+  /// `mostValues` bounds the memory: a parsed value takes many times the two bytes it can have as text.
+  ///
   /// - Throws: `malformed` with the byte offset of the first thing that breaks the rules.
-  package init(parsing bytes: UnsafeRawBufferPointer, file: String, at base: UInt64 = 0) throws(CheckpointError) {
-    var reader = JSONReader(bytes: bytes, base: base, file: file)
-    reader.skipSpace()
-    self = try reader.value(depth: 0)
-    reader.skipSpace()
-    guard reader.position == bytes.count else { throw reader.failure("text follows the end of the JSON document") }
+  package init(
+    parsing bytes: UnsafeRawBufferPointer, file: String, at base: UInt64 = 0, mostValues: Int = .max
+  ) throws(CheckpointError) {
+    var reader = JSONReader(bytes, file: file, at: base, mostValues: mostValues)
+    self = try reader.value()
+    try reader.finish()
   }
 
   /// Parses a document held in an array.
@@ -27,22 +21,63 @@ extension OrderedJSON {
   }
 }
 
-private struct JSONReader {
+/// A cursor over a JSON document: whole values as `OrderedJSON`, or piece by piece where a part has a better form.
+///
+/// Every piece is read after the white space before it.
+package struct JSONReader {
   let bytes: UnsafeRawBufferPointer
   let base: UInt64
   let file: String
   var position = 0
+  /// Values that may still come.
+  private var valuesLeft: Int
+  private let mostValues: Int
 
   static let depthLimit = 128
 
-  func failure(_ message: String) -> CheckpointError {
+  /// Starts at the first byte of a document, which lies at `base` in `file`.
+  ///
+  /// The bytes must stay valid while the reader is used.
+  package init(_ bytes: UnsafeRawBufferPointer, file: String, at base: UInt64 = 0, mostValues: Int = .max) {
+    self.bytes = bytes
+    self.base = base
+    self.file = file
+    self.mostValues = mostValues
+    valuesLeft = mostValues
+  }
+
+  /// A `malformed` error at the present place.
+  package func failure(_ message: String) -> CheckpointError {
     CheckpointError(.malformed, message, file: file, offset: base + UInt64(position))
+  }
+
+  /// Refuses anything but white space behind the document.
+  package mutating func finish() throws(CheckpointError) {
+    skipSpace()
+    guard position == bytes.count else { throw failure("text follows the end of the JSON document") }
+  }
+
+  /// The first byte of what comes next; nil at the end.
+  package mutating func peek() -> UInt8? {
+    skipSpace()
+    return next
   }
 
   var next: UInt8? { position < bytes.count ? bytes[position] : nil }
 
   mutating func skipSpace() {
-    while let byte = next, byte == 0x20 || byte == 0x0A || byte == 0x0D || byte == 0x09 { position += 1 }
+    while position < bytes.count {
+      if position + 8 <= bytes.count {
+        // Indentation is most of the white space: eight blanks at a time.
+        let word = UInt64(littleEndian: bytes.loadUnaligned(fromByteOffset: position, as: UInt64.self))
+        let blanks = (word ^ 0x2020_2020_2020_2020).trailingZeroBitCount >> 3
+        position += blanks
+        if blanks == 8 { continue }
+      }
+      let byte = bytes[position]
+      guard byte == 0x20 || byte == 0x0A || byte == 0x0D || byte == 0x09 else { return }
+      position += 1
+    }
   }
 
   mutating func take(_ byte: UInt8) -> Bool {
@@ -51,10 +86,11 @@ private struct JSONReader {
     return true
   }
 
-  mutating func value(depth: Int) throws(CheckpointError) -> OrderedJSON {
-    guard depth < Self.depthLimit else { throw failure("JSON is nested deeper than \(Self.depthLimit) levels") }
+  /// The next value, whatever it is.
+  package mutating func value(depth: Int = 0) throws(CheckpointError) -> OrderedJSON {
+    try enter(depth)
     switch next {
-    case UInt8(ascii: "{"): return try object(depth: depth)
+    case UInt8(ascii: "{"): return .object(try object(depth: depth))
     case UInt8(ascii: "["): return try array(depth: depth)
     case UInt8(ascii: "\""): return .string(try string())
     case UInt8(ascii: "t"): return try word("true", .bool(true))
@@ -66,7 +102,20 @@ private struct JSONReader {
     }
   }
 
-  mutating func word(_ text: StaticString, _ value: OrderedJSON) throws(CheckpointError) -> OrderedJSON {
+  /// Counts a value and its depth.
+  private mutating func enter(_ depth: Int) throws(CheckpointError) {
+    skipSpace()
+    guard depth < Self.depthLimit else { throw failure("JSON is nested deeper than \(Self.depthLimit) levels") }
+    try count(1)
+  }
+
+  /// Counts values that are read piece by piece.
+  package mutating func count(_ values: Int) throws(CheckpointError) {
+    valuesLeft -= values
+    guard valuesLeft >= 0 else { throw failure("the JSON has more than \(mostValues) values") }
+  }
+
+  private mutating func word(_ text: StaticString, _ value: OrderedJSON) throws(CheckpointError) -> OrderedJSON {
     let length = text.utf8CodeUnitCount
     let matches =
       bytes.count - position >= length
@@ -76,45 +125,90 @@ private struct JSONReader {
     return value
   }
 
-  mutating func object(depth: Int) throws(CheckpointError) -> OrderedJSON {
-    position += 1
+  private mutating func object(depth: Int) throws(CheckpointError) -> OrderedObject {
+    try object(depth: depth) { (reader, _) throws(CheckpointError) in try reader.value(depth: depth + 1) }
+  }
+
+  /// An object whose values `read` reads, by their keys; nil leaves a member out.
+  package mutating func object(
+    depth: Int, read: (inout JSONReader, String) throws(CheckpointError) -> OrderedJSON?
+  ) throws(CheckpointError) -> OrderedObject {
     var object = OrderedObject()
-    skipSpace()
-    if take(UInt8(ascii: "}")) { return .object(object) }
-    while true {
-      skipSpace()
-      guard next == UInt8(ascii: "\"") else { throw failure("a JSON key must be a string") }
-      let start = position
-      let key = try string()
-      skipSpace()
-      guard take(UInt8(ascii: ":")) else { throw failure("a colon must follow a JSON key") }
-      skipSpace()
-      let value = try value(depth: depth + 1)
+    guard try begin("{", "}") else { return object }
+    repeat {
+      let (key, start) = try key()
+      guard let value = try read(&self, key) else { continue }
       guard object.append(key, value) else {
         position = start
         throw failure("the JSON key \"\(printable(key))\" occurs twice in one object")
       }
-      skipSpace()
-      if take(UInt8(ascii: "}")) { return .object(object) }
-      guard take(UInt8(ascii: ",")) else { throw failure("a comma or } must follow a JSON member") }
-    }
+    } while try goesOn("}", "a comma or } must follow a JSON member")
+    return object
   }
 
-  mutating func array(depth: Int) throws(CheckpointError) -> OrderedJSON {
-    position += 1
-    var elements: [OrderedJSON] = []
+  /// A key with the colon behind it, and where it starts.
+  private mutating func key() throws(CheckpointError) -> (String, Int) {
     skipSpace()
-    if take(UInt8(ascii: "]")) { return .array(elements) }
-    while true {
-      skipSpace()
-      elements.append(try value(depth: depth + 1))
-      skipSpace()
-      if take(UInt8(ascii: "]")) { return .array(elements) }
-      guard take(UInt8(ascii: ",")) else { throw failure("a comma or ] must follow a JSON element") }
-    }
+    guard next == UInt8(ascii: "\"") else { throw failure("a JSON key must be a string") }
+    let start = position
+    let key = try string()
+    try colon()
+    return (key, start)
   }
 
-  mutating func number() throws(CheckpointError) -> OrderedJSON {
+  /// The colon behind a key.
+  package mutating func colon() throws(CheckpointError) {
+    skipSpace()
+    guard take(UInt8(ascii: ":")) else { throw failure("a colon must follow a JSON key") }
+    skipSpace()
+  }
+
+  private mutating func array(depth: Int) throws(CheckpointError) -> OrderedJSON {
+    var elements: [OrderedJSON] = []
+    guard try begin("[", "]") else { return .array(elements) }
+    repeat {
+      elements.append(try value(depth: depth + 1))
+    } while try goesOn("]", "a comma or ] must follow a JSON element")
+    return .array(elements)
+  }
+
+  /// Enters an object or array; false, and past its end, when it is empty.
+  package mutating func begin(_ open: Unicode.Scalar, _ close: Unicode.Scalar) throws(CheckpointError) -> Bool {
+    skipSpace()
+    guard take(UInt8(ascii: open)) else { throw failure("\(open) must be here") }
+    skipSpace()
+    return !take(UInt8(ascii: close))
+  }
+
+  /// Takes the comma before another element, or the closing bracket and says false.
+  package mutating func goesOn(_ close: Unicode.Scalar, _ rule: StaticString) throws(CheckpointError) -> Bool {
+    skipSpace()
+    if take(UInt8(ascii: ",")) {
+      skipSpace()
+      return true
+    }
+    if take(UInt8(ascii: close)) { return false }
+    throw failure("\(rule)")
+  }
+
+  /// A whole number of up to 18 digits, as most are; nil, and nothing taken, for anything else.
+  package mutating func shortInteger() throws(CheckpointError) -> Int? {
+    try enter(0)
+    var (place, value) = (position, 0)
+    while place < bytes.count, Self.isDigit(bytes[place]), place - position < 18 {
+      value = value * 10 + Int(bytes[place] - UInt8(ascii: "0"))
+      place += 1
+    }
+    let digits = place - position
+    guard digits > 0, digits == 1 || bytes[position] != UInt8(ascii: "0"), place < bytes.count else { return nil }
+    // Behind the digits of a whole number the value ends.
+    guard [UInt8(ascii: ","), UInt8(ascii: "}"), UInt8(ascii: "]"), 0x20, 0x0A, 0x0D, 0x09].contains(bytes[place])
+    else { return nil }
+    position = place
+    return value
+  }
+
+  private mutating func number() throws(CheckpointError) -> OrderedJSON {
     let start = position
     _ = take(UInt8(ascii: "-"))
     var isWhole = true
@@ -143,84 +237,11 @@ private struct JSONReader {
     return .number(value)
   }
 
-  static func isDigit(_ byte: UInt8) -> Bool { (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte) }
+  static func isDigit(_ byte: UInt8) -> Bool { byte &- UInt8(ascii: "0") < 10 }
 
-  mutating func skipDigits() -> Int {
+  private mutating func skipDigits() -> Int {
     let start = position
     while let byte = next, Self.isDigit(byte) { position += 1 }
     return position - start
-  }
-
-  mutating func string() throws(CheckpointError) -> String {
-    position += 1
-    let start = position
-    // Most strings hold no escape: find the end first and copy once.
-    while let byte = next, byte != UInt8(ascii: "\""), byte != UInt8(ascii: "\\"), byte >= 0x20 { position += 1 }
-    if next == UInt8(ascii: "\"") {
-      let text = try text(bytes[start..<position])
-      position += 1
-      return text
-    }
-    var buffer = [UInt8](bytes[start..<position])
-    while true {
-      guard let byte = next else { throw failure("the JSON document ends inside a string") }
-      switch byte {
-      case UInt8(ascii: "\""):
-        let text = try text(buffer[...])
-        position += 1
-        return text
-      case UInt8(ascii: "\\"): try escape(into: &buffer)
-      case 0..<0x20: throw failure("a JSON string holds an unescaped control character")
-      default:
-        buffer.append(byte)
-        position += 1
-      }
-    }
-  }
-
-  func text(_ bytes: some Collection<UInt8>) throws(CheckpointError) -> String {
-    guard let text = String(validating: bytes, as: UTF8.self) else {
-      throw failure("a JSON string is not valid UTF-8")
-    }
-    return text
-  }
-
-  mutating func escape(into buffer: inout [UInt8]) throws(CheckpointError) {
-    position += 1
-    guard let byte = next else { throw failure("the JSON document ends inside a string") }
-    position += 1
-    switch byte {
-    case UInt8(ascii: "\""), UInt8(ascii: "\\"), UInt8(ascii: "/"): buffer.append(byte)
-    case UInt8(ascii: "b"): buffer.append(0x08)
-    case UInt8(ascii: "f"): buffer.append(0x0C)
-    case UInt8(ascii: "n"): buffer.append(0x0A)
-    case UInt8(ascii: "r"): buffer.append(0x0D)
-    case UInt8(ascii: "t"): buffer.append(0x09)
-    case UInt8(ascii: "u"):
-      var code = try hexadecimal()
-      if (0xD800..<0xDC00).contains(code) {
-        guard take(UInt8(ascii: "\\")), take(UInt8(ascii: "u")) else {
-          throw failure("a JSON string holds half a surrogate pair")
-        }
-        let low = try hexadecimal()
-        guard (0xDC00..<0xE000).contains(low) else { throw failure("a JSON string holds half a surrogate pair") }
-        code = 0x10000 + (code - 0xD800) << 10 + (low - 0xDC00)
-      }
-      guard let scalar = Unicode.Scalar(code) else { throw failure("a JSON string holds half a surrogate pair") }
-      buffer.append(contentsOf: String(Character(scalar)).utf8)
-    default: throw failure("this is not a JSON escape")
-    }
-  }
-
-  mutating func hexadecimal() throws(CheckpointError) -> UInt32 {
-    var code: UInt32 = 0
-    for _ in 0..<4 {
-      guard let byte = next, let digit = Character(Unicode.Scalar(byte)).hexDigitValue, byte < 0x80 else {
-        throw failure("four hexadecimal digits must follow \\u")
-      }
-      code = code << 4 | UInt32(digit)
-      position += 1
-    }
-    return code
   }
 }

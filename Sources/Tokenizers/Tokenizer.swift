@@ -44,7 +44,7 @@ package struct Tokenizer: Sendable {
   package var vocabularySize: Int { vocabulary.count }
 
   /// The text of each id as the file spells it; `[PAD<id>]` for ids without a token.
-  package var tokens: [String] { vocabulary.texts }
+  package var tokens: TextList { vocabulary.texts }
 
   /// The id of a token by its spelling in the file.
   package func id(of token: String) -> Int32? {
@@ -52,26 +52,48 @@ package struct Tokenizer: Sendable {
   }
 
   /// The merges as GGUF stores them: both parts with a space between, a space within a part spelled `Ġ`.
-  package var merges: [String] {
-    model.pairs.map { pair in
-      let parts = [vocabulary.texts[Int(pair.left)], vocabulary.texts[Int(pair.right)]]
-      return parts.map { text in
-        text.utf8.contains(0x20) ? String(text.map { $0 == " " ? "\u{120}" : $0 }) : text
-      }.joined(separator: " ")
+  package var merges: TextList {
+    let texts = vocabulary.texts
+    var bytes: [UInt8] = []
+    var ends: [UInt32] = []
+    bytes.reserveCapacity(model.merges.count * 12)
+    ends.reserveCapacity(model.merges.count)
+    func add(_ part: Int32) {
+      for place in texts.range(Int(part)) {
+        let byte = texts.bytes[place]
+        if byte == 0x20 { bytes += [0xC4, 0xA0] } else { bytes.append(byte) }
+      }
     }
+    for merge in model.merges {
+      add(merge.left)
+      bytes.append(0x20)
+      add(merge.right)
+      ends.append(UInt32(truncatingIfNeeded: bytes.count))
+    }
+    return TextList(bytes: bytes, ends: ends)
   }
 
   /// The tokens as GGUF stores them, one for each row of the embedding.
   ///
   /// - Throws: `mismatch` when there are more tokens than rows.
-  package func ggufTokens(rows: Int) throws(CheckpointError) -> [String] {
+  package func ggufTokens(rows: Int) throws(CheckpointError) -> TextList {
     try check(rows: rows)
-    var result = vocabulary.texts
-    for token in addedTokens where vocabulary.types[Int(token.id)] == .userDefined {
-      // Spaces of tokens that are text are written as spaces, not in SentencePiece's spelling.
-      result[Int(token.id)] = String(token.content.map { $0 == "\u{2581}" ? " " : $0 })
+    var result = TextList()
+    let texts = vocabulary.texts
+    result.reserve(rows, bytes: texts.bytes.count + 16 * (rows - texts.count))
+    var copied = 0
+    func copy(to end: Int) {
+      result.append(copied..<end, of: texts)
+      copied = end
     }
-    for id in vocabulary.count..<max(rows, vocabulary.count) { result.append("[PAD\(id)]") }
+    for token in addedTokens where vocabulary.types[Int(token.id)] == .userDefined {
+      copy(to: Int(token.id))
+      // Spaces of tokens that are text are written as spaces, not in SentencePiece's spelling.
+      result.append(String(token.content.map { $0 == "\u{2581}" ? " " : $0 }))
+      copied += 1
+    }
+    copy(to: texts.count)
+    for id in texts.count..<rows { result.append("[PAD\(id)]") }
     return result
   }
 

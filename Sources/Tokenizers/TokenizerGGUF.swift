@@ -13,7 +13,7 @@ extension Tokenizer {
   ///   - special: the special tokens of the metadata.
   /// - Throws: `unsupported` for another kind of vocabulary or a `pre` that is in no list, `malformed` for contradictions.
   package init(
-    tokens: [String], tokenTypes: [Int32]? = nil, merges: [String], model kind: String, pre: String? = nil,
+    tokens: TextList, tokenTypes: [Int32]? = nil, merges: TextList, model kind: String, pre: String? = nil,
     patterns: [String]? = nil, special: SpecialTokens = SpecialTokens()
   ) throws(CheckpointError) {
     guard kind == "gpt2" else {
@@ -27,12 +27,13 @@ extension Tokenizer {
       throw CheckpointError(
         .mismatch, "tokenizer.ggml.token_type has \(tokenTypes.count) entries for \(tokens.count) tokens")
     }
-    var words: [(text: String, id: Int)] = []
-    words.reserveCapacity(tokens.count)
-    var unused: [(text: String, id: Int)] = []
+    var words = TextList()
+    words.reserve(tokens.count, bytes: tokens.bytes.count)
+    var ids: [Int32] = []
+    var unused: [(text: String, id: Int32)] = []
     var types: [TokenType] = []
     var added: [AddedToken] = []
-    for (id, text) in tokens.enumerated() {
+    for id in tokens.indices {
       guard let number = Int32(exactly: id) else {
         throw CheckpointError(.malformed, "the vocabulary has more tokens than 32-bit ids")
       }
@@ -41,13 +42,16 @@ extension Tokenizer {
       }
       types.append(type)
       switch type {
-      case .unused: unused.append((text, id))
+      case .unused: unused.append((tokens[id], number))
       case .control, .userDefined:
-        guard !text.isEmpty else { continue }
+        guard !tokens.utf8(id).isEmpty else { continue }
         // A merge may make an added token, so it is a word as well.
-        words.append((text, id))
-        added.append(AddedToken(id: number, content: text, isSpecial: type == .control))
-      case .normal, .unknown, .byte: words.append((text, id))
+        words.append(utf8: tokens.utf8(id))
+        ids.append(number)
+        added.append(AddedToken(id: number, content: tokens[id], isSpecial: type == .control))
+      case .normal, .unknown, .byte:
+        words.append(utf8: tokens.utf8(id))
+        ids.append(number)
       }
     }
     for (role, id) in special.ids where id < 0 || id >= tokens.count {
@@ -59,7 +63,7 @@ extension Tokenizer {
       throw CheckpointError(
         .unsupported, "the pre-tokenizer \"\(printable(pre ?? "default"))\" of tokenizer.ggml.pre is not known")
     }
-    let vocabulary = try Vocabulary(words: words, added: added, unused: unused, types: types)
+    let vocabulary = try Vocabulary(words: words, ids: ids, added: added, unused: unused, types: types)
     let model = try MergeModel(
       merges: try Self.parts(of: merges), vocabulary: vocabulary, ignoresMerges: known?.ignoresMerges ?? false)
     try self.init(
@@ -68,10 +72,12 @@ extension Tokenizer {
       special: special)
   }
 
-  private static func parts(of merges: [String]) throws(CheckpointError) -> [(String, String)] {
-    var result: [(String, String)] = []
-    result.reserveCapacity(merges.count)
-    for (rank, text) in merges.enumerated() { result.append(try halves(text, rank: rank)) }
+  private static func parts(of merges: TextList) throws(CheckpointError) -> TextList {
+    var result = TextList()
+    result.reserve(2 * merges.count, bytes: merges.bytes.count)
+    for rank in merges.indices {
+      try TokenizerDocument.appendHalves(of: merges.utf8(rank), rank: rank, to: &result)
+    }
     return result
   }
 }

@@ -4,48 +4,27 @@ extension Tokenizer {
   /// Reads Hugging Face's tokenizer.json, with what tokenizer_config.json adds to it.
   ///
   /// - Parameters:
-  ///   - json: the document.
+  ///   - document: tokenizer.json.
   ///   - tokenizerConfig: tokenizer_config.json; its `added_tokens_decoder` completes and overrides the added tokens.
   ///   - modelConfig: config.json, for ids of special tokens that the others leave open.
   /// - Throws: `unsupported` naming what is not implemented, `malformed` when the parts contradict each other.
   package init(
-    tokenizerJSON json: OrderedJSON, tokenizerConfig: OrderedJSON? = nil, modelConfig: OrderedJSON? = nil
+    _ document: TokenizerDocument, tokenizerConfig: OrderedJSON? = nil, modelConfig: OrderedJSON? = nil
   ) throws(CheckpointError) {
+    let json = document.rest
     guard let model = json["model"] else { throw CheckpointError(.malformed, "the tokenizer has no model") }
     try Self.checkKind(model, json["decoder"])
     let ignoresMerges = model["ignore_merges"]?.boolValue ?? false
     let pretokenizer = try Pretokenizer(json["pre_tokenizer"], ignoresMerges: ignoresMerges)
     let normalizers = try Normalizer.steps(json["normalizer"])
 
-    var words: [(text: String, id: Int)] = []
-    guard let vocab = model["vocab"]?.objectValue else {
+    guard let words = document.words else {
       throw CheckpointError(.malformed, "the tokenizer's model has no vocab")
     }
-    words.reserveCapacity(vocab.entries.count)
-    for (text, value) in vocab.entries {
-      guard let id = value.intValue, Int32(exactly: id) != nil else {
-        throw CheckpointError(.malformed, "the id of the token \"\(printable(text))\" is no 32-bit number")
-      }
-      words.append((text, id))
-    }
     let added = try Self.addedTokens(json, tokenizerConfig)
-    let vocabulary = try Vocabulary(words: words, added: added)
-
-    var merges: [(String, String)] = []
-    guard let list = model["merges"]?.arrayValue else {
+    let vocabulary = try Vocabulary(words: words, ids: document.ids, added: added)
+    guard let merges = document.merges else {
       throw CheckpointError(.malformed, "the tokenizer's model has no merges")
-    }
-    merges.reserveCapacity(list.count)
-    for (rank, entry) in list.enumerated() {
-      if let text = entry.stringValue {
-        merges.append(try Self.halves(text, rank: rank))
-      } else if let parts = entry.arrayValue, parts.count == 2, let left = parts[0].stringValue,
-        let right = parts[1].stringValue
-      {
-        merges.append((left, right))
-      } else {
-        throw CheckpointError(.malformed, "merge \(rank) is neither a text nor a pair of texts")
-      }
     }
     var unknown: Int32?
     if let text = model["unk_token"]?.stringValue {
@@ -65,16 +44,11 @@ extension Tokenizer {
       pretokenizer: pretokenizer, special: special)
   }
 
-  /// The two parts of a merge written as one text.
-  static func halves(_ text: String, rank: Int) throws(CheckpointError) -> (String, String) {
-    let bytes = text.utf8
-    guard let space = bytes.firstIndex(of: 0x20), space != bytes.startIndex,
-      bytes.index(after: space) != bytes.endIndex,
-      !bytes[bytes.index(after: space)...].contains(0x20)
-    else {
-      throw CheckpointError(.malformed, "merge \(rank) \"\(printable(text))\" is not two parts with a space between")
-    }
-    return (String(text[..<space]), String(text[bytes.index(after: space)...]))
+  /// Reads a tokenizer.json that has been parsed already.
+  package init(
+    tokenizerJSON json: OrderedJSON, tokenizerConfig: OrderedJSON? = nil, modelConfig: OrderedJSON? = nil
+  ) throws(CheckpointError) {
+    try self.init(TokenizerDocument(json), tokenizerConfig: tokenizerConfig, modelConfig: modelConfig)
   }
 
   private static func checkKind(_ model: OrderedJSON, _ decoder: OrderedJSON?) throws(CheckpointError) {

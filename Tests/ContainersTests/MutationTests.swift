@@ -64,7 +64,7 @@ import Testing
       if case .failure(let error) = floats, error.message.contains("is not a finite number") { continue }
       #expect(try floats.get().count == tensor.shape.elementCount)
     }
-    _ = try checkpoint.folder?.tokenizerJSON()
+    if let tokenizer = try checkpoint.folder?.tokenizerJSON() { _ = try OrderedJSON(parsing: tokenizer, file: source) }
     _ = checkpoint.packedScheme
     return checkpoint
   }

@@ -84,8 +84,11 @@ struct RoundTripTests {
         try Data(contentsOf: URL(filePath: folder.file("back/" + name)))
           == Data(contentsOf: URL(filePath: tinyModel + "/" + name)), "\(name)")
     }
-    let original = try #require(try HuggingFaceFolder(path: tinyModel).tokenizerJSON())
-    let restored = try #require(try HuggingFaceFolder(path: folder.file("back")).tokenizerJSON())
+    func tokenizer(_ path: String) throws -> OrderedJSON {
+      try OrderedJSON(parsing: #require(try HuggingFaceFolder(path: path).tokenizerJSON()), file: path)
+    }
+    let original = try tokenizer(tinyModel)
+    let restored = try tokenizer(folder.file("back"))
     #expect(original["added_tokens"] == restored["added_tokens"])
     let (a, b) = (
       try #require(original["model"]?["vocab"]?.objectValue), try #require(restored["model"]?["vocab"]?.objectValue)

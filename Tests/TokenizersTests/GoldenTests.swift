@@ -70,9 +70,9 @@ import Tokenizers
     #expect(throws: CheckpointError.self) { try tokenizer.ggufTokens(rows: 4020) }
   }
 
-  private func hash(_ lines: [String]) -> String {
+  private func hash(_ lines: some Sequence<String>) -> String {
     var hash = SHA256Hash()
-    Array(lines.joined(separator: "\n").utf8).withUnsafeBytes { hash.update($0) }
+    Array(Array(lines).joined(separator: "\n").utf8).withUnsafeBytes { hash.update($0) }
     return hash.finalize()
   }
 }

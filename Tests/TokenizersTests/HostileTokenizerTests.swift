@@ -110,8 +110,8 @@ import Tokenizers
 
   @Test func metadata() throws {
     func fails(
-      _ code: CheckpointError.Code, _ words: String, tokens: [String] = ["a", "b", "ab"], types: [Int32]? = nil,
-      merges: [String] = [], model: String = "gpt2", pre: String? = "qwen35",
+      _ code: CheckpointError.Code, _ words: String, tokens: TextList = ["a", "b", "ab"], types: [Int32]? = nil,
+      merges: TextList = [], model: String = "gpt2", pre: String? = "qwen35",
       at location: SourceLocation = #_sourceLocation
     ) {
       let error = #expect(throws: CheckpointError.self, sourceLocation: location) {

@@ -57,7 +57,15 @@ struct GGUFEncoder {
     case .float32(let values): for value in values { append(value.bitPattern) }
     case .float64(let values): for value in values { append(value.bitPattern) }
     case .bool(let values): for value in values { append(value ? 1 : 0 as UInt8) }
-    case .string(let values): for value in values { append(value) }
+    case .string(let values):
+      bytes.reserveCapacity(bytes.count + values.bytes.count + 8 * values.count)
+      values.bytes.withUnsafeBytes { text in
+        for index in values.indices {
+          let range = values.range(index)
+          append(UInt64(range.count))
+          bytes.append(contentsOf: UnsafeRawBufferPointer(rebasing: text[range]))
+        }
+      }
     case .array(let values): for value in values { append(value) }
     }
   }

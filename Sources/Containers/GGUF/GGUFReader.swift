@@ -108,7 +108,8 @@ struct GGUFReader {
     return Int(count)
   }
 
-  private mutating func readString(_ what: String, longest: UInt64 = .max) throws(CheckpointError) -> String {
+  /// Reads the length of a text and holds it against the bytes that are left.
+  private mutating func readLength(_ what: String, longest: UInt64 = .max) throws(CheckpointError) -> Int {
     let at = reader.offset
     let length = try reader.u64("the length of \(what)")
     guard length <= longest else {
@@ -119,7 +120,11 @@ struct GGUFReader {
         .malformed, "\(what) claims \(length) bytes, past the end of \(limit) (\(reader.remaining) are left)",
         offset: at)
     }
-    return try reader.string(Int(length), what)
+    return Int(length)
+  }
+
+  private mutating func readString(_ what: String, longest: UInt64 = .max) throws(CheckpointError) -> String {
+    try reader.string(try readLength(what, longest: longest), what)
   }
 
   private mutating func readBool(_ what: String) throws(CheckpointError) -> Bool {
@@ -201,9 +206,9 @@ struct GGUFReader {
       for _ in 0..<count { values.append(try readBool("an element of \(what)")) }
       return .bool(values)
     case .string:
-      var values: [String] = []
-      values.reserveCapacity(min(count, Self.mostReserved))
-      for _ in 0..<count { values.append(try readString("an element of \(what)")) }
+      var values = TextList()
+      let name = "an element of \(what)"
+      for _ in 0..<count { values.append(utf8: try reader.utf8(try readLength(name), name)) }
       return .string(values)
     case .array:
       var values: [MetadataArray] = []

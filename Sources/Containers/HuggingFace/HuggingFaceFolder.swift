@@ -33,9 +33,10 @@ package struct HuggingFaceFolder: Sendable {
     namedChatTemplates = templates.named
   }
 
-  /// `tokenizer.json`, or `nil` when there is none.
-  package func tokenizerJSON() throws(CheckpointError) -> OrderedJSON? {
-    try Self.document("tokenizer.json", in: path)
+  /// The bytes of `tokenizer.json`, or `nil` when there is none.
+  package func tokenizerJSON() throws(CheckpointError) -> [UInt8]? {
+    let name = path + "/tokenizer.json"
+    return FileSystem.exists(name) ? try FileSystem.read(name) : nil
   }
 
   /// The bytes of a file of the folder, or `nil` when there is none.

@@ -69,7 +69,7 @@ extension ImportanceMatrix {
           name: entry.name + Self.countsSuffix, type: .f32, shape: Shape(experts == 1 ? [1] : [experts, 1])))
     }
     let metadata = Metadata([
-      ("general.type", .string(Self.typeName)), (Self.datasetsKey, .array(.string(datasets))),
+      ("general.type", .string(Self.typeName)), (Self.datasetsKey, .array(.string(TextList(datasets)))),
       (Self.chunkCountKey, .uint32(chunkCount ?? 0)), (Self.chunkSizeKey, .uint32(chunkSize ?? 0)),
     ])
     let writer = try GGUFWriter(path: path, metadata: metadata, tensors: tensors, overwrite: overwrite)

@@ -135,7 +135,7 @@ struct TypeAssignment {
   /// llama-quantize's rule: names ending in `weight` with two dimensions or more, except norms, gates, convolutions and
   /// position tables, which are small and which readers want in full. Outer dimensions of one do not count.
   static func mayQuantize(_ name: String, _ shape: Shape, _ architecture: String) -> Bool {
-    shape.dimensions.drop { $0 == 1 }.count >= 2 && name.hasSuffix("weight") && !kept.contains { name.contains($0) }
+    shape.dimensions.drop { $0 == 1 }.count >= 2 && name.hasSuffix("weight") && !kept.contains { name.hasBytes(of: $0) }
       && name != "position_embd.weight" && name != "token_types.weight"
       && !(architecture == "glm5-next" && keptByGLM5.contains { name.contains($0) })
   }

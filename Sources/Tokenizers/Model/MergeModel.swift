@@ -2,8 +2,15 @@ import Tensors
 
 /// The merges of a vocabulary and what goes with them.
 struct MergeModel: Sendable {
-  /// The parts of each merge, by rank.
-  let pairs: [(left: Int32, right: Int32)]
+  /// Two tokens and the one they become.
+  struct Merge: Sendable {
+    let left: Int32
+    let right: Int32
+    let result: Int32
+  }
+
+  /// The merges by rank.
+  let merges: [Merge]
   let table: MergeTable
   /// A word that is in the vocabulary as a whole is taken without merging.
   let ignoresMerges: Bool
@@ -12,37 +19,63 @@ struct MergeModel: Sendable {
   /// Several unknown bytes in a row make one token.
   let fusesUnknown: Bool
 
-  /// Resolves merges by the spelling of their parts.
+  /// Resolves merges by the spelling of their parts, which `merges` has one after the other.
   ///
   /// - Throws: `malformed` when a part or the result is not in the vocabulary or a pair occurs twice.
   init(
-    merges: some Collection<(String, String)>, vocabulary: Vocabulary, ignoresMerges: Bool = false,
-    unknown: Int32? = nil, fusesUnknown: Bool = false
+    merges: TextList, vocabulary: Vocabulary, ignoresMerges: Bool = false, unknown: Int32? = nil,
+    fusesUnknown: Bool = false
   ) throws(CheckpointError) {
-    var pairs: [(left: Int32, right: Int32)] = []
-    pairs.reserveCapacity(merges.count)
-    var table = MergeTable(capacity: merges.count)
-    var joined: [UInt8] = []
-    for (left, right) in merges {
-      let rank = pairs.count
-      joined.removeAll(keepingCapacity: true)
-      joined += left.utf8
-      joined += right.utf8
-      guard let a = vocabulary.word(left), let b = vocabulary.word(right), let result = vocabulary.word(joined) else {
-        throw CheckpointError(
-          .malformed,
-          "merge \(rank) of \"\(printable(left))\" and \"\(printable(right))\" has a part or a result that is no token")
-      }
-      guard table.insert(a, b, rank: rank, result: result) else {
-        throw CheckpointError(
-          .malformed, "merge \(rank) of \"\(printable(left))\" and \"\(printable(right))\" occurs twice")
-      }
-      pairs.append((a, b))
+    let count = merges.count / 2
+    func failure(_ rank: Int, _ why: String) -> CheckpointError {
+      let (left, right) = (printable(merges[2 * rank]), printable(merges[2 * rank + 1]))
+      return CheckpointError(.malformed, "merge \(rank) of \"\(left)\" and \"\(right)\" \(why)")
     }
-    self.pairs = pairs
+    let resolved = Self.resolve(merges, vocabulary)
+    if let rank = resolved.firstIndex(where: { $0.result < 0 }) {
+      throw failure(rank, "has a part or a result that is no token")
+    }
+    var table = MergeTable(capacity: count)
+    for (rank, merge) in resolved.enumerated() {
+      guard table.insert(merge.left, merge.right, rank: rank, result: merge.result) else {
+        throw failure(rank, "occurs twice")
+      }
+    }
+    self.merges = resolved
     self.table = table
     self.ignoresMerges = ignoresMerges
     self.unknown = unknown
     self.fusesUnknown = fusesUnknown
+  }
+
+  /// Looks the parts and results up, on all threads; a result of -1 where one is missing.
+  private static func resolve(_ merges: TextList, _ vocabulary: Vocabulary) -> [Merge] {
+    let none = Merge(left: -1, right: -1, result: -1)
+    return [Merge](unsafeUninitializedCapacity: merges.count / 2) { buffer, count in
+      count = merges.count / 2
+      let target = SharedMerges(buffer)
+      // The work cannot fail, so neither can this.
+      try? parallelRows(count: count, threads: Threads.available, grain: 1 << 14) { ranks in
+        merges.bytes.withUnsafeBytes { bytes in
+          for rank in ranks {
+            let (left, right) = (merges.range(2 * rank), merges.range(2 * rank + 1))
+            guard let a = vocabulary.word(bytes, left), let b = vocabulary.word(bytes, right),
+              // Both parts lie side by side, so the result is spelled there already.
+              let result = vocabulary.word(bytes, left.lowerBound..<right.upperBound)
+            else {
+              target.buffer.initializeElement(at: rank, to: none)
+              continue
+            }
+            target.buffer.initializeElement(at: rank, to: Merge(left: a, right: b, result: result))
+          }
+        }
+      }
+    }
+  }
+
+  private struct SharedMerges: @unchecked Sendable {  // every rank is written by one thread
+    let buffer: UnsafeMutableBufferPointer<Merge>
+
+    init(_ buffer: UnsafeMutableBufferPointer<Merge>) { self.buffer = buffer }
   }
 }

@@ -1,11 +1,10 @@
-/// The numbers of byte strings, found without building a key.
+import Tensors
+
+/// The numbers of texts, found by their bytes without building a key.
 struct TokenTable: Sendable {
-  /// The bytes of every entry, one after the other.
-  private var arena: [UInt8] = []
-  /// Where each entry ends in `arena`.
-  private var ends: [Int] = []
-  private var values: [Int32] = []
-  /// A power of two of places: upper half of the hash above the place in `values`, or `free`.
+  private let texts: TextList
+  private let values: [Int32]
+  /// A power of two of places: upper half of the hash above the place in `texts`, or `free`.
   private var slots: [UInt64]
   /// Drawn anew for each table: a file cannot be made to collide.
   private let seed = UInt64.random(in: .min ... .max)
@@ -13,92 +12,112 @@ struct TokenTable: Sendable {
   private static let free = UInt64.max
   private static let upperHalf: UInt64 = 0xFFFF_FFFF_0000_0000
 
-  init(capacity: Int) {
-    var size = 16
-    while size < capacity * 2 { size *= 2 }
-    slots = [UInt64](repeating: Self.free, count: size)
-    ends.reserveCapacity(capacity)
-    values.reserveCapacity(capacity)
-    arena.reserveCapacity(capacity * 8)
-  }
-
-  /// Adds an entry.
+  /// A table of texts and the number of each.
   ///
-  /// - Returns: the number it already had, with nothing changed, if it was there.
-  mutating func insert(_ key: UnsafeBufferPointer<UInt8>, _ value: Int32) -> Int32? {
-    if values.count * 2 >= slots.count { grow() }
-    let hash = self.hash(key)
-    let slot = find(key, hash)
-    if slots[slot] != Self.free { return values[place(slots[slot])] }
-    slots[slot] = hash & Self.upperHalf | UInt64(values.count)
-    arena.append(contentsOf: key)
-    ends.append(arena.count)
-    values.append(value)
-    return nil
+  /// - Throws: `malformed` when a text occurs twice.
+  init(_ texts: TextList, values: [Int32]) throws(CheckpointError) {
+    precondition(texts.count == values.count, "every text has a number")
+    self.texts = texts
+    self.values = values
+    var size = 16
+    while size < texts.count * 2 { size *= 2 }
+    slots = [UInt64](repeating: Self.free, count: size)
+    if let twice = fill() {
+      throw CheckpointError(.malformed, "the token \"\(printable(texts[twice]))\" occurs twice in the vocabulary")
+    }
   }
 
-  /// Adds a text.
-  mutating func insert(_ text: String, _ value: Int32) -> Int32? {
-    var text = text
-    return text.withUTF8 { insert($0, value) }
+  /// Enters all texts; the place of the first that was there already.
+  private mutating func fill() -> Int? {
+    let (seed, mask) = (seed, slots.count - 1)
+    return texts.bytes.withUnsafeBytes { bytes in
+      slots.withUnsafeMutableBufferPointer { slots in
+        for place in 0..<texts.count {
+          let range = texts.range(place)
+          let hash = Self.hash(bytes, range, seed)
+          var slot = Int(truncatingIfNeeded: hash) & mask
+          while slots[slot] != Self.free {
+            if (slots[slot] ^ hash) & Self.upperHalf == 0,
+              Self.areEqual(bytes, texts.range(Self.place(slots[slot])), bytes, range)
+            {
+              return place
+            }
+            slot = (slot + 1) & mask
+          }
+          slots[slot] = hash & Self.upperHalf | UInt64(place)
+        }
+        return nil
+      }
+    }
   }
 
   /// The number of some bytes.
-  func value(of key: UnsafeBufferPointer<UInt8>) -> Int32? {
-    let found = slots[find(key, hash(key))]
-    return found == Self.free ? nil : values[place(found)]
+  func value(of key: UnsafeRawBufferPointer) -> Int32? { value(of: key, 0..<key.count) }
+
+  /// The number of a range of some bytes.
+  func value(of keys: UnsafeRawBufferPointer, _ range: Range<Int>) -> Int32? {
+    let hash = Self.hash(keys, range, seed)
+    return texts.bytes.withUnsafeBytes { bytes in
+      slots.withUnsafeBufferPointer { slots in
+        let mask = slots.count - 1
+        var slot = Int(truncatingIfNeeded: hash) & mask
+        while slots[slot] != Self.free {
+          let place = Self.place(slots[slot])
+          if (slots[slot] ^ hash) & Self.upperHalf == 0, Self.areEqual(bytes, texts.range(place), keys, range) {
+            return values[place]
+          }
+          slot = (slot + 1) & mask
+        }
+        return nil
+      }
+    }
   }
 
   /// The number of a text.
   func value(of text: String) -> Int32? {
     var text = text
-    return text.withUTF8 { value(of: $0) }
+    return text.withUTF8 { value(of: UnsafeRawBufferPointer($0)) }
   }
 
-  private func place(_ slot: UInt64) -> Int { Int(slot & ~Self.upperHalf) }
+  private static func place(_ slot: UInt64) -> Int { Int(slot & ~upperHalf) }
 
-  /// The slot that holds the key, or the free one where it belongs.
-  private func find(_ key: UnsafeBufferPointer<UInt8>, _ hash: UInt64) -> Int {
-    let mask = slots.count - 1
-    var slot = Int(truncatingIfNeeded: hash) & mask
-    while slots[slot] != Self.free {
-      if (slots[slot] ^ hash) & Self.upperHalf == 0, holds(place(slots[slot]), key) { break }
-      slot = (slot + 1) & mask
+  @inline(__always)
+  private static func areEqual(
+    _ a: UnsafeRawBufferPointer, _ inA: Range<Int>, _ b: UnsafeRawBufferPointer, _ inB: Range<Int>
+  ) -> Bool {
+    guard inA.count == inB.count else { return false }
+    var (x, y) = (inA.lowerBound, inB.lowerBound)
+    while x + 8 <= inA.upperBound {
+      let words = (
+        a.loadUnaligned(fromByteOffset: x, as: UInt64.self), b.loadUnaligned(fromByteOffset: y, as: UInt64.self)
+      )
+      if words.0 != words.1 { return false }
+      x += 8
+      y += 8
     }
-    return slot
-  }
-
-  private func holds(_ place: Int, _ key: UnsafeBufferPointer<UInt8>) -> Bool {
-    let start = place == 0 ? 0 : ends[place - 1]
-    guard ends[place] - start == key.count else { return false }
-    return arena.withUnsafeBufferPointer { arena in
-      for k in 0..<key.count where arena[start + k] != key[k] { return false }
-      return true
+    while x < inA.upperBound {
+      if a[x] != b[y] { return false }
+      x += 1
+      y += 1
     }
-  }
-
-  private mutating func grow() {
-    slots = [UInt64](repeating: Self.free, count: slots.count * 2)
-    for place in values.indices {
-      let start = place == 0 ? 0 : ends[place - 1]
-      let hash = arena.withUnsafeBufferPointer { self.hash(UnsafeBufferPointer(rebasing: $0[start..<ends[place]])) }
-      var slot = Int(truncatingIfNeeded: hash) & (slots.count - 1)
-      while slots[slot] != Self.free { slot = (slot + 1) & (slots.count - 1) }
-      slots[slot] = hash & Self.upperHalf | UInt64(place)
-    }
+    return true
   }
 
   /// Eight bytes at a time, each folded in by a full multiplication.
-  private func hash(_ key: UnsafeBufferPointer<UInt8>) -> UInt64 {
-    var state = seed ^ UInt64(truncatingIfNeeded: key.count)
-    let raw = UnsafeRawBufferPointer(key)
-    var position = 0
-    while position < raw.count {
+  @inline(__always)
+  private static func hash(_ bytes: UnsafeRawBufferPointer, _ range: Range<Int>, _ seed: UInt64) -> UInt64 {
+    var state = seed ^ UInt64(truncatingIfNeeded: range.count)
+    var position = range.lowerBound
+    while position < range.upperBound {
+      let count = range.upperBound - position
       var word: UInt64 = 0
-      if position + 8 <= raw.count {
-        word = raw.loadUnaligned(fromByteOffset: position, as: UInt64.self)
+      if position + 8 <= bytes.count {
+        word = bytes.loadUnaligned(fromByteOffset: position, as: UInt64.self)
+        // What lies behind the range is another text.
+        if count < 8 { word = word.littleEndian & ((1 << UInt64(truncatingIfNeeded: count << 3)) &- 1) }
       } else {
-        for k in position..<raw.count { word = word << 8 | UInt64(raw[k]) }
+        for k in 0..<min(8, count) { word |= UInt64(bytes[position + k]) << UInt64(truncatingIfNeeded: k << 3) }
+        if count >= 8 { word = word.littleEndian }
       }
       let product = (state ^ word).multipliedFullWidth(by: 0x9E37_79B9_7F4A_7C15)
       state = product.high ^ product.low ^ seed

@@ -3,14 +3,15 @@ import Tensors
 /// The tokens of a byte-level vocabulary: their texts, bytes and numbers.
 struct Vocabulary: Sendable {
   /// The text of each id as its file spells it; `[PAD<id>]` where there is none.
-  let texts: [String]
+  let texts: TextList
   /// What each id is, in GGUF's numbers.
   let types: [TokenType]
   /// The tokens that merging works with, by their spelling.
   private let table: TokenTable
-  /// The bytes of every token, one after the other, and where each ends.
-  private let arena: [UInt8]
-  private let ends: [Int]
+  /// The ids whose text is not spelled in the alphabet of bytes.
+  private let raw: Set<Int32>
+  /// Whether there is a token for each id.
+  private let isToken: [Bool]
   /// The token of each single byte, or -1.
   let byteTokens: [Int32]
 
@@ -18,62 +19,78 @@ struct Vocabulary: Sendable {
   ///
   /// - Parameters:
   ///   - words: the tokens merging works with, in any order.
+  ///   - ids: the id of each word.
   ///   - added: the tokens found as written, by id; their ids may be among the words with the same text.
-  ///   - unused: texts of ids that are no token.
+  ///   - unused: texts of ids that are no token, by id.
   ///   - givenTypes: what each id is, where a file says; else it follows from the flags.
   /// - Throws: `malformed` when ids repeat, are negative or leave more holes than a vocabulary has.
   init(
-    words: [(text: String, id: Int)], added: [AddedToken], unused: [(text: String, id: Int)] = [],
+    words: TextList, ids: [Int32], added: [AddedToken], unused: [(text: String, id: Int32)] = [],
     types givenTypes: [TokenType]? = nil
   ) throws(CheckpointError) {
-    let highest = max(
-      words.lazy.map(\.id).max() ?? -1, added.last.map { Int($0.id) } ?? -1, unused.last?.id ?? -1)
+    let highest = Int(max(ids.max() ?? -1, added.last?.id ?? -1, unused.last?.id ?? -1))
     guard highest < 2 * (words.count + added.count + unused.count) + 65_536 else {
       // Nothing is allocated by an id that the file's own size does not justify.
       throw CheckpointError(
         .malformed, "the token id \(highest) is out of range: the vocabulary has \(words.count + added.count) tokens")
     }
-    var texts = [String?](repeating: nil, count: highest + 1)
+    table = try TokenTable(words, values: ids)
+    /// Where the text of each id is: among the words, the added tokens below, the unused below those.
+    var places = [Int32](repeating: Self.hole, count: highest + 1)
     var types = [TokenType](repeating: .unused, count: highest + 1)
-    var table = TokenTable(capacity: words.count)
-    for (text, id) in words {
-      guard id >= 0 else { throw CheckpointError(.malformed, "the token \"\(printable(text))\" has a negative id") }
-      guard texts[id] == nil else {
-        throw CheckpointError(.malformed, "two tokens, one of them \"\(printable(text))\", have the id \(id)")
+    for (word, id) in ids.enumerated() {
+      guard id >= 0 else {
+        throw CheckpointError(.malformed, "the token \"\(printable(words[word]))\" has a negative id")
       }
-      guard table.insert(text, Int32(truncatingIfNeeded: id)) == nil else {
-        throw CheckpointError(.malformed, "the token \"\(printable(text))\" occurs twice in the vocabulary")
+      guard places[Int(id)] == Self.hole else {
+        throw CheckpointError(.malformed, "two tokens, one of them \"\(printable(words[word]))\", have the id \(id)")
       }
-      texts[id] = text
-      types[id] = .normal
+      places[Int(id)] = Int32(truncatingIfNeeded: word)
+      types[Int(id)] = .normal
     }
-    var isRaw = [Bool](repeating: false, count: highest + 1)
+    var others = TextList()
+    func add(_ text: String, _ id: Int32) {
+      others.append(text)
+      places[Int(id)] = -Int32(truncatingIfNeeded: others.count)
+    }
     for token in added {
-      let id = Int(token.id)
-      if let other = texts[id], BinaryString(other) != BinaryString(token.content) {
+      let place = places[Int(token.id)]
+      if place >= 0, !words.utf8(Int(place)).elementsEqual(token.content.utf8) {
         throw CheckpointError(
           .malformed,
-          "the added token \"\(printable(token.content))\" has the id \(id), which is \"\(printable(other))\"")
+          "the added token \"\(printable(token.content))\" has the id \(token.id), which is \"\(printable(words[Int(place)]))\""
+        )
       }
-      texts[id] = token.content
-      isRaw[id] = true
-      types[id] = token.isSpecial || TokenType.looksSpecial(token.content) ? .control : .userDefined
+      add(token.content, token.id)
+      types[Int(token.id)] = token.isSpecial || TokenType.looksSpecial(token.content) ? .control : .userDefined
     }
-    var arena: [UInt8] = []
-    var ends: [Int] = []
-    ends.reserveCapacity(texts.count)
-    for (id, text) in texts.enumerated() {
-      if let text { arena += isRaw[id] ? Array(text.utf8) : ByteAlphabet.bytes(of: text) ?? Array(text.utf8) }
-      ends.append(arena.count)
+    isToken = places.map { $0 != Self.hole }
+    for (text, id) in unused where places[Int(id)] == Self.hole { add(text, id) }
+    var texts = TextList()
+    texts.reserve(places.count, bytes: words.bytes.count + others.bytes.count)
+    var id = 0
+    while id < places.count {
+      let place = Int(places[id])
+      var next = id + 1
+      if place >= 0 {
+        // Words mostly lie in the order of their ids: whole runs are copied.
+        while next < places.count, Int(places[next]) == place + next - id { next += 1 }
+        texts.append(place..<place + next - id, of: words)
+      } else if places[id] == Self.hole {
+        texts.append("[PAD\(id)]")
+      } else {
+        texts.append(utf8: others.utf8(-1 - place))
+      }
+      id = next
     }
-    for (text, id) in unused where texts[id] == nil { texts[id] = text }
-    self.texts = texts.enumerated().map { $1 ?? "[PAD\($0)]" }
+    raw = Set(added.map(\.id))
+    self.texts = texts
     self.types = givenTypes ?? types
-    self.table = table
-    self.arena = arena
-    self.ends = ends
+    let table = table
     byteTokens = (UInt8.min...UInt8.max).map { table.value(of: ByteAlphabet.text(of: [$0])) ?? -1 }
   }
+
+  private static let hole = Int32.min
 
   /// The number of ids.
   var count: Int { texts.count }
@@ -81,14 +98,14 @@ struct Vocabulary: Sendable {
   /// The word of this spelling.
   func word(_ text: String) -> Int32? { table.value(of: text) }
 
-  /// The word of this spelling.
-  func word(_ text: [UInt8]) -> Int32? { text.withUnsafeBufferPointer { table.value(of: $0) } }
+  /// The word spelled by a range of some bytes.
+  func word(_ bytes: UnsafeRawBufferPointer, _ range: Range<Int>) -> Int32? { table.value(of: bytes, range) }
 
   /// The bytes a token stands for; none for an id that is no token.
-  func bytes(of id: Int32) -> ArraySlice<UInt8> {
-    let place = Int(id)
-    guard ends.indices.contains(place) else { return [] }
-    return arena[(place == 0 ? 0 : ends[place - 1])..<ends[place]]
+  func bytes(of id: Int32) -> [UInt8] {
+    guard isToken.indices.contains(Int(id)), isToken[Int(id)] else { return [] }
+    let text = texts[Int(id)]
+    return raw.contains(id) ? Array(text.utf8) : ByteAlphabet.bytes(of: text) ?? Array(text.utf8)
   }
 }
 

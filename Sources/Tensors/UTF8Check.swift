@@ -1,0 +1,35 @@
+/// Whether bytes are lawful UTF-8 (RFC 3629: shortest forms only, no surrogates, nothing above U+10FFFF).
+package func isUTF8(_ bytes: UnsafeRawBufferPointer) -> Bool {
+  var position = 0
+  let count = bytes.count
+  func isContinuation(_ place: Int) -> Bool { place < count && bytes[place] & 0xC0 == 0x80 }
+  while position < count {
+    if position + 8 <= count,
+      bytes.loadUnaligned(fromByteOffset: position, as: UInt64.self) & 0x8080_8080_8080_8080 == 0
+    {
+      position += 8
+      continue
+    }
+    let first = bytes[position]
+    switch first {
+    case 0..<0x80: position += 1
+    case 0xC2...0xDF:
+      guard isContinuation(position + 1) else { return false }
+      position += 2
+    case 0xE0...0xEF:
+      guard isContinuation(position + 1), isContinuation(position + 2) else { return false }
+      let second = bytes[position + 1]
+      if first == 0xE0 && second < 0xA0 || first == 0xED && second > 0x9F { return false }
+      position += 3
+    case 0xF0...0xF4:
+      guard isContinuation(position + 1), isContinuation(position + 2), isContinuation(position + 3) else {
+        return false
+      }
+      let second = bytes[position + 1]
+      if first == 0xF0 && second < 0x90 || first == 0xF4 && second > 0x8F { return false }
+      position += 4
+    default: return false
+    }
+  }
+  return true
+}
