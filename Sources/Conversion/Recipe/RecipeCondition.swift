@@ -71,7 +71,7 @@ extension Recipe.Role {
     } else if name == "token_embd.weight" || name == "per_layer_token_embd.weight" {
       self = isTied ? .head : .embedding
     } else {
-      self = Self.parts.first { name.contains($0.part) }?.role ?? .other
+      self = Self.parts.first { name.hasBytes(of: $0.part) }?.role ?? .other
     }
   }
 

@@ -35,7 +35,7 @@ struct TypeAssignment {
     self.importance = importance
     facts = ModelFacts(metadata)
     places = TensorPlaces(tensors, facts)
-    for rule in recipe.rules {
+    for rule in recipe.rules where !rule.conditions.contains(where: isOtherArchitecture) {
       for condition in rule.conditions {
         // A pattern beside other conditions, or a negated one, may well find nothing in this model.
         let isAlone = rule.conditions.count == 1
@@ -45,6 +45,11 @@ struct TypeAssignment {
       }
     }
     if let importance { gaps.strangers = try importance.strangers(among: tensors.map(\.name)) }
+  }
+
+  /// Whether a condition asks for an architecture that this is not.
+  private func isOtherArchitecture(_ condition: Recipe.Condition) -> Bool {
+    if case .architecture(let name) = condition { name != facts.architecture } else { false }
   }
 
   /// The type of a tensor that may be quantized, and its importance.
@@ -137,7 +142,7 @@ struct TypeAssignment {
   static func mayQuantize(_ name: String, _ shape: Shape, _ architecture: String) -> Bool {
     shape.dimensions.drop { $0 == 1 }.count >= 2 && name.hasSuffix("weight") && !kept.contains { name.hasBytes(of: $0) }
       && name != "position_embd.weight" && name != "token_types.weight"
-      && !(architecture == "glm5-next" && keptByGLM5.contains { name.contains($0) })
+      && !(architecture == "glm5-next" && keptByGLM5.contains { name.hasBytes(of: $0) })
   }
 
   private static let kept: [String] = [
