@@ -141,7 +141,7 @@ struct TensorStream: Sendable {
       var floats = space.floats(2 * part.count)
       floats = UnsafeMutableBufferPointer(rebasing: floats[..<part.count])
       from.decode(slice(stored, part, source.type), into: floats)
-      try check(floats, first: values.lowerBound + done)
+      let largest = try check(floats, first: values.lowerBound + done)
       if movesFloats, let columns {
         let other = UnsafeMutableBufferPointer(rebasing: space.floats[part.count..<2 * part.count])
         for row in 0..<part.count / columnCount {
@@ -153,9 +153,11 @@ struct TensorStream: Sendable {
       }
       let target = part.lowerBound / plan.type.blockElements * plan.type.blockBytes
       let size = part.count / plan.type.blockElements * plan.type.blockBytes
-      encode(
-        UnsafeBufferPointer(floats), to, firstRow: (values.lowerBound + done) / columnCount,
-        into: UnsafeMutableRawBufferPointer(rebasing: output[target..<target + size]))
+      let blocks = UnsafeMutableRawBufferPointer(rebasing: output[target..<target + size])
+      encode(UnsafeBufferPointer(floats), to, firstRow: (values.lowerBound + done) / columnCount, into: blocks)
+      if largest > Self.safeMagnitude || plan.importance != nil {
+        try checkScales(blocks, first: values.lowerBound + done, largest)
+      }
       done = part.upperBound
     }
   }
@@ -233,8 +235,8 @@ struct TensorStream: Sendable {
 
   /// Refuses values that the output's type cannot hold; F32 and BF16 take everything as it is.
   ///
-  /// `first` is the index of the first value in the output.
-  private func check(_ values: UnsafeMutableBufferPointer<Float>, first: Int) throws(CheckpointError) {
+  /// `first` is the index of the first value in the output. Returns the largest magnitude among values that become blocks.
+  private func check(_ values: UnsafeMutableBufferPointer<Float>, first: Int) throws(CheckpointError) -> Float {
     let limit: Float
     if plan.type.isBlock {
       limit = .greatestFiniteMagnitude
@@ -242,18 +244,33 @@ struct TensorStream: Sendable {
       // From here on F16 rounds to infinity.
       limit = Float(65520).nextDown
     } else {
-      return
+      return 0
     }
     // The bits of magnitudes order like the magnitudes, with NaN above infinity.
     var largest: UInt32 = 0
     for value in values { largest = max(largest, value.bitPattern & 0x7FFF_FFFF) }
-    guard largest > limit.bitPattern else { return }
+    guard largest > limit.bitPattern else { return Float(bitPattern: largest) }
     for (offset, value) in values.enumerated() where value.bitPattern & 0x7FFF_FFFF > limit.bitPattern {
       if plan.type == .f16, !value.isFinite { continue }
       let index = sourceIndex(first + offset)
       let why = value.isFinite ? "is too large for F16; use BF16 or F32" : "cannot be quantized to \(plan.type.name)"
       throw plan.sources[0].failure(.malformed, "value \(index) is \(value), which \(why)")
     }
+    return 0
+  }
+
+  /// Up to here no format's scale leaves the range of F16 without importance.
+  private static let safeMagnitude: Float = 4096
+
+  /// Refuses blocks whose scale has become infinite or NaN, as llama-quantize does.
+  private func checkScales(
+    _ blocks: UnsafeMutableRawBufferPointer, first: Int, _ largest: Float
+  ) throws(CheckpointError) {
+    guard let block = ScaleCheck.firstBadBlock(of: plan.type, in: UnsafeRawBufferPointer(blocks)) else { return }
+    let index = first / plan.type.blockElements + block
+    throw plan.sources[0].failure(
+      .malformed,
+      "the scale of \(plan.type.name) block \(index) would not be a finite number; magnitudes reach \(largest) there")
   }
 
   /// Where a value of the output lies in the source.
