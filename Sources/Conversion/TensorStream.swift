@@ -239,7 +239,8 @@ struct TensorStream: Sendable {
   private func check(_ values: UnsafeMutableBufferPointer<Float>, first: Int) throws(CheckpointError) -> Float {
     let limit: Float
     if plan.type.isBlock {
-      limit = .greatestFiniteMagnitude
+      // Beyond, squares overflow and encoders see nothing; formats with F16 scales end at 3e8 anyway.
+      limit = plan.type.name == "MXFP4" ? .greatestFiniteMagnitude : 1e12
     } else if plan.type == .f16 {
       // From here on F16 rounds to infinity.
       limit = Float(65520).nextDown
@@ -253,7 +254,7 @@ struct TensorStream: Sendable {
     for (offset, value) in values.enumerated() where value.bitPattern & 0x7FFF_FFFF > limit.bitPattern {
       if plan.type == .f16, !value.isFinite { continue }
       let index = sourceIndex(first + offset)
-      let why = value.isFinite ? "is too large for F16; use BF16 or F32" : "cannot be quantized to \(plan.type.name)"
+      let why = value.isFinite ? "is too large for \(plan.type.name); use BF16 or F32" : "cannot be quantized to \(plan.type.name)"
       throw plan.sources[0].failure(.malformed, "value \(index) is \(value), which \(why)")
     }
     return 0

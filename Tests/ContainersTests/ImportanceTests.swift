@@ -89,21 +89,22 @@ import Testing
     }
   }
 
-  @Test(
-    arguments: [
-      (number(0), "the number of entries is 0"), (number(-1), "the number of entries is -1"),
-      (number(.max) + [0], "entries are claimed, more than the file could hold"),
-      (number(1) + number(-4) + [UInt8](repeating: 0, count: 40), "the name of entry 0 is -4"),
-      (number(1) + number(.max) + [UInt8](repeating: 65, count: 40), "the file ends inside the name of entry 0"),
-      (
-        number(1) + number(1) + [65] + number(1) + number(.max) + [0, 0, 0, 0],
-        "entry 0 claims 2147483647 values, more than"
-      ),
-      (number(1) + number(1) + [65] + number(1) + number(0) + [0, 0, 0, 0], "the values of entry 0 is 0"),
-      (number(1) + number(1) + [0xFF] + number(1) + number(1) + [0, 0, 0, 0], "is not valid UTF-8"),
-      (number(2) + entry("a", values: [1]) + entry("a", values: [1]), "the entry a occurs twice"),
-      (good + [0], "1 bytes follow the dataset"),
-    ] as [([UInt8], String)])
+  static let legacyExhibits: [([UInt8], String)] = [
+    (number(0), "the number of entries is 0"), (number(-1), "the number of entries is -1"),
+    (number(.max) + [0], "entries are claimed, more than the file could hold"),
+    (number(1) + number(-4) + [UInt8](repeating: 0, count: 40), "the name of entry 0 is -4"),
+    (number(1) + number(.max) + [UInt8](repeating: 65, count: 40), "the file ends inside the name of entry 0"),
+    (
+      number(1) + number(1) + [65] + number(1) + number(.max) + [0, 0, 0, 0],
+      "entry 0 claims 2147483647 values, more than"
+    ),
+    (number(1) + number(1) + [65] + number(1) + number(0) + [0, 0, 0, 0], "the values of entry 0 is 0"),
+    (number(1) + number(1) + [0xFF] + number(1) + number(1) + [0, 0, 0, 0], "is not valid UTF-8"),
+    (number(2) + entry("a", values: [1]) + entry("a", values: [1]), "the entry a occurs twice"),
+    (good + [0], "1 bytes follow the dataset"),
+  ]
+
+  @Test(arguments: legacyExhibits)
   func `hostile legacy files are refused`(bytes: [UInt8], words: String) throws {
     let message = try Self.refusal(bytes)
     #expect(message.contains(words), "\(message)")
@@ -113,18 +114,24 @@ import Testing
     ("imatrix.datasets", .array(.string([]))), ("imatrix.chunk_count", .uint32(1)), ("imatrix.chunk_size", .uint32(8)),
   ]
 
-  @Test(
-    arguments: [
-      (0, [("a.in_sum2", "F32", [2]), ("a.counts", "F32", [1])], "it needs imatrix.datasets"),
-      (3, [], "it has no entries"), (3, [("a.in_sum2", "F32", [2])], "there is no a.counts to it"),
-      (3, [("a.counts", "F32", [1])], "there is no a.in_sum2 to it"),
-      (3, [("a.in_sum2", "F16", [2]), ("a.counts", "F32", [1])], "have to be F32, this is F16"),
-      (3, [("a.in_sum2", "F32", [5]), ("a.counts", "F32", [2, 1])], "5 sums cannot be divided among 2 counts"),
-      (3, [(".in_sum2", "F32", [2]), (".counts", "F32", [1])], "it names no tensor"),
-    ] as [(Int, [(String, String, [Int])], String)])
+  static let ggufExhibits: [(Int, [(String, String, [Int])], String)] = [
+    (0, [("a.in_sum2", "F32", [2]), ("a.counts", "F32", [1])], "it needs imatrix.datasets"),
+    (3, [], "it has no entries"), (3, [("a.in_sum2", "F32", [2])], "there is no a.counts to it"),
+    (3, [("a.counts", "F32", [1])], "there is no a.in_sum2 to it"),
+    (3, [("a.in_sum2", "F16", [2]), ("a.counts", "F32", [1])], "have to be F32, this is F16"),
+    (3, [("a.in_sum2", "F32", [5]), ("a.counts", "F32", [2, 1])], "5 sums cannot be divided among 2 counts"),
+    (3, [(".in_sum2", "F32", [2]), (".counts", "F32", [1])], "it names no tensor"),
+  ]
+
+  @Test(arguments: ggufExhibits)
   func `GGUF files that are no importance are refused`(
     keys: Int, tensors: [(String, String, [Int])], words: String
   ) throws {
+    let message = try Self.refusal(keys, tensors)
+    #expect(message.contains(words), "\(message)")
+  }
+
+  private static func refusal(_ keys: Int, _ tensors: [(String, String, [Int])]) throws -> String {
     let folder = try TemporaryFolder()
     let writer = try GGUFWriter(
       path: folder.file("m.gguf"), metadata: Metadata(Array(Self.keys.prefix(keys))),
@@ -138,7 +145,23 @@ import Testing
     }
     _ = try writer.finish()
     let error = #expect(throws: CheckpointError.self) { try ImportanceMatrix(path: folder.file("m.gguf")) }
-    #expect(error?.message.contains(words) == true, "\(error?.description ?? "")")
+    return error?.message ?? ""
+  }
+
+  @Test func `every error that the page quotes is raised`() throws {
+    var sentences = try Self.legacyExhibits.map { try Self.refusal($0.0) }
+    sentences += try Self.ggufExhibits.map { try Self.refusal($0.0, $0.1) }
+    // Rules of use have their tests where they are used.
+    let text = String(decoding: try Fixtures.bytes("../formats/imatrix.md"), as: UTF8.self)
+    let start = try #require(text.firstRange(of: "## Rules")).upperBound
+    let end = try #require(text.firstRange(of: "Rules of use")).lowerBound
+    let pieces = text[start..<end].split(separator: "`", omittingEmptySubsequences: false).enumerated()
+    let quotes = pieces.filter { $0.offset % 2 == 1 && $0.element.contains(" ") }.map { String($0.element) }
+    #expect(quotes.count > 12)
+    for quote in quotes {
+      let parts = quote.split(separator: "…").map { String($0) }
+      #expect(sentences.contains { sentence in parts.allSatisfy { sentence.contains($0) } }, "no file says \(quote)")
+    }
   }
 
   /// `QUERN_FUZZ=200000` runs the long form.

@@ -89,6 +89,25 @@ struct RecipeTests {
     #expect(try Recipe.named(name, pure: true).rules.isEmpty)
   }
 
+  @Test func `the page shows a recipe as it is, and names every condition`() throws {
+    let page = String(decoding: try Fixtures.bytes("../formats/recipes.md"), as: UTF8.self)
+    #expect(page.contains("```\n" + (try Recipe.named("Q3_K_M").document) + "```"))
+    for role in Recipe.Role.allCases { #expect(page.contains("`\(role.rawValue)`"), "\(role)") }
+    let table = try #require(page.firstRange(of: "| condition | holds for |")).upperBound
+    let words = page[table...].split(separator: "\n").prefix { $0.hasPrefix("|") }.dropFirst().flatMap { line in
+      line.split(separator: "|", omittingEmptySubsequences: true)[0].split(separator: ",").map {
+        $0.replacing("`", with: "").replacing(" ", with: "")
+      }
+    }
+    #expect(words.count > 20)
+    for word in words {
+      var word = word.replacing("=NAME", with: "=x").replacing("TYPE", with: "Q4_K").replacing(
+        "CONDITION", with: "head")
+      if word.hasSuffix("N") { word = String(word.dropLast()) + "3" }
+      #expect(throws: Never.self) { try Recipe(text: "recipe x; base source; \(word) = Q8_0") }
+    }
+  }
+
   @Test(arguments: ["a/b", #"a\/b"#, #"blk\.\d+\.x; y = #z"#, "line\nfeed", #"\\"#, "e\u{301}", "\u{301}", "=", "!"])
   func `any pattern survives being written`(pattern: String) throws {
     var recipe = try Recipe.named("Q4_K_M")
