@@ -254,7 +254,9 @@ struct TensorStream: Sendable {
     for (offset, value) in values.enumerated() where value.bitPattern & 0x7FFF_FFFF > limit.bitPattern {
       if plan.type == .f16, !value.isFinite { continue }
       let index = sourceIndex(first + offset)
-      let why = value.isFinite ? "is too large for \(plan.type.name); use BF16 or F32" : "cannot be quantized to \(plan.type.name)"
+      let why =
+        value.isFinite
+        ? "is too large for \(plan.type.name); use BF16 or F32" : "cannot be quantized to \(plan.type.name)"
       throw plan.sources[0].failure(.malformed, "value \(index) is \(value), which \(why)")
     }
     return 0

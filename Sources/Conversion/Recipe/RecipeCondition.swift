@@ -1,4 +1,5 @@
 import Quants
+import Tensors
 
 extension Recipe {
   /// When a rule applies; one word of a recipe's text.
