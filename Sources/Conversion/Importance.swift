@@ -120,8 +120,8 @@ struct ImportanceGaps {
     var notes = groups.map { group in
       let what = "\(group.reason) for \(group.names.count) tensor\(group.names.count == 1 ? "" : "s")"
       return group.planned == group.chosen
-        ? "\(what), quantized by the plain rule: \(listed(group.names))"
-        : "\(what) and \(group.planned) needs it, so \(group.chosen) instead: \(listed(group.names))"
+        ? "\(what), quantized by the plain rule: \(listed(group.names, 16))"
+        : "\(what) and \(group.planned) needs it, so \(group.chosen) instead: \(listed(group.names, 16))"
     }
     if !strangers.isEmpty {
       notes.append(

@@ -23,7 +23,7 @@ enum PlanReport {
       }
       lines += [printable(file.path), table.text, ""]
     }
-    lines += ["recipe: " + printable(plan.recipe.text, limit: 10_000)] + sums(plan)
+    lines += [printable(plan.recipe.text, limit: 10_000)] + sums(plan)
     lines += plan.notes.map { "note: " + printable($0, limit: 2000) }
     lines.append("nothing was written")
     return lines.joined(separator: "\n")
