@@ -86,6 +86,9 @@ extension Plan {
     return written
   }
 
+  /// How far ahead of its turn the source of a piece is asked for: about 32 MiB.
+  private static let piecesAhead = 16
+
   /// Sends every piece of every tensor through the pipeline.
   private func stream(
     _ writers: [(any CheckpointWriter)?], _ threads: Int, _ kernels: Kernels,
@@ -108,6 +111,11 @@ extension Plan {
     var done: UInt64 = 0
     try OrderedPipeline.run(count: work.count, threads: threads) { (number, slot, thread) throws(CheckpointError) in
       let piece = work[number]
+      if number + Self.piecesAhead < work.count {
+        // The kernel reads ahead within a run of bytes; where the next tensor lies it cannot know.
+        let later = work[number + Self.piecesAhead]
+        allStreams[later.file][later.tensor].willNeed(later.values)
+      }
       let output = slots[slot].bytes(piece.byteCount)
       try allStreams[piece.file][piece.tensor].produce(piece.values, into: output, spaces[thread])
     } consume: { (number, slot) throws(CheckpointError) in

@@ -96,6 +96,14 @@ struct TensorStream: Sendable {
     }
   }
 
+  /// Asks for the source of a range of values that will be produced soon.
+  func willNeed(_ values: Range<Int>) {
+    guard case .stream(nil, _) = plan.work, let source = plan.sources.first else { return }
+    let start = values.lowerBound / source.type.blockElements * source.type.blockBytes
+    let count = values.count / source.type.blockElements * source.type.blockBytes
+    source.file.willNeed(at: source.offset + UInt64(start), count: count)
+  }
+
   /// Writes the stored bytes of a range of values into `output`, which has exactly their length.
   ///
   /// Errors: `malformed` for a value that the output's type cannot hold, naming its tensor and index.
