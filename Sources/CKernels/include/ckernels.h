@@ -9,6 +9,20 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/// What an encoder needs of a codebook. A cell is a run of small numbers packed in bits, first number lowest: two bits each
+/// for runs of eight, three bits each for runs of four.
+typedef struct ck_codebook {
+  /// For every cell its point, or the negated start of its list minus one.
+  const int32_t *_Nonnull places;
+  /// Two lists for every empty cell, each after its count: the points around it that can be the nearest of a run well inside
+  /// the cell, then all points around it; both nearest first. Eight more numbers can be read past the end.
+  const uint16_t *_Nonnull lists;
+  /// For every point its numbers, four bits each, first number lowest.
+  const int32_t *_Nonnull codes;
+  /// For every point its numbers, a byte each, first number first, times 32: half the way to a number's row in a table.
+  const uint64_t *_Nonnull numbers;
+} ck_codebook;
+
 /// One instruction set: its name, the shape of its register block, and its functions.
 typedef struct ck_level {
   const char *_Nonnull name;
