@@ -34,15 +34,16 @@ CK_INLINE void ck_ternary_fit(
   for (size_t lane = 0; lane < count; lane++) {
     const float scale = split.scale[lane];
     const int isMirrored = scale < 0;
-    const size_t first = (size_t)split.first[lane], second = (size_t)split.second[lane];
+    const int32_t code = split.code[lane], shift = code & 255;
+    const size_t first = (size_t)(code >> 16), second = (size_t)(code >> 8 & 255);
     uint64_t cells = 0;
     for (size_t i = 0; i < width; i++) {
       const uint64_t number = i < first ? 0 : i < second ? 1 : 2;
       cells |= (isMirrored ? 2 - number : number) << 2 * order[i * CK_WIDE + lane];
     }
     groups[lane].scale = isMirrored ? -scale : scale;
-    groups[lane].shift = isMirrored ? (width == 32 ? 1 : 3) - split.shift[lane] : split.shift[lane];
-    groups[lane].isFound = split.isFound[lane] & isLarge[lane];
+    groups[lane].shift = isMirrored ? (width == 32 ? 1 : 3) - shift : shift;
+    groups[lane].isFound = code >= 0 && isLarge[lane];
     groups[lane].cells = cells;
   }
 }

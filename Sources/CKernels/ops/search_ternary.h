@@ -4,9 +4,9 @@
 /// What was found for each group of a batch.
 typedef struct {
   ck_wide scale;           ///< may be negative
-  ck_wide_i32 first, second;
-  ck_wide_i32 shift;       ///< IQ1_S: 1 for levels shifted down; IQ1_M: that of the first half twice, plus that of the second
-  ck_wide_i32 isFound;
+  /// The first cut times 65536, the second times 256, and the shift; negative where no split has a scale. The shift is 1 for
+  /// levels shifted down, for IQ1_M that of the first half twice plus that of the second.
+  ck_wide_i32 code;
   ck_wide_i32 order[32];   ///< the places of the weights in ascending order
 } ck_ternary_split;
 
@@ -40,20 +40,16 @@ CK_INLINE void ck_ternary_sort(
   float *to = (float *)sorted;
   for (size_t i = 0; i < width * CK_WIDE; i++) to[i] = from[(size_t)order[i] * CK_WIDE + i % CK_WIDE];
   split->scale = 0;
-  split->first = split->second = split->shift = split->isFound = 0;
+  split->code = -1;
 }
 
 /// Takes a split where it is better than the best so far.
-CK_INLINE void ck_ternary_take(
-    ck_wide p, ck_wide s, int32_t first, int32_t second, int32_t shift, ck_wide *best, ck_ternary_split *split) {
+CK_INLINE void ck_ternary_take(ck_wide p, ck_wide s, int32_t code, ck_wide *best, ck_ternary_split *split) {
   const ck_wide_i32 isBetter = (s > 0) & (p * p > *best * s);
   const ck_wide scale = p / s;
   split->scale = isBetter ? scale : split->scale;
   *best = isBetter ? scale * p : *best;
-  split->first = isBetter ? (ck_wide_i32)first : split->first;
-  split->second = isBetter ? (ck_wide_i32)second : split->second;
-  split->shift = isBetter ? (ck_wide_i32)shift : split->shift;
-  split->isFound |= isBetter;
+  split->code = isBetter ? (ck_wide_i32)code : split->code;
 }
 
 #define CK_IS_BETTER(p, s) (((s) > 0) & ((p) * (p) > best * (s)))
@@ -91,8 +87,8 @@ CK_INLINE void ck_ternary_search(ck_wide *x, const ck_wide *factors, ck_ternary_
       const ck_wide downS = lowS[1][first] + middleS + highS[1][second];
       // The best never changes in most turns, and then the order of the two does not matter.
       if (!ck_any(CK_IS_BETTER(upP, upS) | CK_IS_BETTER(downP, downS))) continue;
-      ck_ternary_take(upP, upS, first, second, 0, &best, split);
-      ck_ternary_take(downP, downS, first, second, 1, &best, split);
+      ck_ternary_take(upP, upS, first << 16 | second << 8, &best, split);
+      ck_ternary_take(downP, downS, first << 16 | second << 8 | 1, &best, split);
     }
   }
 }
@@ -136,8 +132,8 @@ CK_INLINE void ck_ternary_search_halves(ck_wide *x, const ck_wide *factors, ck_t
         isBetter |= CK_IS_BETTER(both[shifts], squares[shifts]);
       }
       if (!ck_any(isBetter)) continue;
-      for (int32_t shifts = 0; shifts < 4; shifts++) {
-        ck_ternary_take(both[shifts], squares[shifts], first, second, shifts, &best, split);
+      CK_UNROLL for (int32_t shifts = 0; shifts < 4; shifts++) {
+        ck_ternary_take(both[shifts], squares[shifts], first << 16 | second << 8 | shifts, &best, split);
       }
     }
   }
