@@ -55,7 +55,8 @@ struct Codebook: Sendable {
     return cells.sorted()
   }
 
-  private static func numbers(ofCell cell: Int, digits: Int, levels: Int) -> [UInt8] {
+  /// The numbers of a cell.
+  static func numbers(ofCell cell: Int, digits: Int, levels: Int) -> [UInt8] {
     var rest = cell
     return (0..<digits).map { _ in
       defer { rest /= levels }

@@ -53,6 +53,9 @@ package enum IQ3_S: QuantCodec {
       for i in bytes.indices { bytes[i] = 0 }
       let spread = 2 * ErrorFactors.sumOfSquares(x) / 256
       var largest: Float = 0
+      // The reference steps its output on only where a group has a scale: the points and signs of groups after one of zeros
+      // lie one place early, their ninth bits and scales do not, and they decode to something else.
+      var stored = 0
       for group in 0..<8 {
         let weights = x.slice(group * 32, 32)
         ErrorFactors.weightedOrSquares(
@@ -63,11 +66,12 @@ package enum IQ3_S: QuantCodec {
         scales[group] = scale
         largest = largest > scale ? largest : scale
         for run in 0..<8 {
-          bytes[2 + group * 8 + run] = UInt8(truncatingIfNeeded: search.points[run])
+          bytes[2 + stored * 8 + run] = UInt8(truncatingIfNeeded: search.points[run])
           let high = UInt8(truncatingIfNeeded: search.points[run] >> 8)
           bytes[66 + group] |= high << UInt8(truncatingIfNeeded: run)
         }
-        for k in 0..<4 { bytes[74 + group * 4 + k] = search.signs[k] }
+        for k in 0..<4 { bytes[74 + stored * 4 + k] = search.signs[k] }
+        stored += 1
       }
       guard largest != 0 else { continue }
       let d = largest / 31

@@ -187,6 +187,18 @@ extension Kernels {
     func kernel(_ decoder: @escaping BlockKernel.Decoder, _ encoder: BlockKernel.Encoder?) -> BlockKernel {
       BlockKernel(type: type, decoder: decoder, encoder: encoder)
     }
+    // Tables are made when a row first needs them.
+    func kernel(
+      _ decoder: @escaping (UnsafeRawPointer, UnsafeMutablePointer<Float>, Int, UnsafePointer<UInt64>) -> Void,
+      _ encoder: @escaping (
+        UnsafePointer<Float>, UnsafePointer<Float>?, UnsafeMutableRawPointer, Int, UnsafePointer<ck_codebook>
+      ) -> Void,
+      _ tables: KernelTables
+    ) -> BlockKernel {
+      kernel(
+        { decoder($0, $1, $2, tables.points) },
+        { encoder($0, $1, $2, $3, tables.codebook.address.assumingMemoryBound(to: ck_codebook.self)) })
+    }
     switch type.name {
     case "Q4_1": return kernel(level.decode_q4_1, level.encode_q4_1)
     case "Q5_0": return kernel(level.decode_q5_0, level.encode_q5_0)
@@ -199,6 +211,13 @@ extension Kernels {
     case "NVFP4": return kernel(level.decode_nvfp4, level.encode_nvfp4)
     case "Q1_0": return kernel(level.decode_q1_0, level.encode_q1_0)
     case "Q2_0": return kernel(level.decode_q2_0, level.encode_q2_0)
+    case "IQ1_S": return kernel(level.decode_iq1_s, level.encode_iq1_s, .iq1)
+    case "IQ1_M": return kernel(level.decode_iq1_m, level.encode_iq1_m, .iq1)
+    case "IQ2_XXS": return kernel(level.decode_iq2_xxs, level.encode_iq2_xxs, .iq2XXS)
+    case "IQ2_XS": return kernel(level.decode_iq2_xs, level.encode_iq2_xs, .iq2XS)
+    case "IQ2_S": return kernel(level.decode_iq2_s, level.encode_iq2_s, .iq2S)
+    case "IQ3_XXS": return kernel(level.decode_iq3_xxs, level.encode_iq3_xxs, .iq3XXS)
+    case "IQ3_S": return kernel(level.decode_iq3_s, level.encode_iq3_s, .iq3S)
     case "Q4_0":
       let (plain, weighted) = (level.encode_q4_0, level.encode_q4_0_weighted)
       return kernel(level.decode_q4_0) { row, importance, blocks, count in

@@ -3,7 +3,6 @@
 typedef struct {
   float scale[CK_WIDE * 16], inverse[CK_WIDE * 16], weight[CK_WIDE * 16];
   int32_t isEmpty[CK_WIDE * 16];
-  uint8_t numbers[CK_WIDE * 256];  ///< of the groups' own searches, where they are known already
 } ck_symmetric_tile;
 
 /// Fits the groups of a tile. Q6_K's errors count by the weight's square, or by importance alone; Q3_K's by the square,
@@ -13,18 +12,19 @@ CK_INLINE void ck_symmetric_fit_groups(
   const size_t groups = blocks * 16;
   float sums[CK_WIDE];
   if (importance && limit == 4) ck_square_sums(from, 256, blocks, sums);
+  if (!importance && limit == 4) {
+    // Four groups of five are done after one round, and most others after two; the rest begin anew together.
+    uint16_t which[CK_WIDE * 16];
+    for (size_t group = 0; group < groups; group++) which[group] = (uint16_t)group;
+    size_t left = ck_descend_some(from, which, groups, limit, 1, tile->scale);
+    left = ck_descend_some(from, which, left, limit, 2, tile->scale);
+    ck_descend_some(from, which, left, limit, 5, tile->scale);
+    return;
+  }
   for (size_t first = 0; first < groups; first += CK_WIDE) {
     const size_t count = groups - first < CK_WIDE ? groups - first : CK_WIDE;
     ck_wide x[16], factors[16];
     ck_transpose_groups(from + first * 16, 16, count, x);
-    if (!importance && limit == 4) {
-      ck_wide_i32 numbers[16];
-      CK_WIDE_STORE(tile->scale + first, ck_symmetric_descend(x, 16, limit, numbers));
-      for (size_t lane = 0; lane < count; lane++) {
-        for (size_t i = 0; i < 16; i++) tile->numbers[(first + lane) * 16 + i] = (uint8_t)numbers[i][lane];
-      }
-      continue;
-    }
     if (!importance) {
       for (size_t i = 0; i < 16; i++) factors[i] = x[i] * x[i];
     } else {
@@ -56,13 +56,22 @@ CK_INLINE float ck_extreme_scale(const float *scales) {
   return extreme;
 }
 
+/// The numbers that the descent of one group ends with, plus limit.
+static __attribute__((noinline)) void ck_descended_numbers(const float *x, int32_t limit, uint8_t *to) {
+  ck_descent descents[ck_descents];
+  ck_wide scales[ck_descents];
+  for (size_t k = 0; k < ck_descents; k++) ck_transpose_groups(x, 16, k == 0, descents[k].x);
+  ck_symmetric_descend(descents, limit, 5, scales);
+  for (size_t i = 0; i < 16; i++) to[i] = descents[0].isEmpty[0] ? 0 : (uint8_t)(descents[0].numbers[i][0] + limit);
+}
+
 /// A group's numbers plus limit: chosen anew from the step it decodes to, or those of its own search when that is zero.
 CK_INLINE void ck_symmetric_numbers(
-    const float *x, float step, size_t group, int32_t limit, int isKnown, const ck_symmetric_tile *tile, uint8_t *to) {
+    const float *x, float step, size_t group, int32_t limit, int isDescended, const ck_symmetric_tile *tile, uint8_t *to) {
   if (step != 0) {
     for (size_t i = 0; i < 16; i++) to[i] = (uint8_t)(ck_nearest_in(x[i] / step, -limit, limit - 1) + limit);
-  } else if (isKnown) {
-    __builtin_memcpy(to, tile->numbers + group * 16, 16);
+  } else if (isDescended) {
+    ck_descended_numbers(x, limit, to);
   } else {
     for (size_t i = 0; i < 16; i++) {
       const int32_t number = ck_nearest_in(tile->inverse[group] * x[i], -limit, limit - 1) + limit;
@@ -111,7 +120,7 @@ static void encode_q6_k(const float *from, const float *importance, void *to, si
 }
 
 static void ck_store_q3_k(
-    const float *from, size_t block, const uint8_t *scaleNumbers, float d, int isKnown, const ck_symmetric_tile *tile,
+    const float *from, size_t block, const uint8_t *scaleNumbers, float d, int isDescended, const ck_symmetric_tile *tile,
     uint8_t *to) {
   uint8_t numbers[256], high[32] = {0};
   __builtin_memset(to + 96, 0, 12);
@@ -121,7 +130,7 @@ static void ck_store_q3_k(
     to[96 + j % 8] |= (uint8_t)((scale & 15) << (j < 8 ? 0 : 4));
     to[104 + j % 4] |= (uint8_t)((scale >> 4) << (j / 4 * 2));
     const float step = ck_scale_from(to + 108) * (float)((scale & 63) - 32);
-    ck_symmetric_numbers(from + j * 16, step, block * 16 + j, 4, isKnown, tile, numbers + j * 16);
+    ck_symmetric_numbers(from + j * 16, step, block * 16 + j, 4, isDescended, tile, numbers + j * 16);
   }
   for (size_t j = 0; j < 8; j++) {
     for (size_t l = 0; l < 32; l++) high[l] |= (uint8_t)((numbers[j * 32 + l] >> 2) << j);

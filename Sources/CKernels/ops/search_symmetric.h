@@ -48,41 +48,91 @@ CK_INLINE ck_wide_i32 ck_symmetric_number(const ck_symmetric *fit, ck_wide x, in
   return ~fit->isEmpty & number;
 }
 
-/// Starts with the extreme weight on -limit and moves one number at a time while that lowers the error, which counts
-/// by the weight's square. numbers gets the result plus limit.
-CK_INLINE ck_wide ck_symmetric_descend(const ck_wide *x, size_t width, int32_t limit, ck_wide_i32 *numbers) {
-  const ck_wide extreme = ck_extreme(x, width);
-  const ck_wide_i32 isEmpty = __builtin_elementwise_abs(extreme) < CK_SMALLEST;
+/// How many times CK_WIDE groups descend side by side: each waits for its own division in every step.
+enum { ck_descents = 2 };
+
+/// Groups on their way down: weights, numbers, and the sums of weight^3 x number and of weight^2 x number^2.
+typedef struct {
+  ck_wide x[16], p, s;
+  ck_wide_i32 numbers[16], isEmpty, isChanged;
+} ck_descent;
+
+CK_INLINE void ck_descend_from_extreme(ck_descent *groups, int32_t limit) {
+  const ck_wide extreme = ck_extreme(groups->x, 16);
   const ck_wide inverse = (ck_wide)(float)-limit / extreme;
   ck_wide p = 0, s = 0;
-  for (size_t i = 0; i < width; i++) {
-    numbers[i] = ck_wide_nearest_in(inverse * x[i], -limit, limit - 1);
-    const ck_wide number = ck_wide_float(numbers[i]), factor = x[i] * x[i];
-    p += factor * x[i] * number;
+  for (size_t i = 0; i < 16; i++) {
+    groups->numbers[i] = ck_wide_nearest_in(inverse * groups->x[i], -limit, limit - 1);
+    const ck_wide number = ck_wide_float(groups->numbers[i]), factor = groups->x[i] * groups->x[i];
+    p += factor * groups->x[i] * number;
     s += factor * number * number;
   }
-  for (int round = 0; round < 5; round++) {
-    ck_wide_i32 isChanged = 0;
-    for (size_t i = 0; i < width; i++) {
-      const ck_wide number = ck_wide_float(numbers[i]), factor = x[i] * x[i];
-      ck_wide otherP = p - factor * x[i] * number;
-      ck_wide otherS = s - factor * number * number;
-      ck_wide_i32 isMoved = otherP > 0;
-      const ck_wide_i32 candidate = ck_wide_nearest_in(x[i] * otherS / otherP, -limit, limit - 1);
-      const ck_wide value = ck_wide_float(candidate);
-      isMoved &= candidate != numbers[i];
-      otherP += factor * x[i] * value;
-      otherS += factor * value * value;
-      isMoved &= (otherS > 0) & (otherP * otherP * s > p * p * otherS);
-      numbers[i] = isMoved ? candidate : numbers[i];
-      p = isMoved ? otherP : p;
-      s = isMoved ? otherS : s;
-      isChanged |= isMoved;
+  groups->p = p;
+  groups->s = s;
+  groups->isEmpty = __builtin_elementwise_abs(extreme) < CK_SMALLEST;
+}
+
+/// Moves number i where that lowers the error.
+CK_INLINE void ck_descend_step(ck_descent *groups, size_t i, int32_t limit) {
+  const ck_wide x = groups->x[i], p = groups->p, s = groups->s, number = ck_wide_float(groups->numbers[i]);
+  const ck_wide factor = x * x, product = factor * x;
+  ck_wide otherP = p - product * number;
+  ck_wide otherS = s - factor * number * number;
+  ck_wide_i32 isMoved = otherP > 0;
+  const ck_wide_i32 candidate = ck_wide_nearest_in(x * otherS / otherP, -limit, limit - 1);
+  const ck_wide value = ck_wide_float(candidate);
+  isMoved &= candidate != groups->numbers[i];
+  otherP += product * value;
+  otherS += factor * value * value;
+  isMoved &= (otherS > 0) & (otherP * otherP * s > p * p * otherS);
+  groups->numbers[i] = isMoved ? candidate : groups->numbers[i];
+  groups->p = isMoved ? otherP : p;
+  groups->s = isMoved ? otherS : s;
+  groups->isChanged |= isMoved;
+}
+
+/// Starts with the extreme weight on -limit and moves one number at a time while that lowers the error, which counts
+/// by the weight's square, for so many rounds at most. Groups of sixteen; `scales` gets theirs.
+CK_INLINE void ck_symmetric_descend(ck_descent *groups, int32_t limit, int rounds, ck_wide *scales) {
+  CK_UNROLL for (size_t k = 0; k < ck_descents; k++) ck_descend_from_extreme(&groups[k], limit);
+  for (int round = 0; round < rounds; round++) {
+    CK_UNROLL for (size_t k = 0; k < ck_descents; k++) groups[k].isChanged = 0;
+    for (size_t i = 0; i < 16; i++) {
+      CK_UNROLL for (size_t k = 0; k < ck_descents; k++) ck_descend_step(&groups[k], i, limit);
     }
-    // A lane where nothing moved would not move in another round either.
-    if (!ck_any(isChanged & ~isEmpty)) break;
   }
-  for (size_t i = 0; i < width; i++) numbers[i] = ~isEmpty & (numbers[i] + limit);
-  const ck_wide scale = s > 0 ? p / s : 0;
-  return isEmpty ? 0 : scale;
+  for (size_t k = 0; k < ck_descents; k++) {
+    const ck_wide scale = groups[k].s > 0 ? groups[k].p / groups[k].s : 0;
+    scales[k] = groups[k].isEmpty ? 0 : scale;
+  }
+}
+
+/// The scales of the groups named in `which`: those that still changed in the last round come back in `which`, and how
+/// many they are. A group where nothing moved would not move in another round either.
+static __attribute__((noinline)) size_t ck_descend_some(
+    const float *from, uint16_t *which, size_t count, int32_t limit, int rounds, float *scales) {
+  size_t left = 0;
+  for (size_t first = 0; first < count; first += ck_descents * CK_WIDE) {
+    ck_descent descents[ck_descents];
+    ck_wide found[ck_descents];
+    for (size_t k = 0; k < ck_descents; k++) {
+      float *flat = (float *)descents[k].x;
+      for (size_t lane = 0; lane < CK_WIDE; lane++) {
+        // Lanes to spare do the last group again.
+        const size_t place = first + k * CK_WIDE + lane;
+        const float *x = from + 16 * (size_t)which[place < count ? place : count - 1];
+        for (size_t i = 0; i < 16; i++) flat[i * CK_WIDE + lane] = x[i];
+      }
+    }
+    ck_symmetric_descend(descents, limit, rounds, found);
+    for (size_t k = 0; k < ck_descents; k++) {
+      for (size_t lane = 0; lane < CK_WIDE && first + k * CK_WIDE + lane < count; lane++) {
+        const uint16_t group = which[first + k * CK_WIDE + lane];
+        scales[group] = found[k][lane];
+        which[left] = group;
+        left += descents[k].isChanged[lane] != 0;
+      }
+    }
+  }
+  return left;
 }
