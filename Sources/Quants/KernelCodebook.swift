@@ -7,10 +7,7 @@ struct KernelCodebook: @unchecked Sendable {
   /// A `ck_codebook`.
   let address: UnsafeRawPointer
 
-  /// Lays out a codebook.
-  ///
-  /// - Parameter hasShortLists: whether runs come from rounding each weight by itself, so that short lists may stand for whole
-  ///   ones.
+  /// Lays out a codebook; with short lists where runs come from rounding each weight by itself.
   init(_ codebook: Codebook, hasShortLists: Bool) {
     let bits = codebook.levels == 3 ? 2 : 3
     var places = [Int32](repeating: 0, count: 1 << (bits * codebook.digits))

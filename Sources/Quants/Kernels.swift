@@ -190,9 +190,10 @@ extension Kernels {
     // Tables are made when a row first needs them.
     func kernel(
       _ decoder: @escaping (UnsafeRawPointer, UnsafeMutablePointer<Float>, Int, UnsafePointer<UInt64>) -> Void,
-      _ encoder: @escaping (
-        UnsafePointer<Float>, UnsafePointer<Float>?, UnsafeMutableRawPointer, Int, UnsafePointer<ck_codebook>
-      ) -> Void,
+      _ encoder:
+        @escaping (
+          UnsafePointer<Float>, UnsafePointer<Float>?, UnsafeMutableRawPointer, Int, UnsafePointer<ck_codebook>
+        ) -> Void,
       _ tables: KernelTables
     ) -> BlockKernel {
       kernel(

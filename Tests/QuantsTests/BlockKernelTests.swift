@@ -56,7 +56,9 @@ struct BlockKernelTests {
   }
 
   @Test(arguments: kernels, [1, 7])
-  func `golden rows come out byte for byte on any number of threads`(kernel: (Kernels, String), threads: Int) throws {
+  func `golden rows come out byte for byte and bit for bit on any number of threads`(
+    kernel: (Kernels, String), threads: Int
+  ) throws {
     let (level, name) = kernel
     let golden = try GoldenBlocks()
     let type = try #require(TensorType(name: name))
@@ -67,6 +69,7 @@ struct BlockKernelTests {
     let rowBytes = try type.byteCount(columns: columns)
     for variant in ["plain", "weighted"] {
       guard let expected = golden.data("\(name).\(variant)") else { continue }
+      let decoded = try #require(golden.floats("\(name).\(variant).decoded"))
       let differing = Mutex<[Int]>([])
       try parallelRows(count: input.count / columns, threads: threads, grain: 3) { rows in
         for row in rows {
@@ -74,7 +77,12 @@ struct BlockKernelTests {
           let factors = variant == "weighted" ? GuardedBuffer(importance) : nil
           let target = GuardedBuffer(count: rowBytes)
           codec.encode(source.readOnlyFloats, importance: factors?.readOnlyFloats, into: target.bytes)
-          let isSame = Array(target.bytes) == Array(expected[row * rowBytes..<(row + 1) * rowBytes])
+          let stored = GuardedBuffer(Array(expected[row * rowBytes..<(row + 1) * rowBytes]))
+          let back = GuardedBuffer(count: columns * 4)
+          codec.decode(stored.readOnly, into: back.floats)
+          let isSame =
+            Array(target.bytes) == Array(stored.bytes)
+            && zip(back.floats, decoded[row * columns..<(row + 1) * columns]).allSatisfy(Self.isSame)
           if !isSame { differing.withLock { $0.append(row) } }
         }
       }
