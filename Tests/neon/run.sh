@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Builds the C kernels and their test for 64-bit Arm and runs them under an emulator; then the same test for this
-# machine, optimized and not. Installs the cross compiler's libraries and the emulator where apt-get has them.
+# Builds the C kernels and their tests (plain loops; golden rows of every block format) for 64-bit Arm and runs them
+# under an emulator; then the same tests for this machine, optimized and not. Installs the cross compiler's libraries and the emulator where apt-get has them.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
@@ -16,18 +16,26 @@ fi
 
 out=$(mktemp -d)
 trap 'rm -rf "$out"' EXIT
-sources=(Sources/CKernels/*.c Tests/neon/kernels_test.c Tests/neon/wide.c)
+kernels=(Sources/CKernels/*.c Tests/neon/wide.c)
 flags=(-std=c17 -Wall -Wextra -Werror -ISources/CKernels/include)
+arm=(--target=aarch64-linux-gnu --gcc-toolchain=/usr --sysroot=/usr/aarch64-linux-gnu -isystem /usr/aarch64-linux-gnu/include
+  -static -fuse-ld=lld -L/usr/aarch64-linux-gnu/lib)
+golden=(fixtures/golden/blocks.safetensors Sources/Quants/CodebookData.swift)
 
 for level in -O2 -O0; do
   echo "== 64-bit Arm, $level"
-  clang --target=aarch64-linux-gnu --gcc-toolchain=/usr --sysroot=/usr/aarch64-linux-gnu -isystem /usr/aarch64-linux-gnu/include \
-    "${flags[@]}" "$level" "${sources[@]}" -static -fuse-ld=lld -L/usr/aarch64-linux-gnu/lib -lm -o "$out/arm$level"
-  qemu-aarch64 "$out/arm$level"
+  for test in kernels_test golden_test; do
+    clang "${arm[@]}" "${flags[@]}" "$level" "${kernels[@]}" "Tests/neon/$test.c" -lm -o "$out/arm-$test"
+  done
+  qemu-aarch64 "$out/arm-kernels_test"
+  qemu-aarch64 "$out/arm-golden_test" "${golden[@]}"
 done
 for level in -O2 -O0; do
   echo "== $(uname -m), $level"
-  clang "${flags[@]}" "$level" "${sources[@]}" -lm -o "$out/here$level"
-  "$out/here$level"
+  for test in kernels_test golden_test; do
+    clang "${flags[@]}" "$level" "${kernels[@]}" "Tests/neon/$test.c" -lm -o "$out/here-$test"
+  done
+  "$out/here-kernels_test"
+  "$out/here-golden_test" "${golden[@]}"
 done
 echo "kernels: every level passed"
