@@ -1,8 +1,6 @@
 /// Formats with a codebook to f32, with the bits of the plain code. `points` holds eight bytes a point: the magnitudes of
 /// its numbers (signed levels for IQ1), four of them followed by zeros for IQ3.
 
-typedef int32_t ck_i32x8 __attribute__((ext_vector_type(8)));
-typedef float ck_f32x8_at __attribute__((ext_vector_type(8), aligned(4), may_alias));
 typedef uint8_t ck_u8x8 __attribute__((ext_vector_type(8)));
 typedef int8_t ck_i8x8 __attribute__((ext_vector_type(8)));
 

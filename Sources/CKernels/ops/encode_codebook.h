@@ -61,6 +61,49 @@ CK_INLINE float ck_codebook_block(
   return largest;
 }
 
+/// Where a format keeps the scales of a block's groups, and what it does with them.
+typedef struct {
+  size_t bytes;
+  /// The byte of the first group's four bits, and how many bytes on the next group's are: always the upper half there; 0 packs
+  /// two groups into a byte.
+  size_t scales, stride;
+  /// The block's scale is stored a little larger or smaller than it was found.
+  float gain;
+  float spread;
+  int hasFloor;
+  /// Whether a block without a scale loses what its groups have stored.
+  int isCleared;
+} ck_codebook_layout;
+
+/// Encodes whole blocks; rule and layout are constants after inlining.
+CK_INLINE void ck_codebook_blocks(
+    const float *from, const float *importance, uint8_t *bytes, size_t n, const ck_codebook *book,
+    const ck_codebook_rule rule, const ck_codebook_layout layout, ck_codebook_store store) {
+  ck_codebook_tries tries;
+  __builtin_memset(&tries, 0, sizeof tries);
+  for (size_t i = 0; i < n; i += 256, bytes += layout.bytes) {
+    float scales[16];
+    __builtin_memset(bytes, 0, layout.bytes);
+    const float largest = ck_codebook_block(
+        from + i, importance ? importance + i : 0, bytes, book, rule, layout.spread, layout.hasFloor, store, &tries,
+        scales);
+    if (largest == 0) {
+      if (layout.isCleared) __builtin_memset(bytes, 0, layout.bytes);
+      continue;
+    }
+    const float d = largest / 31;
+    ck_scale_to(bytes, d * layout.gain);
+    for (size_t g = 0; g < 256 / rule.group; g++) {
+      const uint8_t scale = ck_odd_scale(scales[g], 1 / d, 15);
+      if (layout.stride) {
+        bytes[layout.scales + g * layout.stride] |= (uint8_t)(scale << 4);
+      } else {
+        bytes[layout.scales + g / 2] |= (uint8_t)(scale << (g % 2 * 4));
+      }
+    }
+  }
+}
+
 CK_INLINE void ck_store_iq2_xxs(const ck_codebook_group *group, size_t g, size_t stored, uint8_t *to) {
   (void)stored;
   uint32_t word = 0;
@@ -71,25 +114,10 @@ CK_INLINE void ck_store_iq2_xxs(const ck_codebook_group *group, size_t g, size_t
   __builtin_memcpy(to + 2 + g * 8 + 4, &word, 4);
 }
 
-static void encode_iq2_xxs(
-    const float *from, const float *importance, void *to, size_t n, const ck_codebook *book) {
+static void encode_iq2_xxs(const float *from, const float *importance, void *to, size_t n, const ck_codebook *book) {
   const ck_codebook_rule rule = {32, 3, 1e-15f, 6, 0.1f, 1, 1, 2};
-  ck_codebook_tries tries;
-  __builtin_memset(&tries, 0, sizeof tries);
-  uint8_t *bytes = to;
-  for (size_t i = 0; i < n; i += 256, bytes += 66) {
-    float scales[8];
-    __builtin_memset(bytes, 0, 66);
-    const float largest = ck_codebook_block(
-        from + i, importance ? importance + i : 0, bytes, book, rule, 1, 0, ck_store_iq2_xxs, &tries, scales);
-    if (largest == 0) {
-      __builtin_memset(bytes, 0, 66);
-      continue;
-    }
-    const float d = largest / 31;
-    ck_scale_to(bytes, d);
-    for (size_t g = 0; g < 8; g++) bytes[2 + g * 8 + 7] |= (uint8_t)(ck_odd_scale(scales[g], 1 / d, 15) << 4);
-  }
+  const ck_codebook_layout layout = {66, 9, 8, 1, 1, 0, 1};
+  ck_codebook_blocks(from, importance, to, n, book, rule, layout, ck_store_iq2_xxs);
 }
 
 CK_INLINE void ck_store_iq2_xs(const ck_codebook_group *group, size_t g, size_t stored, uint8_t *to) {
@@ -102,22 +130,8 @@ CK_INLINE void ck_store_iq2_xs(const ck_codebook_group *group, size_t g, size_t 
 
 static void encode_iq2_xs(const float *from, const float *importance, void *to, size_t n, const ck_codebook *book) {
   const ck_codebook_rule rule = {16, 3, 1e-15f, 9, 0.1f, 1, 0, 0};
-  ck_codebook_tries tries;
-  __builtin_memset(&tries, 0, sizeof tries);
-  uint8_t *bytes = to;
-  for (size_t i = 0; i < n; i += 256, bytes += 74) {
-    float scales[16];
-    __builtin_memset(bytes, 0, 74);
-    const float largest = ck_codebook_block(
-        from + i, importance ? importance + i : 0, bytes, book, rule, 1, 0, ck_store_iq2_xs, &tries, scales);
-    if (largest == 0) {
-      __builtin_memset(bytes, 0, 74);
-      continue;
-    }
-    const float d = largest / 31;
-    ck_scale_to(bytes, d);
-    for (size_t g = 0; g < 16; g++) bytes[66 + g / 2] |= (uint8_t)(ck_odd_scale(scales[g], 1 / d, 15) << (g % 2 * 4));
-  }
+  const ck_codebook_layout layout = {74, 66, 0, 1, 1, 0, 1};
+  ck_codebook_blocks(from, importance, to, n, book, rule, layout, ck_store_iq2_xs);
 }
 
 CK_INLINE void ck_store_iq2_s(const ck_codebook_group *group, size_t g, size_t stored, uint8_t *to) {
@@ -133,19 +147,8 @@ CK_INLINE void ck_store_iq2_s(const ck_codebook_group *group, size_t g, size_t s
 
 static void encode_iq2_s(const float *from, const float *importance, void *to, size_t n, const ck_codebook *book) {
   const ck_codebook_rule rule = {16, 3, 1e-8f, 9, 0.1f, 0, 0, 0};
-  ck_codebook_tries tries;
-  __builtin_memset(&tries, 0, sizeof tries);
-  uint8_t *bytes = to;
-  for (size_t i = 0; i < n; i += 256, bytes += 82) {
-    float scales[16];
-    __builtin_memset(bytes, 0, 82);
-    const float largest = ck_codebook_block(
-        from + i, importance ? importance + i : 0, bytes, book, rule, 2, 1, ck_store_iq2_s, &tries, scales);
-    if (largest == 0) continue;
-    const float d = largest / 31;
-    ck_scale_to(bytes, d * 0.9875f);
-    for (size_t g = 0; g < 16; g++) bytes[74 + g / 2] |= (uint8_t)(ck_odd_scale(scales[g], 1 / d, 15) << (g % 2 * 4));
-  }
+  const ck_codebook_layout layout = {82, 74, 0, 0.9875f, 2, 1, 0};
+  ck_codebook_blocks(from, importance, to, n, book, rule, layout, ck_store_iq2_s);
 }
 
 CK_INLINE void ck_store_iq3_xxs(const ck_codebook_group *group, size_t g, size_t stored, uint8_t *to) {
@@ -158,22 +161,8 @@ CK_INLINE void ck_store_iq3_xxs(const ck_codebook_group *group, size_t g, size_t
 
 static void encode_iq3_xxs(const float *from, const float *importance, void *to, size_t n, const ck_codebook *book) {
   const ck_codebook_rule rule = {32, 8, 1e-8f, 15, 0.2f, 1, 0, 0};
-  ck_codebook_tries tries;
-  __builtin_memset(&tries, 0, sizeof tries);
-  uint8_t *bytes = to;
-  for (size_t i = 0; i < n; i += 256, bytes += 98) {
-    float scales[8];
-    __builtin_memset(bytes, 0, 98);
-    const float largest = ck_codebook_block(
-        from + i, importance ? importance + i : 0, bytes, book, rule, 2, 0, ck_store_iq3_xxs, &tries, scales);
-    if (largest == 0) {
-      __builtin_memset(bytes, 0, 98);
-      continue;
-    }
-    const float d = largest / 31;
-    ck_scale_to(bytes, d * 1.0125f);
-    for (size_t g = 0; g < 8; g++) bytes[66 + g * 4 + 3] |= (uint8_t)(ck_odd_scale(scales[g], 1 / d, 15) << 4);
-  }
+  const ck_codebook_layout layout = {98, 69, 4, 1.0125f, 2, 0, 1};
+  ck_codebook_blocks(from, importance, to, n, book, rule, layout, ck_store_iq3_xxs);
 }
 
 /// The reference steps its output on only where a group has a scale: points and signs of the groups after one of zeros lie
@@ -189,17 +178,6 @@ CK_INLINE void ck_store_iq3_s(const ck_codebook_group *group, size_t g, size_t s
 
 static void encode_iq3_s(const float *from, const float *importance, void *to, size_t n, const ck_codebook *book) {
   const ck_codebook_rule rule = {32, 8, 0x1p-149f, 9, 0.2f, 0, 0, 1};
-  ck_codebook_tries tries;
-  __builtin_memset(&tries, 0, sizeof tries);
-  uint8_t *bytes = to;
-  for (size_t i = 0; i < n; i += 256, bytes += 110) {
-    float scales[8];
-    __builtin_memset(bytes, 0, 110);
-    const float largest = ck_codebook_block(
-        from + i, importance ? importance + i : 0, bytes, book, rule, 2, 0, ck_store_iq3_s, &tries, scales);
-    if (largest == 0) continue;
-    const float d = largest / 31;
-    ck_scale_to(bytes, d * 1.033f);
-    for (size_t g = 0; g < 8; g++) bytes[106 + g / 2] |= (uint8_t)(ck_odd_scale(scales[g], 1 / d, 15) << (g % 2 * 4));
-  }
+  const ck_codebook_layout layout = {110, 106, 0, 1.033f, 2, 0, 0};
+  ck_codebook_blocks(from, importance, to, n, book, rule, layout, ck_store_iq3_s);
 }
