@@ -110,16 +110,20 @@ struct VisionTests {
     #expect(try Self.answer(opened, reader, read, count: expected.count) == expected)
   }
 
+  /// The tiny model as `tiny.gguf` in BF16, its tower as `mmproj-tiny.gguf`.
+  static func convert(into folder: TemporaryFolder, visionType: String) throws {
+    var options = ConversionOptions.convert(to: .bf16)
+    options.visionType = TensorType(name: visionType)
+    options.output = folder.file("tiny.gguf")
+    options.visionOutput = folder.file("mmproj-tiny.gguf")
+    _ = try Conversion.plan(source: Fixtures.path("tiny-qwen3.5"), options: options).run(threads: 2)
+  }
+
   @Test("From a GGUF and its projector: the same answers", arguments: ["F32", "F16", "BF16", "Q8_0"])
   func projector(type: String) throws {
     let golden = try Self.golden()
     let folder = try TemporaryFolder()
-    var options = ConversionOptions.convert(to: .bf16)
-    options.visionType = TensorType(name: type)
-    options.output = folder.file("tiny.gguf")
-    options.visionOutput = folder.file("mmproj-tiny.gguf")
-    let plan = try Conversion.plan(source: Fixtures.path("tiny-qwen3.5"), options: options)
-    _ = try plan.run(threads: 2)
+    try Self.convert(into: folder, visionType: type)
     let opened = try OpenedModel(folder.file("tiny.gguf"))
     let reader = try PictureReader(opened)
     for item in PictureCase.all {
@@ -139,11 +143,7 @@ struct VisionTests {
   func kQuants(type: String, smaller: String, limit: Float) throws {
     let golden = try Self.golden()
     let folder = try TemporaryFolder()
-    var options = ConversionOptions.convert(to: .bf16)
-    options.visionType = TensorType(name: type)
-    options.output = folder.file("tiny.gguf")
-    options.visionOutput = folder.file("mmproj-tiny.gguf")
-    _ = try Conversion.plan(source: Fixtures.path("tiny-qwen3.5"), options: options).run(threads: 2)
+    try Self.convert(into: folder, visionType: type)
     let projector = try Containers.open(folder.file("mmproj-tiny.gguf"))
     #expect(projector["mm.0.weight"]?.type.name == type)  // rows of 512
     #expect(projector["v.blk.0.attn_qkv.weight"]?.type.name == smaller)  // rows of 128
@@ -161,9 +161,9 @@ struct VisionTests {
   @Test("A vision type that would do nothing is refused")
   func idleVisionType() throws {
     let folder = try TemporaryFolder()
+    try Self.convert(into: folder, visionType: "F16")
     var options = ConversionOptions.convert(to: .bf16)
-    options.output = folder.file("tiny.gguf")
-    _ = try Conversion.plan(source: Fixtures.path("tiny-qwen3.5"), options: options).run(threads: 2)
+    options.output = folder.file("again.gguf")
     options.visionType = .f16
     #expect(throws: CheckpointError.self) {
       try Conversion.plan(source: folder.file("tiny.gguf"), options: options)
