@@ -81,6 +81,11 @@ def main():
             function = ctypes.CFUNCTYPE(None, *signature)(table[name_of])
             last = [] if book is None else [ctypes.byref(book)]
             undo = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_size_t, *more)(table[f"decode_{low}"])
+            # Without importance the rows are one long row; with it each is a call, because a rule may look at the whole row.
+            at = [(row * x.strides[0], row * row_bytes) for row in range(options.rows if factors else 1)]
+            width = WIDTH if factors else x.size
+            calls = [(x.ctypes.data + read, ours.ctypes.data + write, width) if is_short else
+                     (x.ctypes.data + read, factors, ours.ctypes.data + write, width, *last) for read, write in at]
             best = [1e9] * 4
             # memcpy of as many bytes as the encoder reads and writes, which is half as many of each.
             half = np.zeros((x.nbytes + ours.nbytes) // 2, np.uint8)
@@ -92,11 +97,8 @@ def main():
                 best[0] = min(best[0], time.perf_counter() - start)
                 for _ in range(3):
                     start = time.perf_counter()
-                    for row in range(options.rows):
-                        if is_short:
-                            function(x[row].ctypes.data, ours[row].ctypes.data, WIDTH)
-                        else:
-                            function(x[row].ctypes.data, factors, ours[row].ctypes.data, WIDTH, *last)
+                    for addresses in calls:
+                        function(*addresses)
                     best[1] = min(best[1], time.perf_counter() - start)
                     start = time.perf_counter()
                     undo(ours.ctypes.data, back.ctypes.data, x.size, *([] if points is None else [points.ctypes.data]))
