@@ -52,13 +52,11 @@ CK_INLINE void ck_store_nibbles(const uint8_t *numbers, uint8_t *to) {
   *(ck_u8x16_at *)to = q.lo | (q.hi << (uint8_t)4);
 }
 
-/// 32 fifth bits, then the nibbles.
+/// 32 fifth bits, the first weight's lowest, then the nibbles.
 CK_INLINE void ck_store_five_bits(const uint8_t *numbers, uint8_t *to) {
-  for (size_t byte = 0; byte < 4; byte++) {
-    uint8_t high = 0;
-    for (size_t i = 0; i < 8; i++) high |= (uint8_t)(((numbers[byte * 8 + i] >> 4) & 1) << i);
-    to[byte] = high;
-  }
+  typedef _Bool ck_bits32 __attribute__((ext_vector_type(32)));
+  const ck_bits32 high = __builtin_convertvector((*(const ck_u8x32 *)numbers & 16) >> (uint8_t)4, ck_bits32);
+  __builtin_memcpy(to, &high, 4);
   ck_store_nibbles(numbers, to + 4);
 }
 
