@@ -84,7 +84,7 @@ static void encode_iq4_nl(const float *from, const float *importance, void *to, 
       _Alignas(32) uint8_t numbers[32];
       ck_scale_to(bytes, scales[block]);
       ck_four_bit_numbers(from + block * 32, scales[block] != 0 ? 1.0f / scales[block] : 0.0f, numbers);
-      ck_store_nibbles(numbers, bytes + 2);
+      ck_store_nibbles(*(const ck_u8x32 *)numbers, bytes + 2);
     }
     from += count * 32;
     if (importance) importance += count * 32;
@@ -118,7 +118,7 @@ static void encode_iq4_xs(const float *from, const float *importance, void *to, 
         // Numbers are chosen by the scale before it is rounded to f16.
         const float step = d * (float)scale;
         ck_four_bit_numbers(from + block * 256 + j * 32, step != 0 ? 1.0f / step : 0.0f, numbers);
-        ck_store_nibbles(numbers, bytes + 8 + j * 16);
+        ck_store_nibbles(*(const ck_u8x32 *)numbers, bytes + 8 + j * 16);
         bytes[4 + j / 2] |= (uint8_t)(((scale + 32) & 15) << (j % 2 * 4));
         bytes[2 + j / 4] |= (uint8_t)(((scale + 32) >> 4) << (j % 4 * 2));
       }

@@ -1,19 +1,46 @@
-/// Q4_1, Q5_0, Q5_1, and Q4_0 with importance: blocks of 32 weights.
+/// Q4_0, Q4_1, Q5_0, Q5_1: blocks of 32 weights.
 ///
-/// The plain rules take a block whole: extremes are exact in any order and the rest is elementwise. Blocks that the
-/// vector form does not cover (an infinity, a NaN, an inverse that overflows, a zero extreme whose sign depends on the
-/// order) go through the scalar form. With importance a block is a lane.
+/// The plain rules take a batch of blocks: extremes are exact in any order and the rest is elementwise. Batches that the
+/// vector form does not cover (an infinity, a NaN, an inverse that overflows) are written again by the scalar form, and
+/// extremes that depend on the order (zeros of two signs, two of one magnitude) are found as it finds them. With
+/// importance a block is a lane.
 
 typedef float ck_f32x16 __attribute__((ext_vector_type(16)));
-typedef float ck_f32x8 __attribute__((ext_vector_type(8)));
-typedef float ck_f32x4 __attribute__((ext_vector_type(4)));
 
-CK_INLINE float ck_lowest(ck_f32x32 x) {
-  const ck_f32x16 a = x.lo < x.hi ? x.lo : x.hi;
-  const ck_f32x8 b = a.lo < a.hi ? a.lo : a.hi;
-  const ck_f32x4 c = b.lo < b.hi ? b.lo : b.hi;
-  const float p = c.x < c.y ? c.x : c.y, q = c.z < c.w ? c.z : c.w;
-  return p < q ? p : q;
+/// A format of the family stores the scale, the minimum if it has one, the fifth bits if it has them, the nibbles.
+typedef struct {
+  int8_t limit;  ///< the largest number
+  int hasMinimum, hasFive;
+  size_t bytes;
+} ck_legacy;
+
+#define CK_Q4_0 ((ck_legacy){15, 0, 0, 18})
+#define CK_Q4_1 ((ck_legacy){15, 1, 0, 20})
+#define CK_Q5_0 ((ck_legacy){31, 0, 1, 22})
+#define CK_Q5_1 ((ck_legacy){31, 1, 1, 24})
+
+/// Stores the numbers of a block behind its scale.
+CK_INLINE void ck_store_legacy(ck_u8x32 numbers, const ck_legacy format, uint8_t *to) {
+  to += format.hasMinimum ? 4 : 2;
+  if (format.hasFive) {
+    typedef _Bool ck_bits32 __attribute__((ext_vector_type(32)));
+    const ck_bits32 high = __builtin_convertvector(numbers >> (uint8_t)4, ck_bits32);
+    __builtin_memcpy(to, &high, 4);
+    to += 4;
+  }
+  ck_store_nibbles(numbers, to);
+}
+
+/// The element of largest magnitude with its sign, the first of equals; NaNs are passed over.
+CK_INLINE float ck_signed_max(const float *x) {
+  float amax = 0, max = 0;
+  for (size_t j = 0; j < 32; j++) {
+    if (amax < __builtin_fabsf(x[j])) {
+      amax = __builtin_fabsf(x[j]);
+      max = x[j];
+    }
+  }
+  return max;
 }
 
 /// The low byte of a float cut to an integer as x86 does it, at most `limit` as a signed byte.
@@ -22,60 +49,124 @@ CK_INLINE uint8_t ck_cut(float x, int8_t limit) {
   return (uint8_t)(cut < limit ? cut : limit);
 }
 
-/// The numbers of a block by the plain rule with a minimum.
-CK_INLINE void ck_spread(const float *from, int8_t limit, float *scale, float *minimum, uint8_t *numbers) {
-  const ck_f32x32 x = *(const ck_f32x32_at *)from;
-  float low = ck_lowest(x), high = -ck_lowest(-x);
-  const int isPlain = __builtin_reduce_max((ck_i32x32)x & 0x7fffffff) < 0x7f800000 && low != 0 && high != 0;
-  if (!isPlain) {
-    low = 0x1.fffffep127f;
-    high = -low;
-    for (size_t i = 0; i < 32; i++) {
-      low = from[i] < low ? from[i] : low;
-      high = from[i] > high ? from[i] : high;
-    }
+/// The least and the greatest of a block; which zero it is depends on the order, and NaNs are passed over.
+CK_INLINE void ck_extremes(const float *x, float *low, float *high) {
+  *low = 0x1.fffffep127f;
+  *high = -*low;
+  for (size_t i = 0; i < 32; i++) {
+    *low = x[i] < *low ? x[i] : *low;
+    *high = x[i] > *high ? x[i] : *high;
   }
-  const float d = (high - low) / (float)limit;
+}
+
+/// A block by the plain rule, written out for any floats. With a minimum the extremes land on 0 and the limit; without,
+/// the element of largest magnitude (the first of equals) lands on 0, and zero in the middle.
+static __attribute__((noinline)) void ck_encode_legacy_plainly(const float *x, const ck_legacy format, uint8_t *to) {
+  const float middle = (float)(format.limit / 2 + 1);
+  float low = 0, high, d, bias = 0.5f;
+  if (format.hasMinimum) {
+    ck_extremes(x, &low, &high);
+    d = (high - low) / (float)format.limit;
+    ck_scale_to(to + 2, low);
+  } else {
+    d = ck_signed_max(x) / -middle;
+    bias += middle;
+  }
   const float inverse = d != 0 ? 1.0f / d : 0.0f;
-  *scale = d;
-  *minimum = low;
-  if (isPlain && d < __builtin_inff() && inverse < __builtin_inff()) {
-    const ck_i32x32 q = __builtin_convertvector((x - low) * inverse + 0.5f, ck_i32x32);
-    *(ck_u8x32 *)numbers = __builtin_convertvector(__builtin_elementwise_min(q, (ck_i32x32)limit), ck_u8x32);
-  } else {
-    for (size_t i = 0; i < 32; i++) numbers[i] = ck_cut((from[i] - low) * inverse + 0.5f, limit);
-  }
-}
-
-CK_INLINE void ck_store_nibbles(const uint8_t *numbers, uint8_t *to) {
-  const ck_u8x32 q = *(const ck_u8x32 *)numbers & 15;
-  *(ck_u8x16_at *)to = q.lo | (q.hi << (uint8_t)4);
-}
-
-/// 32 fifth bits, the first weight's lowest, then the nibbles.
-CK_INLINE void ck_store_five_bits(const uint8_t *numbers, uint8_t *to) {
-  typedef _Bool ck_bits32 __attribute__((ext_vector_type(32)));
-  const ck_bits32 high = __builtin_convertvector((*(const ck_u8x32 *)numbers & 16) >> (uint8_t)4, ck_bits32);
-  __builtin_memcpy(to, &high, 4);
-  ck_store_nibbles(numbers, to + 4);
-}
-
-/// Stores one block of Q4_0, Q4_1, Q5_0 or Q5_1: the scale, the minimum where there is one, the numbers.
-CK_INLINE void ck_store_legacy(float d, float m, const uint8_t *numbers, int hasMinimum, int hasFive, uint8_t *to) {
   ck_scale_to(to, d);
-  if (hasMinimum) ck_scale_to(to + 2, m);
-  to += hasMinimum ? 4 : 2;
-  if (hasFive) {
-    ck_store_five_bits(numbers, to);
-  } else {
-    ck_store_nibbles(numbers, to);
+  _Alignas(32) uint8_t numbers[32];
+  for (size_t i = 0; i < 32; i++) numbers[i] = ck_cut((x[i] - low) * inverse + bias, format.limit);
+  ck_store_legacy(*(const ck_u8x32 *)numbers, format, to);
+}
+
+CK_INLINE ck_f32x8 ck_lesser(ck_f32x8 a, ck_f32x8 b) { return a < b ? a : b; }
+
+/// Lane b is the least of the lanes of part b.
+CK_INLINE ck_f32x8 ck_least_of_each(const ck_f32x8 part[ck_batch]) {
+  ck_f32x8 two[4], four[2];
+  CK_UNROLL for (size_t i = 0; i < 4; i++) {
+    const ck_f32x8 a = part[2 * i], b = part[2 * i + 1];
+    two[i] = ck_lesser(
+        __builtin_shufflevector(a, b, 0, 8, 1, 9, 4, 12, 5, 13), __builtin_shufflevector(a, b, 2, 10, 3, 11, 6, 14, 7, 15));
   }
+  CK_UNROLL for (size_t i = 0; i < 2; i++) {
+    const ck_f32x8 a = two[2 * i], b = two[2 * i + 1];
+    four[i] = ck_lesser(
+        __builtin_shufflevector(a, b, 0, 1, 8, 9, 4, 5, 12, 13), __builtin_shufflevector(a, b, 2, 3, 10, 11, 6, 7, 14, 15));
+  }
+  return ck_lesser(
+      __builtin_shufflevector(four[0], four[1], 0, 1, 2, 3, 8, 9, 10, 11),
+      __builtin_shufflevector(four[0], four[1], 4, 5, 6, 7, 12, 13, 14, 15));
+}
+
+/// The least and the greatest of each block of a batch.
+CK_INLINE void ck_extremes_of_each(const float *from, ck_f32x8 *low, ck_f32x8 *high) {
+  ck_f32x8 least[ck_batch], greatest[ck_batch];
+  CK_UNROLL for (size_t b = 0; b < ck_batch; b++) {
+    const ck_f32x8_at *x = (const ck_f32x8_at *)(from + 32 * b);
+    least[b] = ck_lesser(ck_lesser(x[0], x[1]), ck_lesser(x[2], x[3]));
+    greatest[b] = ck_lesser(ck_lesser(-x[0], -x[1]), ck_lesser(-x[2], -x[3]));
+  }
+  *low = ck_least_of_each(least);
+  *high = -ck_least_of_each(greatest);
+}
+
+/// The plain rule of a format, a constant after inlining.
+CK_INLINE void ck_encode_legacy(const float *from, uint8_t *to, size_t n, const ck_legacy format) {
+  const float middle = (float)(format.limit / 2 + 1);
+  for (; n >= 32 * ck_batch; n -= 32 * ck_batch, from += 32 * ck_batch, to += format.bytes * ck_batch) {
+    ck_f32x8 low, high, d;
+    ck_extremes_of_each(from, &low, &high);
+    if (format.hasMinimum) {
+      if (__builtin_reduce_or((low == 0.0f) | (high == 0.0f))) {
+        for (size_t b = 0; b < ck_batch; b++) {
+          float least, greatest;
+          ck_extremes(from + 32 * b, &least, &greatest);
+          low[b] = least;
+          high[b] = greatest;
+        }
+      }
+      d = (high - low) / (float)format.limit;
+    } else {
+      ck_f32x8 extreme = (high > -low) ? high : low;
+      if (__builtin_reduce_or(high == -low)) {
+        for (size_t b = 0; b < ck_batch; b++) extreme[b] = ck_signed_max(from + 32 * b);
+      }
+      d = extreme / -middle;
+    }
+    const ck_f32x8 inverse = (d != 0.0f) ? 1.0f / d : (ck_f32x8)0.0f;
+    uint16_t scales[ck_batch], minima[ck_batch];
+    float factor[ck_batch], origin[ck_batch];
+    ck_scales_to_f16(&d, scales);
+    *(ck_f32x8_at *)factor = inverse;
+    if (format.hasMinimum) {
+      ck_scales_to_f16(&low, minima);
+      *(ck_f32x8_at *)origin = low;
+    }
+    ck_f32x8 sum = 0;
+    CK_UNROLL for (size_t b = 0; b < ck_batch; b++) {
+      uint8_t *block = to + b * format.bytes;
+      const ck_f32x32 x = *(const ck_f32x32_at *)(from + 32 * b);
+      const ck_f32x32 v = format.hasMinimum ? (x - origin[b]) * factor[b] + 0.5f : x * factor[b] + (middle + 0.5f);
+      const ck_u8x32 q = __builtin_convertvector(__builtin_convertvector(v, ck_i32x32), ck_u8x32);
+      sum += (v.lo.lo + v.lo.hi) + (v.hi.lo + v.hi.hi);
+      ck_fetch(from + 32 * b, 32);
+      ck_write16(block, scales[b]);
+      if (format.hasMinimum) ck_write16(block + 2, minima[b]);
+      ck_store_legacy(__builtin_elementwise_min(q, (ck_u8x32)(uint8_t)format.limit), format, block);
+    }
+    // An infinity or a NaN, among the weights or made by an inverse that overflowed, is in the sum.
+    if (CK_IS_FINITE(sum)) continue;
+    for (size_t b = 0; b < ck_batch; b++) ck_encode_legacy_plainly(from + 32 * b, format, to + b * format.bytes);
+  }
+  for (; n >= 32; n -= 32, from += 32, to += format.bytes) ck_encode_legacy_plainly(from, format, to);
 }
 
 /// With importance: a block per lane; the spread is the mean square of the row.
 CK_INLINE void ck_encode_legacy_weighted(
-    const float *from, const float *importance, uint8_t *to, size_t n, int32_t limit, int hasMinimum, int hasFive,
-    size_t blockBytes) {
+    const float *from, const float *importance, uint8_t *to, size_t n, const ck_legacy format) {
+  // Without a minimum numbers are signed until they are stored.
+  const int32_t limit = format.hasMinimum ? format.limit : format.limit / 2 + 1;
   float sum = 0;
   for (size_t i = 0; i < n; i++) sum += from[i] * from[i];
   const ck_wide spread = sum / (float)n;
@@ -83,11 +174,10 @@ CK_INLINE void ck_encode_legacy_weighted(
     const size_t count = blocks < CK_WIDE ? blocks : CK_WIDE;
     ck_wide x[32], factors[32], scale, minimum = 0;
     ck_wide_i32 found[32];
-    _Alignas(32) uint8_t numbers[32];
     ck_transpose_groups(from, 32, count, x);
     ck_transpose_groups(importance, 32, count, factors);
     ck_weigh(x, factors, spread, 32, factors);
-    if (hasMinimum) {
+    if (format.hasMinimum) {
       const ck_affine fit = ck_affine_search(x, factors, 32, ck_affine_weighted(limit));
       scale = fit.scale;
       minimum = -fit.offset;
@@ -99,69 +189,35 @@ CK_INLINE void ck_encode_legacy_weighted(
     }
     const int32_t *flat = (const int32_t *)found;
     for (size_t block = 0; block < count; block++) {
+      _Alignas(32) uint8_t numbers[32];
       for (size_t i = 0; i < 32; i++) numbers[i] = (uint8_t)flat[i * CK_WIDE + block];
-      ck_store_legacy(scale[block], minimum[block], numbers, hasMinimum, hasFive, to + block * blockBytes);
+      uint8_t *bytes = to + block * format.bytes;
+      ck_scale_to(bytes, scale[block]);
+      if (format.hasMinimum) ck_scale_to(bytes + 2, minimum[block]);
+      ck_store_legacy(*(const ck_u8x32 *)numbers, format, bytes);
     }
     from += count * 32;
     importance += count * 32;
-    to += count * blockBytes;
+    to += count * format.bytes;
     blocks -= count;
   }
 }
 
-CK_INLINE void ck_encode_spread(const float *from, uint8_t *to, size_t n, int8_t limit, int hasFive, size_t blockBytes) {
-  for (size_t i = 0; i < n; i += 32, to += blockBytes) {
-    _Alignas(32) uint8_t numbers[32];
-    float d, m;
-    ck_spread(from + i, limit, &d, &m, numbers);
-    ck_store_legacy(d, m, numbers, 1, hasFive, to);
-  }
-}
-
-static void encode_q4_1(const float *from, const float *importance, void *to, size_t n) {
-  if (importance) {
-    ck_encode_legacy_weighted(from, importance, to, n, 15, 1, 0, 20);
-  } else {
-    ck_encode_spread(from, to, n, 15, 0, 20);
-  }
-}
-
-static void encode_q5_1(const float *from, const float *importance, void *to, size_t n) {
-  if (importance) {
-    ck_encode_legacy_weighted(from, importance, to, n, 31, 1, 1, 24);
-  } else {
-    ck_encode_spread(from, to, n, 31, 1, 24);
-  }
-}
+static void encode_q4_0(const float *from, void *to, size_t n) { ck_encode_legacy(from, to, n, CK_Q4_0); }
 
 static void encode_q4_0_weighted(const float *from, const float *importance, void *to, size_t n) {
-  ck_encode_legacy_weighted(from, importance, to, n, 8, 0, 0, 18);
+  ck_encode_legacy_weighted(from, importance, to, n, CK_Q4_0);
 }
 
-/// Plain: the element of largest magnitude (the first of equals) lands on -16.
-static void encode_q5_0(const float *from, const float *importance, void *to, size_t n) {
-  if (importance) {
-    ck_encode_legacy_weighted(from, importance, to, n, 16, 0, 1, 22);
-    return;
+#define CK_LEGACY_ENCODER(name, format)                                                       \
+  static void name(const float *from, const float *importance, void *to, size_t n) {         \
+    if (importance) {                                                                         \
+      ck_encode_legacy_weighted(from, importance, to, n, format);                             \
+    } else {                                                                                  \
+      ck_encode_legacy(from, to, n, format);                                                  \
+    }                                                                                         \
   }
-  uint8_t *bytes = to;
-  for (size_t i = 0; i < n; i += 32, bytes += 22) {
-    const ck_f32x32 x = *(const ck_f32x32_at *)(from + i);
-    const ck_i32x32 magnitude = (ck_i32x32)x & 0x7fffffff;
-    const int32_t largest = __builtin_reduce_max(magnitude);
-    const ck_i32x32 sign = (((ck_i32x32)x >> 31) & 1) + 1;
-    const int32_t signs = __builtin_reduce_or((magnitude == largest) & sign);
-    float extreme = ck_float((uint32_t)largest | (signs == 2 ? 0x80000000u : 0));
-    const int isPlain = largest < 0x7f800000;
-    if (signs == 3 || largest == 0 || !isPlain) extreme = ck_signed_max(from + i);
-    const float d = extreme / -16.0f, inverse = d != 0 ? 1.0f / d : 0.0f;
-    _Alignas(32) uint8_t numbers[32];
-    if (isPlain && __builtin_fabsf(inverse) < __builtin_inff()) {
-      const ck_i32x32 q = __builtin_convertvector(x * inverse + 16.5f, ck_i32x32);
-      *(ck_u8x32 *)numbers = __builtin_convertvector(__builtin_elementwise_min(q, (ck_i32x32)31), ck_u8x32);
-    } else {
-      for (size_t j = 0; j < 32; j++) numbers[j] = ck_cut(from[i + j] * inverse + 16.5f, 31);
-    }
-    ck_store_legacy(d, 0, numbers, 0, 1, bytes);
-  }
-}
+
+CK_LEGACY_ENCODER(encode_q4_1, CK_Q4_1)
+CK_LEGACY_ENCODER(encode_q5_0, CK_Q5_0)
+CK_LEGACY_ENCODER(encode_q5_1, CK_Q5_1)

@@ -15,52 +15,85 @@ CK_INLINE float ck_largest(const float *from, size_t n) {
   return p > q ? p : q;
 }
 
-/// roundf(x * inverse) + 1 for n weights, cut to 0 ... 3. Infinities and NaN, of an inverse that overflowed, become what
-/// the reference's conversions make of them.
-CK_INLINE void ck_round_ternary(const float *from, size_t n, float inverse, uint8_t odd, uint8_t *numbers) {
-  for (size_t i = 0; i < n; i++) {
-    const float scaled = from[i] * inverse;
-    const int isUsual = __builtin_fabsf(scaled) < 8;
-    const int32_t number = (int32_t)ck_round_bias(isUsual ? scaled : 0) + 1;
-    const uint8_t cut = (uint8_t)(number < 0 ? 0 : number > 3 ? 3 : number);
-    numbers[i] = isUsual ? cut : odd;
+/// roundf(x * inverse) + 1, where no weight is larger than the inverse's own: 0, 1 or 2; NaN gives 1.
+CK_INLINE int32_t ck_ternary_number(float x, float inverse) {
+  const float scaled = x * inverse;
+  return 1 + (scaled >= 0.5f) - (scaled <= -0.5f);
+}
+
+enum { ck_ternary_batch = 4 };
+
+/// The scales of up to a batch of blocks of 256, found before their numbers so that no block waits for a division, and
+/// their inverses. An inverse that overflows makes every number 1 in the reference, as zero does.
+CK_INLINE void ck_ternary_scales(const float *from, size_t count, float *d, float *inverse) {
+  for (size_t b = 0; b < count; b++) d[b] = ck_largest(from + b * 256, 256);
+  for (size_t b = 0; b < count; b++) {
+    inverse[b] = 1.0f / d[b];
+    inverse[b] = inverse[b] < __builtin_inff() ? inverse[b] : 0.0f;
+  }
+}
+
+/// 32 bytes of four numbers each, 32 weights apart.
+CK_INLINE void ck_encode_quarters(const float *x, float inverse, uint8_t *to) {
+  for (size_t l = 0; l < 32; l++) {
+    int32_t q = 0;
+    CK_UNROLL for (size_t i = 4; i-- > 0;) q = q << 2 | ck_ternary_number(x[i * 32 + l], inverse);
+    to[l] = (uint8_t)q;
+  }
+}
+
+/// `count` bytes of five ternary digits each, `count` weights apart; digits past `used` are zero.
+CK_INLINE void ck_encode_trits(const float *x, float inverse, size_t count, size_t used, uint8_t *to) {
+  for (size_t l = 0; l < count; l++) {
+    int32_t q = 0;
+    CK_UNROLL for (size_t i = 0; i < 5; i++) q = q * 3 + (i < used ? ck_ternary_number(x[i * count + l], inverse) : 0);
+    // 256 q / 243 rounded up, with the division as a product; exact for every q.
+    to[l] = (uint8_t)(q + ((13 * q + 242) * 4316 >> 20));
   }
 }
 
 static void encode_tq2_0(const float *from, const float *importance, void *to, size_t n) {
   (void)importance;
   uint8_t *bytes = to;
-  for (size_t i = 0; i < n; i += 256, bytes += 66) {
-    uint8_t numbers[256];
-    const float d = ck_largest(from + i, 256);
-    ck_round_ternary(from + i, 256, d != 0 ? 1.0f / d : 0.0f, 1, numbers);
-    ck_store_two_bits(numbers, bytes);
-    ck_scale_to(bytes + 64, d);
-  }
-}
-
-/// `count` bytes of five ternary digits; digits past `used` are zero.
-CK_INLINE void ck_store_trits(const uint8_t *numbers, size_t count, size_t used, uint8_t *to) {
-  for (size_t l = 0; l < count; l++) {
-    uint8_t q = 0;
-    for (size_t digit = 0; digit < 5; digit++) {
-      q = (uint8_t)(q * 3 + (digit < used ? numbers[digit * count + l] : 0));
+  for (size_t blocks = n / 256; blocks > 0;) {
+    const size_t count = blocks < ck_ternary_batch ? blocks : ck_ternary_batch;
+    float d[ck_batch], inverse[ck_batch];
+    ck_ternary_scales(from, count, d, inverse);
+    for (size_t b = 0; b < count; b++, from += 256, bytes += 66) {
+      ck_fetch(from, 256);
+      ck_encode_quarters(from, inverse[b], bytes);
+      ck_encode_quarters(from + 128, inverse[b], bytes + 32);
+      ck_scale_to(bytes + 64, d[b]);
     }
-    to[l] = (uint8_t)(((uint32_t)q * 256 + 242) / 243);
+    blocks -= count;
   }
 }
 
 static void encode_tq1_0(const float *from, const float *importance, void *to, size_t n) {
   (void)importance;
   uint8_t *bytes = to;
-  for (size_t i = 0; i < n; i += 256, bytes += 54) {
-    uint8_t numbers[256];
-    const float d = ck_largest(from + i, 256);
-    ck_round_ternary(from + i, 256, d != 0 ? 1.0f / d : 0.0f, 1, numbers);
-    ck_store_trits(numbers, 32, 5, bytes);
-    ck_store_trits(numbers + 160, 16, 5, bytes + 32);
-    ck_store_trits(numbers + 240, 4, 4, bytes + 48);
-    ck_scale_to(bytes + 52, d);
+  for (size_t blocks = n / 256; blocks > 0;) {
+    const size_t count = blocks < ck_ternary_batch ? blocks : ck_ternary_batch;
+    float d[ck_batch], inverse[ck_batch];
+    ck_ternary_scales(from, count, d, inverse);
+    for (size_t b = 0; b < count; b++, from += 256, bytes += 54) {
+      ck_fetch(from, 256);
+      ck_encode_trits(from, inverse[b], 32, 5, bytes);
+      ck_encode_trits(from + 160, inverse[b], 16, 5, bytes + 32);
+      ck_encode_trits(from + 240, inverse[b], 4, 4, bytes + 48);
+      ck_scale_to(bytes + 52, d[b]);
+    }
+    blocks -= count;
+  }
+}
+
+/// roundf(x * inverse) + 1 for n weights, cut to 0 ... 3. Infinities and NaN, of an inverse that overflowed, become zero as
+/// the reference's conversions make them.
+CK_INLINE void ck_round_ternary(const float *from, size_t n, float inverse, uint8_t *numbers) {
+  for (size_t i = 0; i < n; i++) {
+    const float scaled = from[i] * inverse;
+    const int isUsual = __builtin_fabsf(scaled) < 8;
+    numbers[i] = isUsual ? (uint8_t)ck_ternary_number(from[i], inverse) : 0;
   }
 }
 
@@ -70,7 +103,7 @@ static void encode_q2_0(const float *from, const float *importance, void *to, si
   for (size_t i = 0; i < n; i += 64, bytes += 18) {
     uint8_t numbers[64];
     const float d = ck_largest(from + i, 64);
-    ck_round_ternary(from + i, 64, d > 0 ? 1.0f / d : 0.0f, 0, numbers);
+    ck_round_ternary(from + i, 64, d > 0 ? 1.0f / d : 0.0f, numbers);
     ck_scale_to(bytes, d);
     for (size_t byte = 0; byte < 16; byte++) {
       const uint8_t *q = numbers + byte * 4;
@@ -153,7 +186,7 @@ static void encode_mxfp4(const float *from, const float *importance, void *to, s
     const float scale = ck_float(e < 2 ? 0x00200000u << e : (uint32_t)(e - 1) << 23);
     ck_nearest_fp4(from + i, 32, scale, numbers);
     bytes[0] = e;
-    ck_store_nibbles(numbers, bytes + 1);
+    ck_store_nibbles(*(const ck_u8x32 *)numbers, bytes + 1);
   }
 }
 
