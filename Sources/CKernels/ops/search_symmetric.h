@@ -48,22 +48,35 @@ CK_INLINE ck_wide_i32 ck_symmetric_number(const ck_symmetric *fit, ck_wide x, in
   return ~fit->isEmpty & number;
 }
 
-/// How many times CK_WIDE groups descend side by side: each waits for its own division in every step.
-enum { ck_descents = 2 };
+CK_INLINE ck_i32 ck_lanes_nearest_in(ck_f32 x, int32_t low, int32_t high) {
+  const ck_i32 nearest = ((ck_i32)(x + 12582912.0f) & 0x7fffff) - 0x400000;
+  return __builtin_elementwise_max(__builtin_elementwise_min(nearest, (ck_i32)high), (ck_i32)low);
+}
+
+CK_INLINE ck_f32 ck_lanes_float(ck_i32 x) { return __builtin_convertvector(x, ck_f32); }
+
+/// How many registers of groups descend side by side: each waits for its own division in every step. Registers, because
+/// the masks of wider vectors are packed and unpacked again in every step.
+enum { ck_descents = 4 };
 
 /// Groups on their way down: weights, numbers, and the sums of weight^3 x number and of weight^2 x number^2.
 typedef struct {
-  ck_wide x[16], p, s;
-  ck_wide_i32 numbers[16], isEmpty, isChanged;
+  ck_f32 x[16], p, s;
+  ck_i32 numbers[16], isEmpty, isChanged;
 } ck_descent;
 
 CK_INLINE void ck_descend_from_extreme(ck_descent *groups, int32_t limit) {
-  const ck_wide extreme = ck_extreme(groups->x, 16);
-  const ck_wide inverse = (ck_wide)(float)-limit / extreme;
-  ck_wide p = 0, s = 0;
+  ck_f32 extreme = 0, largest = 0;
   for (size_t i = 0; i < 16; i++) {
-    groups->numbers[i] = ck_wide_nearest_in(inverse * groups->x[i], -limit, limit - 1);
-    const ck_wide number = ck_wide_float(groups->numbers[i]), factor = groups->x[i] * groups->x[i];
+    const ck_f32 magnitude = __builtin_elementwise_abs(groups->x[i]);
+    extreme = magnitude > largest ? groups->x[i] : extreme;
+    largest = magnitude > largest ? magnitude : largest;
+  }
+  const ck_f32 inverse = (ck_f32)(float)-limit / extreme;
+  ck_f32 p = 0, s = 0;
+  for (size_t i = 0; i < 16; i++) {
+    groups->numbers[i] = ck_lanes_nearest_in(inverse * groups->x[i], -limit, limit - 1);
+    const ck_f32 number = ck_lanes_float(groups->numbers[i]), factor = groups->x[i] * groups->x[i];
     p += factor * groups->x[i] * number;
     s += factor * number * number;
   }
@@ -74,13 +87,13 @@ CK_INLINE void ck_descend_from_extreme(ck_descent *groups, int32_t limit) {
 
 /// Moves number i where that lowers the error.
 CK_INLINE void ck_descend_step(ck_descent *groups, size_t i, int32_t limit) {
-  const ck_wide x = groups->x[i], p = groups->p, s = groups->s, number = ck_wide_float(groups->numbers[i]);
-  const ck_wide factor = x * x, product = factor * x;
-  ck_wide otherP = p - product * number;
-  ck_wide otherS = s - factor * number * number;
-  ck_wide_i32 isMoved = otherP > 0;
-  const ck_wide_i32 candidate = ck_wide_nearest_in(x * otherS / otherP, -limit, limit - 1);
-  const ck_wide value = ck_wide_float(candidate);
+  const ck_f32 x = groups->x[i], p = groups->p, s = groups->s, number = ck_lanes_float(groups->numbers[i]);
+  const ck_f32 factor = x * x, product = factor * x;
+  ck_f32 otherP = p - product * number;
+  ck_f32 otherS = s - factor * number * number;
+  ck_i32 isMoved = otherP > 0;
+  const ck_i32 candidate = ck_lanes_nearest_in(x * otherS / otherP, -limit, limit - 1);
+  const ck_f32 value = ck_lanes_float(candidate);
   isMoved &= candidate != groups->numbers[i];
   otherP += product * value;
   otherS += factor * value * value;
@@ -93,8 +106,12 @@ CK_INLINE void ck_descend_step(ck_descent *groups, size_t i, int32_t limit) {
 
 /// Starts with the extreme weight on -limit and moves one number at a time while that lowers the error, which counts
 /// by the weight's square, for so many rounds at most. Groups of sixteen; `scales` gets theirs.
-CK_INLINE void ck_symmetric_descend(ck_descent *groups, int32_t limit, int rounds, ck_wide *scales) {
-  CK_UNROLL for (size_t k = 0; k < ck_descents; k++) ck_descend_from_extreme(&groups[k], limit);
+CK_INLINE void ck_symmetric_descend(ck_descent *groups, int32_t limit, int rounds, ck_f32 *scales) {
+  CK_UNROLL for (size_t k = 0; k < ck_descents; k++) {
+    ck_descend_from_extreme(&groups[k], limit);
+    // Below a positive extreme every term of p is negative or zero and rounding keeps that order, so no step can move.
+    groups[k].isChanged = groups[k].p > 0;
+  }
   for (int round = 0; round < rounds; round++) {
     CK_UNROLL for (size_t k = 0; k < ck_descents; k++) groups[k].isChanged = 0;
     for (size_t i = 0; i < 16; i++) {
@@ -102,32 +119,32 @@ CK_INLINE void ck_symmetric_descend(ck_descent *groups, int32_t limit, int round
     }
   }
   for (size_t k = 0; k < ck_descents; k++) {
-    const ck_wide scale = groups[k].s > 0 ? groups[k].p / groups[k].s : 0;
+    const ck_f32 scale = groups[k].s > 0 ? groups[k].p / groups[k].s : 0;
     scales[k] = groups[k].isEmpty ? 0 : scale;
   }
 }
 
-/// The scales of the groups named in `which`: those that still changed in the last round come back in `which`, and how
-/// many they are. A group where nothing moved would not move in another round either.
+/// The scales of the groups named in `which`: those that may still change come back in `which`, and how many they are. A
+/// group where nothing moved in a round would not move in another either.
 static __attribute__((noinline)) size_t ck_descend_some(
     const float *from, uint16_t *which, size_t count, int32_t limit, int rounds, float *scales) {
   size_t left = 0;
-  for (size_t first = 0; first < count; first += ck_descents * CK_WIDE) {
+  for (size_t first = 0; first < count; first += ck_descents * CK_LANES) {
     ck_descent descents[ck_descents];
-    ck_wide found[ck_descents];
+    ck_f32 found[ck_descents];
     for (size_t k = 0; k < ck_descents; k++) {
       float *flat = (float *)descents[k].x;
-      for (size_t lane = 0; lane < CK_WIDE; lane++) {
+      for (size_t lane = 0; lane < CK_LANES; lane++) {
         // Lanes to spare do the last group again.
-        const size_t place = first + k * CK_WIDE + lane;
+        const size_t place = first + k * CK_LANES + lane;
         const float *x = from + 16 * (size_t)which[place < count ? place : count - 1];
-        for (size_t i = 0; i < 16; i++) flat[i * CK_WIDE + lane] = x[i];
+        for (size_t i = 0; i < 16; i++) flat[i * CK_LANES + lane] = x[i];
       }
     }
     ck_symmetric_descend(descents, limit, rounds, found);
     for (size_t k = 0; k < ck_descents; k++) {
-      for (size_t lane = 0; lane < CK_WIDE && first + k * CK_WIDE + lane < count; lane++) {
-        const uint16_t group = which[first + k * CK_WIDE + lane];
+      for (size_t lane = 0; lane < CK_LANES && first + k * CK_LANES + lane < count; lane++) {
+        const uint16_t group = which[first + k * CK_LANES + lane];
         scales[group] = found[k][lane];
         which[left] = group;
         left += descents[k].isChanged[lane] != 0;
