@@ -41,11 +41,36 @@ CK_INLINE ck_wide ck_wide_float(ck_wide_i32 x) { return __builtin_convertvector(
 /// Whether a comparison holds in any lane.
 CK_INLINE int ck_any(ck_wide_i32 mask) { return __builtin_reduce_or(mask) != 0; }
 
+/// Element i of row r goes to to[i * stride + r], for eight rows; width is a multiple of four.
+CK_INLINE void ck_transpose_eight(const float *const rows[8], size_t width, float *to, size_t stride) {
+  for (size_t i = 0; i < width; i += 4) {
+    ck_f32x8 half[4];
+    CK_UNROLL for (size_t r = 0; r < 4; r++) {
+      const ck_f32x4 low = *(const ck_f32x4_at *)(rows[r] + i), high = *(const ck_f32x4_at *)(rows[r + 4] + i);
+      half[r] = __builtin_shufflevector(low, high, 0, 1, 2, 3, 4, 5, 6, 7);
+    }
+    const ck_f32x8 a = __builtin_shufflevector(half[0], half[1], 0, 8, 1, 9, 4, 12, 5, 13);
+    const ck_f32x8 b = __builtin_shufflevector(half[0], half[1], 2, 10, 3, 11, 6, 14, 7, 15);
+    const ck_f32x8 c = __builtin_shufflevector(half[2], half[3], 0, 8, 1, 9, 4, 12, 5, 13);
+    const ck_f32x8 d = __builtin_shufflevector(half[2], half[3], 2, 10, 3, 11, 6, 14, 7, 15);
+    *(ck_f32x8_at *)(to + i * stride) = __builtin_shufflevector(a, c, 0, 1, 8, 9, 4, 5, 12, 13);
+    *(ck_f32x8_at *)(to + (i + 1) * stride) = __builtin_shufflevector(a, c, 2, 3, 10, 11, 6, 7, 14, 15);
+    *(ck_f32x8_at *)(to + (i + 2) * stride) = __builtin_shufflevector(b, d, 0, 1, 8, 9, 4, 5, 12, 13);
+    *(ck_f32x8_at *)(to + (i + 3) * stride) = __builtin_shufflevector(b, d, 2, 3, 10, 11, 6, 7, 14, 15);
+  }
+}
+
 /// Vector i gets element i of each of `count` groups of `width` that follow one another; lanes past them get zeros.
 CK_INLINE void ck_transpose_groups(const float *from, size_t width, size_t count, ck_wide *to) {
   float *flat = (float *)to;
   if (count < CK_WIDE) __builtin_memset(to, 0, width * sizeof(ck_wide));
-  for (size_t lane = 0; lane < CK_WIDE && lane < count; lane++) {
+  size_t lane = 0;
+  for (; lane + 8 <= CK_WIDE && lane + 8 <= count; lane += 8) {
+    const float *rows[8];
+    CK_UNROLL for (size_t r = 0; r < 8; r++) rows[r] = from + (lane + r) * width;
+    ck_transpose_eight(rows, width, flat + lane, CK_WIDE);
+  }
+  for (; lane < CK_WIDE && lane < count; lane++) {
     for (size_t i = 0; i < width; i++) flat[i * CK_WIDE + lane] = from[lane * width + i];
   }
 }
