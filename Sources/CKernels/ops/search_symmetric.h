@@ -131,15 +131,18 @@ static __attribute__((noinline)) size_t ck_descend_some(
   size_t left = 0;
   for (size_t first = 0; first < count; first += ck_descents * CK_LANES) {
     ck_descent descents[ck_descents];
-    ck_f32 found[ck_descents];
-    for (size_t k = 0; k < ck_descents; k++) {
-      float *flat = (float *)descents[k].x;
-      for (size_t lane = 0; lane < CK_LANES; lane++) {
+    ck_f32 found[ck_descents], x[16 * ck_descents];
+    for (size_t lane = 0; lane < ck_descents * CK_LANES; lane += 8) {
+      const float *rows[8];
+      CK_UNROLL for (size_t r = 0; r < 8; r++) {
         // Lanes to spare do the last group again.
-        const size_t place = first + k * CK_LANES + lane;
-        const float *x = from + 16 * (size_t)which[place < count ? place : count - 1];
-        for (size_t i = 0; i < 16; i++) flat[i * CK_LANES + lane] = x[i];
+        const size_t place = first + lane + r;
+        rows[r] = from + 16 * (size_t)which[place < count ? place : count - 1];
       }
+      ck_transpose_eight(rows, 16, (float *)x + lane, ck_descents * CK_LANES);
+    }
+    for (size_t k = 0; k < ck_descents; k++) {
+      for (size_t i = 0; i < 16; i++) descents[k].x[i] = x[i * ck_descents + k];
     }
     ck_symmetric_descend(descents, limit, rounds, found);
     for (size_t k = 0; k < ck_descents; k++) {
