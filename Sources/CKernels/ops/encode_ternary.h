@@ -30,29 +30,32 @@ CK_INLINE void ck_ternary_fit(
   } else {
     ck_ternary_search_halves(x, factors, &split);
   }
-  const int32_t *order = (const int32_t *)split.order;
+  // Each weight's number at its place, sixteen places in `low`, sixteen in `high`.
+  const ck_wide_i32 isMirrored = split.scale < 0, first = split.code >> 16, second = split.code >> 8 & 255;
+  ck_wide_i32 low = 0, high = 0;
+  for (int32_t i = 0; i < (int32_t)width; i++) {
+    const ck_wide_i32 number = -((first <= i) + (second <= i)), order = split.order[i];
+    const ck_wide_i32 bits = (isMirrored ? 2 - number : number) << 2 * (order & 15);
+    low |= order < 16 ? bits : 0;
+    high |= order < 16 ? 0 : bits;
+  }
   for (size_t lane = 0; lane < count; lane++) {
     const float scale = split.scale[lane];
-    const int isMirrored = scale < 0;
     const int32_t code = split.code[lane], shift = code & 255;
-    const size_t first = (size_t)(code >> 16), second = (size_t)(code >> 8 & 255);
-    uint64_t cells = 0;
-    for (size_t i = 0; i < width; i++) {
-      const uint64_t number = i < first ? 0 : i < second ? 1 : 2;
-      cells |= (isMirrored ? 2 - number : number) << 2 * order[i * CK_WIDE + lane];
-    }
-    groups[lane].scale = isMirrored ? -scale : scale;
-    groups[lane].shift = isMirrored ? (width == 32 ? 1 : 3) - shift : shift;
+    groups[lane].scale = scale < 0 ? -scale : scale;
+    groups[lane].shift = scale < 0 ? (width == 32 ? 1 : 3) - shift : shift;
     groups[lane].isFound = code >= 0 && isLarge[lane];
-    groups[lane].cells = cells;
+    groups[lane].cells = (uint32_t)low[lane] | (uint64_t)(uint32_t)high[lane] << 32;
   }
 }
 
 /// The factors of a block.
 CK_INLINE void ck_ternary_factors(const float *x, const float *importance, float spread, float *factors) {
-  for (size_t i = 0; i < 256; i++) {
-    const float square = x[i] * x[i];
-    factors[i] = importance ? importance[i] * __builtin_elementwise_sqrt(spread + square) : square;
+  // Two loops: in one, the root is taken even where it is not wanted.
+  if (importance) {
+    for (size_t i = 0; i < 256; i++) factors[i] = importance[i] * __builtin_elementwise_sqrt(spread + x[i] * x[i]);
+  } else {
+    for (size_t i = 0; i < 256; i++) factors[i] = x[i] * x[i];
   }
 }
 

@@ -52,7 +52,11 @@ CK_INLINE void ck_ternary_take(ck_wide p, ck_wide s, int32_t code, ck_wide *best
   split->code = isBetter ? (ck_wide_i32)code : split->code;
 }
 
-#define CK_IS_BETTER(p, s) (((s) > 0) & ((p) * (p) > best * (s)))
+/// Negative where a split with a positive s is better than the best so far, perhaps also where none is. The difference of
+/// two floats is negative exactly where the first is less; masks of two registers would be packed and unpacked in every turn.
+CK_INLINE ck_wide_i32 ck_ternary_gain(ck_wide p, ck_wide s, ck_wide best) { return (ck_wide_i32)(best * s - p * p); }
+
+CK_INLINE int ck_any_negative(ck_wide_i32 x) { return __builtin_reduce_or((x.lo | x.hi) < 0) != 0; }
 
 /// IQ1_S: groups of 32, all levels shifted up or all down. `x` is sorted.
 CK_INLINE void ck_ternary_search(ck_wide *x, const ck_wide *factors, ck_ternary_split *split) {
@@ -86,7 +90,7 @@ CK_INLINE void ck_ternary_search(ck_wide *x, const ck_wide *factors, ck_ternary_
       const ck_wide downP = lowP[1][first] - middleP + highP[1][second];
       const ck_wide downS = lowS[1][first] + middleS + highS[1][second];
       // The best never changes in most turns, and then the order of the two does not matter.
-      if (!ck_any(CK_IS_BETTER(upP, upS) | CK_IS_BETTER(downP, downS))) continue;
+      if (!ck_any_negative(ck_ternary_gain(upP, upS, best) | ck_ternary_gain(downP, downS, best))) continue;
       ck_ternary_take(upP, upS, first << 16 | second << 8, &best, split);
       ck_ternary_take(downP, downS, first << 16 | second << 8 | 1, &best, split);
     }
@@ -118,7 +122,7 @@ CK_INLINE void ck_ternary_search_halves(ck_wide *x, const ck_wide *factors, ck_t
   for (int32_t first = 0; first <= 16; first++) {
     for (int32_t second = first; second <= 16; second++) {
       ck_wide p[2][2], s[2][2], both[4], squares[4];
-      ck_wide_i32 isBetter = 0;
+      ck_wide_i32 gain = 0;
       CK_UNROLL for (size_t half = 0; half < 2; half++) {
         const ck_wide cuts = products[half][first] + products[half][second];
         CK_UNROLL for (size_t shift = 0; shift < 2; shift++) {
@@ -129,9 +133,9 @@ CK_INLINE void ck_ternary_search_halves(ck_wide *x, const ck_wide *factors, ck_t
       CK_UNROLL for (size_t shifts = 0; shifts < 4; shifts++) {
         both[shifts] = p[0][shifts / 2] + p[1][shifts % 2];
         squares[shifts] = s[0][shifts / 2] + s[1][shifts % 2];
-        isBetter |= CK_IS_BETTER(both[shifts], squares[shifts]);
+        gain |= ck_ternary_gain(both[shifts], squares[shifts], best);
       }
-      if (!ck_any(isBetter)) continue;
+      if (!ck_any_negative(gain)) continue;
       CK_UNROLL for (int32_t shifts = 0; shifts < 4; shifts++) {
         ck_ternary_take(both[shifts], squares[shifts], first << 16 | second << 8 | shifts, &best, split);
       }
