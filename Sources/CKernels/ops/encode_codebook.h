@@ -4,11 +4,12 @@
 /// more).
 CK_INLINE void ck_codebook_factors(
     const float *x, const float *importance, float spread, int hasFloor, size_t width, float *factors) {
-  for (size_t i = 0; i < width; i++) {
-    const float square = x[i] * x[i];
-    factors[i] = importance ? importance[i] * __builtin_elementwise_sqrt(spread + square)
-                            : hasFloor ? 0.25f * spread + square : square;
+  // Two loops: in one, the root is taken even where it is not wanted.
+  if (importance) {
+    for (size_t i = 0; i < width; i++) factors[i] = importance[i] * __builtin_elementwise_sqrt(spread + x[i] * x[i]);
+    return;
   }
+  for (size_t i = 0; i < width; i++) factors[i] = hasFloor ? 0.25f * spread + x[i] * x[i] : x[i] * x[i];
 }
 
 /// The number of a group's scale under a block's scale of `1 / inverse`.
