@@ -13,13 +13,12 @@ CK_INLINE void ck_symmetric_fit_groups(
   float sums[CK_WIDE];
   if (importance && limit == 4) ck_square_sums(from, 256, blocks, sums);
   if (!importance && limit == 4) {
-    // Half of the groups are done before the first round, most others after one or two; the rest begin anew together.
+    // Half of the groups are done before the first round, most others after one or two.
     uint16_t which[CK_WIDE * 16];
+    ck_descent_state states[CK_WIDE * 16];
     for (size_t group = 0; group < groups; group++) which[group] = (uint16_t)group;
-    size_t left = ck_descend_some(from, which, groups, limit, 0, tile->scale);
-    left = ck_descend_some(from, which, left, limit, 1, tile->scale);
-    left = ck_descend_some(from, which, left, limit, 2, tile->scale);
-    ck_descend_some(from, which, left, limit, 5, tile->scale);
+    size_t left = groups;
+    for (int round = 0; round <= 5; round++) left = ck_descend_some(from, which, left, limit, round, states, tile->scale);
     return;
   }
   for (size_t first = 0; first < groups; first += CK_WIDE) {
@@ -60,11 +59,11 @@ CK_INLINE float ck_extreme_scale(const float *scales) {
 /// The numbers that the descent of one group ends with, plus limit.
 static __attribute__((noinline)) void ck_descended_numbers(const float *x, int32_t limit, uint8_t *to) {
   ck_descent descents[ck_descents];
-  ck_f32 scales[ck_descents];
   for (size_t k = 0; k < ck_descents; k++) {
     for (size_t i = 0; i < 16; i++) descents[k].x[i] = x[i];
+    ck_descend_from_extreme(&descents[k], limit);
   }
-  ck_symmetric_descend(descents, limit, 5, scales);
+  for (int round = 0; round < 5; round++) ck_descend_round(descents, limit);
   for (size_t i = 0; i < 16; i++) to[i] = descents[0].isEmpty[0] ? 0 : (uint8_t)(descents[0].numbers[i][0] + limit);
 }
 

@@ -83,6 +83,8 @@ CK_INLINE void ck_descend_from_extreme(ck_descent *groups, int32_t limit) {
   groups->p = p;
   groups->s = s;
   groups->isEmpty = __builtin_elementwise_abs(extreme) < CK_SMALLEST;
+  // Below a positive extreme every term of p is negative or zero and rounding keeps that order, so no step can move.
+  groups->isChanged = p > 0;
 }
 
 /// Moves number i where that lowers the error.
@@ -104,54 +106,89 @@ CK_INLINE void ck_descend_step(ck_descent *groups, size_t i, int32_t limit) {
   groups->isChanged |= isMoved;
 }
 
-/// Starts with the extreme weight on -limit and moves one number at a time while that lowers the error, which counts
-/// by the weight's square, for so many rounds at most. Groups of sixteen; `scales` gets theirs.
-CK_INLINE void ck_symmetric_descend(ck_descent *groups, int32_t limit, int rounds, ck_f32 *scales) {
-  CK_UNROLL for (size_t k = 0; k < ck_descents; k++) {
-    ck_descend_from_extreme(&groups[k], limit);
-    // Below a positive extreme every term of p is negative or zero and rounding keeps that order, so no step can move.
-    groups[k].isChanged = groups[k].p > 0;
-  }
-  for (int round = 0; round < rounds; round++) {
-    CK_UNROLL for (size_t k = 0; k < ck_descents; k++) groups[k].isChanged = 0;
-    for (size_t i = 0; i < 16; i++) {
-      CK_UNROLL for (size_t k = 0; k < ck_descents; k++) ck_descend_step(&groups[k], i, limit);
-    }
-  }
-  for (size_t k = 0; k < ck_descents; k++) {
-    const ck_f32 scale = groups[k].s > 0 ? groups[k].p / groups[k].s : 0;
-    scales[k] = groups[k].isEmpty ? 0 : scale;
+/// One round: every number may move once.
+CK_INLINE void ck_descend_round(ck_descent *groups, int32_t limit) {
+  CK_UNROLL for (size_t k = 0; k < ck_descents; k++) groups[k].isChanged = 0;
+  for (size_t i = 0; i < 16; i++) {
+    CK_UNROLL for (size_t k = 0; k < ck_descents; k++) ck_descend_step(&groups[k], i, limit);
   }
 }
 
-/// The scales of the groups named in `which`: those that may still change come back in `which`, and how many they are. A
-/// group where nothing moved in a round would not move in another either.
+/// A group between two rounds; its numbers plus limit take four bits each.
+typedef struct {
+  float p, s;
+  int32_t low, high;
+} ck_descent_state;
+
+CK_INLINE void ck_descend_resume(const ck_descent_state *const states[CK_LANES], int32_t limit, ck_descent *groups) {
+  ck_i32 low, high;
+  for (size_t lane = 0; lane < CK_LANES; lane++) {
+    groups->p[lane] = states[lane]->p;
+    groups->s[lane] = states[lane]->s;
+    low[lane] = states[lane]->low;
+    high[lane] = states[lane]->high;
+  }
+  for (int32_t i = 0; i < 8; i++) {
+    groups->numbers[i] = (low >> 4 * i & 15) - limit;
+    groups->numbers[i + 8] = (high >> 4 * i & 15) - limit;
+  }
+  groups->isEmpty = 0;
+}
+
+/// Starts the groups named in `which` with the extreme weight on -limit (round 0), or moves one number after another while
+/// that lowers the error, which counts by the weight's square. Groups of sixteen. `scales` gets theirs; those that may
+/// still change come back in `which`, with their states, and how many they are. A group where nothing moved in a round
+/// would not move in another either.
 static __attribute__((noinline)) size_t ck_descend_some(
-    const float *from, uint16_t *which, size_t count, int32_t limit, int rounds, float *scales) {
+    const float *from, uint16_t *which, size_t count, int32_t limit, int round, ck_descent_state *states, float *scales) {
   size_t left = 0;
   for (size_t first = 0; first < count; first += ck_descents * CK_LANES) {
     ck_descent descents[ck_descents];
-    ck_f32 found[ck_descents], x[16 * ck_descents];
+    ck_f32 x[16 * ck_descents];
+    // Lanes to spare do the last group again.
+    uint16_t named[ck_descents * CK_LANES];
+    for (size_t lane = 0; lane < ck_descents * CK_LANES; lane++) {
+      named[lane] = which[first + lane < count ? first + lane : count - 1];
+    }
     for (size_t lane = 0; lane < ck_descents * CK_LANES; lane += 8) {
       const float *rows[8];
-      CK_UNROLL for (size_t r = 0; r < 8; r++) {
-        // Lanes to spare do the last group again.
-        const size_t place = first + lane + r;
-        rows[r] = from + 16 * (size_t)which[place < count ? place : count - 1];
-      }
+      CK_UNROLL for (size_t r = 0; r < 8; r++) rows[r] = from + 16 * (size_t)named[lane + r];
       ck_transpose_eight(rows, 16, (float *)x + lane, ck_descents * CK_LANES);
     }
     for (size_t k = 0; k < ck_descents; k++) {
       for (size_t i = 0; i < 16; i++) descents[k].x[i] = x[i * ck_descents + k];
-    }
-    ck_symmetric_descend(descents, limit, rounds, found);
-    for (size_t k = 0; k < ck_descents; k++) {
-      for (size_t lane = 0; lane < CK_LANES && first + k * CK_LANES + lane < count; lane++) {
-        const uint16_t group = which[first + k * CK_LANES + lane];
-        scales[group] = found[k][lane];
-        which[left] = group;
-        left += descents[k].isChanged[lane] != 0;
+      if (round == 0) {
+        ck_descend_from_extreme(&descents[k], limit);
+      } else {
+        const ck_descent_state *kept[CK_LANES];
+        for (size_t lane = 0; lane < CK_LANES; lane++) kept[lane] = &states[named[k * CK_LANES + lane]];
+        ck_descend_resume(kept, limit, &descents[k]);
       }
+    }
+    if (round > 0) ck_descend_round(descents, limit);
+    ck_f32 found[ck_descents];
+    ck_i32 low[ck_descents], high[ck_descents], isOpen[ck_descents];
+    for (size_t k = 0; k < ck_descents; k++) {
+      const ck_descent *groups = &descents[k];
+      const ck_f32 scale = groups->s > 0 ? groups->p / groups->s : 0;
+      found[k] = groups->isEmpty ? 0 : scale;
+      isOpen[k] = groups->isChanged & ~groups->isEmpty;
+      low[k] = 0;
+      high[k] = 0;
+      for (int32_t i = 0; i < 8; i++) {
+        low[k] |= (groups->numbers[i] + limit) << 4 * i;
+        high[k] |= (groups->numbers[i + 8] + limit) << 4 * i;
+      }
+    }
+    for (size_t lane = 0; lane < ck_descents * CK_LANES && first + lane < count; lane++) {
+      const uint16_t group = named[lane];
+      const ck_descent *groups = &descents[lane / CK_LANES];
+      scales[group] = ((const float *)found)[lane];
+      states[group] = (ck_descent_state){
+          ((const float *)&groups->p)[lane % CK_LANES], ((const float *)&groups->s)[lane % CK_LANES],
+          ((const int32_t *)low)[lane], ((const int32_t *)high)[lane]};
+      which[left] = group;
+      left += ((const int32_t *)isOpen)[lane] != 0;
     }
   }
   return left;
