@@ -1,7 +1,7 @@
 /// IQ2_XXS, IQ2_XS, IQ2_S, IQ3_XXS and IQ3_S.
 
-/// The factors of a group: the shared weighted rule, or without importance the squares (for IQ2_S a quarter of the spread
-/// more).
+/// The factors of a group or of an IQ1 block: the shared weighted rule, or without importance the squares (for IQ2_S a
+/// quarter of the spread more).
 CK_INLINE void ck_codebook_factors(
     const float *x, const float *importance, float spread, int hasFloor, size_t width, float *factors) {
   // Two loops: in one, the root is taken even where it is not wanted.

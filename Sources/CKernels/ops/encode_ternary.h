@@ -49,16 +49,6 @@ CK_INLINE void ck_ternary_fit(
   }
 }
 
-/// The factors of a block.
-CK_INLINE void ck_ternary_factors(const float *x, const float *importance, float spread, float *factors) {
-  // Two loops: in one, the root is taken even where it is not wanted.
-  if (importance) {
-    for (size_t i = 0; i < 256; i++) factors[i] = importance[i] * __builtin_elementwise_sqrt(spread + x[i] * x[i]);
-  } else {
-    for (size_t i = 0; i < 256; i++) factors[i] = x[i] * x[i];
-  }
-}
-
 /// The level of a point's number, shifted.
 CK_INLINE float ck_ternary_level(uint64_t numbers, size_t i, int isDown) {
   return (float)((int32_t)(numbers >> (8 * i + 5) & 3) - 1) + (isDown ? -0.125f : 0.125f);
@@ -174,7 +164,7 @@ CK_INLINE void ck_encode_ternary(
     for (size_t block = 0; block < count; block++) {
       float factors[256];
       const float *x = from + block * 256;
-      ck_ternary_factors(x, importance ? importance + block * 256 : 0, spreads[block], factors);
+      ck_codebook_factors(x, importance ? importance + block * 256 : 0, spreads[block], 0, 256, factors);
       if (width == 32) {
         ck_store_iq1_s(book, x, factors, groups + block * perBlock, to + block * blockBytes);
       } else {

@@ -114,7 +114,7 @@ CK_INLINE void ck_descend_round(ck_descent *groups, int32_t limit) {
   }
 }
 
-/// A group between two rounds; its numbers plus limit take four bits each.
+/// A group between two rounds; its numbers plus limit take four bits each, so the limit is at most 8.
 typedef struct {
   float p, s;
   int32_t low, high;
