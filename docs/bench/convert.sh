@@ -3,8 +3,9 @@
 #
 #   docs/bench/convert.sh QUERN SCRATCH_FOLDER RUNS MODEL_FOLDER...
 #
-# Each round times `cat`, `cat` and a sync of its file, `convert --type bf16` and `quantize Q8_0`, one after the other, with
-# the output removed and the disk synced between them. States: warm (the source was just read) and cold (the page cache was
+# Each round times `cat`, `cat` and a sync of its file, `convert --type bf16` and `quantize Q8_0`, in an order drawn anew, with
+# the output removed and the disk synced between them. The order matters: a `cat` whose memory for the page cache was just
+# freed by another is up to ten times as fast as one for which the host must find that memory first. States: warm (the source was just read) and cold (the page cache was
 # dropped; needs root, and is left out with a note otherwise). quern syncs what it writes before it names it; `cat` leaves
 # that to the kernel. The disk must have room for the source twice over.
 set -eu
@@ -35,12 +36,18 @@ for model in "$@"; do
   for _ in $(seq "$runs"); do
     for state in warm cold; do
       if [ $state = cold ] && ! [ -w /proc/sys/vm/drop_caches ]; then continue; fi
-      timed $state "$model" cat sh -c "cat '$model'/*.safetensors > '$scratch/bench.cat'"
-      timed $state "$model" cat+sync sh -c "cat '$model'/*.safetensors > '$scratch/bench.cat'; sync '$scratch/bench.cat'"
-      timed $state "$model" BF16 "$quern" convert "$model" --type bf16 --quiet -o "$scratch/bench.gguf" \
-        --vision-output "$scratch/mmproj-bench.gguf"
-      timed $state "$model" Q8_0 "$quern" quantize "$model" Q8_0 --quiet -o "$scratch/bench.gguf" \
-        --vision-output "$scratch/mmproj-bench.gguf"
+      for name in $(shuf -e cat cat+sync BF16 Q8_0); do
+        case $name in
+          cat) set -- sh -c "cat '$model'/*.safetensors > '$scratch/bench.cat'" ;;
+          cat+sync) set -- sh -c "cat '$model'/*.safetensors > '$scratch/bench.cat'; sync '$scratch/bench.cat'" ;;
+          BF16) set -- "$quern" convert "$model" --type bf16 ;;
+          Q8_0) set -- "$quern" quantize "$model" Q8_0 ;;
+        esac
+        case $name in
+          BF16 | Q8_0) set -- "$@" --quiet -o "$scratch/bench.gguf" --vision-output "$scratch/mmproj-bench.gguf" ;;
+        esac
+        timed $state "$model" "$name" "$@"
+      done
     done
   done
   # The part before the first byte is written.
