@@ -5,9 +5,9 @@
 #
 # Each round times `cat`, `cat` and a sync of its file, `convert --type bf16` and `quantize Q8_0`, in an order drawn anew, with
 # the output removed and the disk synced between them. The order matters: a `cat` whose memory for the page cache was just
-# freed by another is up to ten times as fast as one for which the host must find that memory first. States: warm (the source was just read) and cold (the page cache was
-# dropped; needs root, and is left out with a note otherwise). quern syncs what it writes before it names it; `cat` leaves
-# that to the kernel. The disk must have room for the source twice over.
+# freed by another is up to ten times as fast as one for which the host must find that memory first. States: warm (the
+# source was just read) and cold (the page cache was dropped; needs root, and is left out with a note otherwise). quern
+# syncs what it writes before it names it; `cat` leaves that to the kernel. The disk must have room for the source twice over.
 set -eu
 quern=$1 scratch=$2 runs=$3
 shift 3
