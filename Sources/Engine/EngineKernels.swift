@@ -88,6 +88,34 @@ package struct EngineKernels: @unchecked Sendable {  // the table is constant da
     return true
   }
 
+  /// The product of one to ``gemvTokens`` tokens with stored rows; see `ops/gemv.h`.
+  ///
+  /// Arguments: stored rows, bytes from row to row, rows, tokens [tokens][columns], elements from token to token,
+  /// tokens, columns, outputs [tokens][rows], elements from token to token.
+  typealias Gemv =
+    @convention(c) (
+      UnsafeRawPointer, Int, Int, UnsafePointer<Float>, Int, Int, Int, UnsafeMutablePointer<Float>, Int
+    ) -> Void
+
+  /// Tokens that a ``Gemv`` takes at most.
+  static let gemvTokens = 4
+
+  /// The product for few tokens of a format; nil when the format has no kernel for it, or not for so many columns.
+  func gemv(_ type: TensorType, columns: Int) -> Gemv? {
+    guard columns % 32 == 0 else { return nil }
+    return switch type {
+    case .f32: level.gemv_f32
+    case .f16: level.gemv_f16
+    case .bf16: level.gemv_bf16
+    case .q8_0: level.gemv_q8_0
+    case .q4_0: level.gemv_q4_0
+    case TensorType(Q4_K.self): level.gemv_q4_k
+    case TensorType(Q5_K.self): level.gemv_q5_k
+    case TensorType(Q6_K.self): level.gemv_q6_k
+    default: nil
+    }
+  }
+
   /// One stretch of columns of y = x W^T over packed panels; see `ops/product.h`.
   ///
   /// - Parameters:

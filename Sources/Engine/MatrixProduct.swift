@@ -4,8 +4,8 @@ import Tensors
 
 /// y = x W^T in 32-bit floats over weights as they are stored.
 ///
-/// Weights are unpacked a tile at a time into panels the register block reads, tokens are packed once. Each output
-/// is computed in one fixed order: columns in blocks of ``columnBlock``; in a block one chain of multiply-adds in
+/// Weights are unpacked a tile at a time into panels the register block reads, tokens are packed once; for a few tokens
+/// weights are expanded in registers instead, which gives the same bits. Each output is computed in one fixed order: columns in blocks of ``columnBlock``; in a block one chain of multiply-adds in
 /// column order, from zero; block sums added in order. Nothing else enters, so the bits of an output depend neither
 /// on the number of threads nor on the tokens beside it, and are the same at every level with a fused multiply-add.
 package struct MatrixProduct: Sendable {
@@ -26,6 +26,8 @@ package struct MatrixProduct: Sendable {
   private static let tileTokens = 192
   /// Tokens that are packed at a time; bounds the memory.
   private static let chunkTokens = 512
+  /// Rows that a thread takes at a time when there are few tokens; whole register blocks at every level.
+  private static let gemvRows = 128
   /// Below about this many cycles of work a helper would come too late.
   private static let serialCycles = 60_000
 
@@ -62,10 +64,27 @@ package struct MatrixProduct: Sendable {
     guard w.columns > 0 else { return y.update(repeating: 0) }
     let chunk = Self.chunkTokens / engine.tokenBlock * engine.tokenBlock
     for first in stride(from: 0, to: tokens, by: chunk) {
+      let some = min(chunk, tokens - first)
       let job = ProductJob(
         engine: engine, w: w, x: xBase + first * w.columns, y: yBase + first * w.rows,
-        tokens: min(chunk, tokens - first))
-      run(job)
+        tokens: some)
+      if some <= EngineKernels.gemvTokens, let gemv = engine.gemv(w.type, columns: w.columns) {
+        run(job, gemv)
+      } else {
+        run(job)
+      }
+    }
+  }
+
+  /// A few tokens, straight from the stored rows.
+  private func run(_ job: ProductJob, _ gemv: EngineKernels.Gemv) {
+    let w = job.w
+    each((w.rows + Self.gemvRows - 1) / Self.gemvRows, serial: job.cycles < Self.serialCycles) { item, _ in
+      let first = item * Self.gemvRows
+      guard let stored = w.stored(row: first, first: 0, count: w.columns).baseAddress else { return }
+      gemv(
+        stored, w.rowBytes, min(Self.gemvRows, w.rows - first), job.x, w.columns, job.tokens, w.columns,
+        job.y + first, w.rows)
     }
   }
 

@@ -7,6 +7,9 @@ import Testing
 /// The matrix product against the same sums written out, at every level.
 struct MatrixProductTests {
   static let types: [TensorType] = [.f32, .f16, .bf16, .q8_0, .q4_0, TensorType(F64.self)]
+  static let superBlockTypes = [
+    TensorType(Q4_K.self), TensorType(Q5_K.self), TensorType(Q6_K.self), TensorType(Q3_K.self),
+  ]
 
   static func random(_ count: Int, seed: UInt64) -> [Float] {
     var generator = SeededGenerator(seed: seed)
@@ -47,6 +50,17 @@ struct MatrixProductTests {
         let y = Self.multiply(MatrixProduct(kernels: kernels, threads: threads), x, tokens: tokens, w)
         try #require(y == expected, "\(kernels) \(type) [\(tokens), \(columns)] x \(rows), \(threads) threads")
       }
+    }
+  }
+
+  @Test(arguments: Kernels.available, superBlockTypes)
+  func `super-blocks too, with few tokens and with many`(kernels: Kernels, type: TensorType) throws {
+    for (tokens, rows, columns) in [(1, 200, 768), (2, 65, 256), (3, 7, 512), (4, 128, 256), (5, 40, 512)] {
+      let w = try Self.matrix(type, rows: rows, columns: columns, kernels: kernels)
+      let x = Self.random(tokens * columns, seed: 3)
+      let y = Self.multiply(MatrixProduct(kernels: kernels, threads: 2), x, tokens: tokens, w)
+      let expected = PlainProduct.multiply(x, tokens: tokens, by: w, isFused: kernels.name != "portable")
+      try #require(y == expected, "\(kernels) \(type) [\(tokens), \(columns)] x \(rows)")
     }
   }
 

@@ -61,25 +61,32 @@ static void pack_tokens(
 #define CK_PAIR_HIGH 2, 3, 18, 19, 6, 7, 22, 23, 10, 11, 26, 27, 14, 15, 30, 31
 #endif
 
-/// Four columns of the rows j, j + 4, j + 8, ... of one register's worth of rows, four floats from each.
-#define CK_ROW_QUADS(j)                                                                   \
-  CK_QUADS(*(const ck_f32x4_at *)(row[j] + c), *(const ck_f32x4_at *)(row[(j + 4) % CK_LANES] + c), \
-           *(const ck_f32x4_at *)(row[(j + 8) % CK_LANES] + c),                           \
-           *(const ck_f32x4_at *)(row[(j + 12) % CK_LANES] + c))
+/// Four floats, or any sixteen bytes, at the same offset of the rows j, j + 4, j + 8, ... of one register's worth of rows.
+#define CK_ROW_QUADS(j)                                                                                        \
+  CK_QUADS(*(const ck_f32x4_at *)(row[j] + offset), *(const ck_f32x4_at *)(row[(j + 4) % CK_LANES] + offset),  \
+           *(const ck_f32x4_at *)(row[(j + 8) % CK_LANES] + offset),                                           \
+           *(const ck_f32x4_at *)(row[(j + 12) % CK_LANES] + offset))
+
+/// Four floats, or any four words of 32 bits, of every row: to[i] holds word i of all of them. The offset is in bytes.
+CK_INLINE void ck_transpose_four(const uint8_t *const row[CK_LANES], size_t offset, ck_f32 to[4]) {
+  const ck_f32 r0 = CK_ROW_QUADS(0), r1 = CK_ROW_QUADS(1), r2 = CK_ROW_QUADS(2), r3 = CK_ROW_QUADS(3);
+  const ck_f32 low01 = __builtin_shufflevector(r0, r1, CK_UNPACK_LOW);
+  const ck_f32 high01 = __builtin_shufflevector(r0, r1, CK_UNPACK_HIGH);
+  const ck_f32 low23 = __builtin_shufflevector(r2, r3, CK_UNPACK_LOW);
+  const ck_f32 high23 = __builtin_shufflevector(r2, r3, CK_UNPACK_HIGH);
+  to[0] = __builtin_shufflevector(low01, low23, CK_PAIR_LOW);
+  to[1] = __builtin_shufflevector(low01, low23, CK_PAIR_HIGH);
+  to[2] = __builtin_shufflevector(high01, high23, CK_PAIR_LOW);
+  to[3] = __builtin_shufflevector(high01, high23, CK_PAIR_HIGH);
+}
 
 /// Transposes one register's worth of rows: columns[c] of all of them go to to[c * CK_ROWS].
 CK_INLINE void ck_transpose(const float *const row[CK_LANES], size_t columns, float *to) {
   size_t c = 0;
   for (; c + 4 <= columns; c += 4) {
-    const ck_f32 r0 = CK_ROW_QUADS(0), r1 = CK_ROW_QUADS(1), r2 = CK_ROW_QUADS(2), r3 = CK_ROW_QUADS(3);
-    const ck_f32 low01 = __builtin_shufflevector(r0, r1, CK_UNPACK_LOW);
-    const ck_f32 high01 = __builtin_shufflevector(r0, r1, CK_UNPACK_HIGH);
-    const ck_f32 low23 = __builtin_shufflevector(r2, r3, CK_UNPACK_LOW);
-    const ck_f32 high23 = __builtin_shufflevector(r2, r3, CK_UNPACK_HIGH);
-    CK_STORE(to + (c + 0) * CK_ROWS, __builtin_shufflevector(low01, low23, CK_PAIR_LOW));
-    CK_STORE(to + (c + 1) * CK_ROWS, __builtin_shufflevector(low01, low23, CK_PAIR_HIGH));
-    CK_STORE(to + (c + 2) * CK_ROWS, __builtin_shufflevector(high01, high23, CK_PAIR_LOW));
-    CK_STORE(to + (c + 3) * CK_ROWS, __builtin_shufflevector(high01, high23, CK_PAIR_HIGH));
+    ck_f32 column[4];
+    ck_transpose_four((const uint8_t *const *)row, c * sizeof(float), column);
+    CK_UNROLL for (size_t i = 0; i < 4; i++) CK_STORE(to + (c + i) * CK_ROWS, column[i]);
   }
   for (; c < columns; c++) {
     for (size_t j = 0; j < CK_LANES; j++) to[c * CK_ROWS + j] = row[j][c];
