@@ -40,7 +40,7 @@ package struct WrittenFile: Sendable {
 
 /// Writes a checkpoint in one pass: each tensor begun, streamed and ended in the order of its description.
 ///
-/// Nothing is there under a final name before `finish()` returns.
+/// Nothing is there under a final name before `commit()`.
 package protocol CheckpointWriter: AnyObject {
   /// The bytes of all files together, known before the first is written.
   var totalBytes: UInt64 { get }
@@ -52,13 +52,26 @@ package protocol CheckpointWriter: AnyObject {
   ///
   /// - Throws: `fault` when more or fewer bytes were written than its type and shape need.
   func endTensor() throws(CheckpointError)
-  /// Completes, syncs and names all files; they are named only when all are complete.
-  func finish() throws(CheckpointError) -> [WrittenFile]
+  /// Completes and syncs all files.
+  ///
+  /// - Returns: the files under the names they will have.
+  func seal() throws(CheckpointError) -> [WrittenFile]
+  /// Whether sealed files hold the same bytes as those that stand under their names.
+  func matchesExisting() throws(CheckpointError) -> Bool
+  /// Names all files, which have been sealed.
+  func commit() throws(CheckpointError)
   /// Throws everything away.
   func abandon()
 }
 
 extension CheckpointWriter {
+  /// Completes, syncs and names all files; they are named only when all are complete.
+  package func finish() throws(CheckpointError) -> [WrittenFile] {
+    let files = try seal()
+    try commit()
+    return files
+  }
+
   /// Writes a whole tensor.
   package func writeTensor(_ index: Int, _ bytes: UnsafeRawBufferPointer) throws(CheckpointError) {
     try beginTensor(index)
@@ -114,17 +127,27 @@ final class TensorStream {
   /// The bytes of all parts together.
   let totalBytes: UInt64
 
-  /// Prepares all files and writes the first header.
-  init(_ parts: [Part], _ slots: [Slot], overwrite: Bool, checksums: Bool) throws(CheckpointError) {
+  /// Prepares all files, in `folder` where they are to be kept elsewhere until they are named, and writes the first header.
+  init(
+    _ parts: [Part], _ slots: [Slot], in folder: String? = nil, overwrite: Bool, checksums: Bool
+  ) throws(CheckpointError) {
     self.parts = parts
     self.slots = slots
     self.checksums = checksums
     totalBytes = parts.reduce(0) { $0 + $1.bytes }
+    // Every part stays open until all are complete.
+    guard OpenFiles.allow(parts.count) else {
+      throw CheckpointError(
+        .inputOutput,
+        "\(parts.count) parts would be open at once, more than the system allows; use a larger --split-size",
+        file: parts.first?.path)
+    }
     for (index, part) in parts.enumerated() {
       // The first asks for the room of all, so that a small disk is noticed before any work.
       writers.append(
         try AtomicWriter(
-          path: part.path, overwrite: overwrite, hashing: checksums, expectedBytes: index == 0 ? totalBytes : nil,
+          path: part.path, in: folder, overwrite: overwrite, hashing: checksums,
+          expectedBytes: index == 0 ? totalBytes : nil,
           reserving: part.bytes))
     }
     try startPart()
@@ -159,7 +182,7 @@ final class TensorStream {
     next += 1
   }
 
-  func finish() throws(CheckpointError) -> [WrittenFile] {
+  func seal() throws(CheckpointError) -> [WrittenFile] {
     guard next == slots.count, left == nil else {
       throw CheckpointError(.fault, "\(slots.count - next) tensors were not written")
     }
@@ -167,13 +190,21 @@ final class TensorStream {
     try checkLength()
     var sums: [String?] = []
     for writer in writers { sums.append(try writer.seal()) }
-    // Last to first: who finds the first file finds them all.
-    for writer in writers.reversed() { try writer.commit() }
     return parts.indices.map { index in
       WrittenFile(
         path: parts[index].path, bytes: parts[index].bytes, sha256: sums[index],
         tensors: parts[index].tensors.map { (slots[$0].name, digests[$0]) })
     }
+  }
+
+  func matchesExisting() throws(CheckpointError) -> Bool {
+    for writer in writers { if try !writer.matchesExisting() { return false } }
+    return true
+  }
+
+  func commit() throws(CheckpointError) {
+    // Last to first: who finds the first file finds them all.
+    for writer in writers.reversed() { try writer.commit() }
   }
 
   func abandon() {

@@ -8,11 +8,29 @@ enum Checksums {
   static func write(_ files: [WrittenFile], to path: String, overwrite: Bool) throws(CheckpointError) {
     var text = ""
     for file in files {
-      if let sum = file.sha256 { text += "\(sum)  \(file.path)\n" }
+      if let sum = file.sha256 {
+        // As sha256sum itself writes such names.
+        let name = escaped(file.path)
+        text += (name == file.path ? "" : "\\") + "\(sum)  \(name)\n"
+      }
       for tensor in file.tensors { if let sum = tensor.sha256 { text += "# \(sum)  \(tensor.name)\n" } }
     }
     let writer = try AtomicWriter(path: path, overwrite: overwrite)
     try writer.write(Array(text.utf8))
     try writer.finish()
+  }
+
+  /// A name on one line: a backslash before what would break it.
+  private static func escaped(_ path: String) -> String {
+    var text = ""
+    for scalar in path.unicodeScalars {
+      switch scalar {
+      case "\\": text += "\\\\"
+      case "\n": text += "\\n"
+      case "\r": text += "\\r"
+      default: text.unicodeScalars.append(scalar)
+      }
+    }
+    return text
   }
 }

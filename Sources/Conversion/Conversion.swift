@@ -5,7 +5,7 @@ import Tensors
 
 /// The one entrance: sources and options in, a checked plan out.
 ///
-/// `plan.run(…)` then does what the plan says.
+/// `plan.check()` tells whether its outputs can be written, and `plan.run(…)` does what the plan says.
 package enum Conversion {
   /// Opens the sources and plans their conversion.
   ///
@@ -34,7 +34,7 @@ package enum Conversion {
         "--vision-type is for a folder whose tower becomes an mmproj; convert an mmproj by itself with --type",
         file: first.path)
     }
-    let plan: Plan
+    var plan: Plan
     switch (options.target, first.format) {
     case (.safetensors, .gguf):
       var planner = try RestorePlanner(checkpoints, options, threads: threads)
@@ -53,7 +53,8 @@ package enum Conversion {
         plan = try planner.plan()
       }
     }
-    try plan.check()
+    plan.savedRecipe = options.savedRecipe
+    for index in plan.files.indices.dropFirst() { plan.files[index].mayStand = options.visionOutput == nil }
     return plan
   }
 }

@@ -9,84 +9,130 @@ import Tensors
   import Darwin
 #endif
 
-/// Folders that are filled beside their final place and moved there when complete.
-struct FolderOutput {
-  private let folders: [(path: String, temporary: String)]
+/// A folder that appears under its name with everything in it, or not at all.
+///
+/// Its files are written without names, or hidden, beside the place of the folder. When all are complete they are named
+/// in a hidden folder, which then takes the place in one step.
+final class FolderOutput {
+  /// The folder to be.
+  private let path: String
+  /// Where files are kept until they are named: the folder that will hold the new one.
+  let staging: String
+  /// The hidden folder; there only while files are named.
+  let temporary: String
+  private var documents: [(writer: AtomicWriter, sha256: String?)] = []
 
-  /// Makes the temporary folder of every folder the plan writes.
-  static func prepare(_ plan: Plan) throws(CheckpointError) -> FolderOutput {
-    var folders: [(path: String, temporary: String)] = []
-    for file in plan.files {
-      guard case .folder = file.container else { continue }
-      let parent = AtomicWriter.folder(of: file.path)
-      let name = file.path.split(separator: "/").last.map(String.init) ?? "model"
-      let temporary = "\(parent)/.\(name).\(getpid())"
-      guard mkdir(temporary, 0o777) == 0 || errno == EEXIST else {
-        throw CheckpointError(
-          .inputOutput, "making the folder failed", file: temporary, cause: String(cString: strerror(errno)))
+  /// Prepares a folder; nothing is made yet.
+  init(_ path: String) {
+    let place = Self.place(of: path)
+    self.path = place
+    staging = AtomicWriter.folder(of: place)
+    let name = place.split(separator: "/").last.map(String.init) ?? "model"
+    temporary = "\(staging)/.\(name.prefix(60)).\(getpid()).partial"
+  }
+
+  /// Writes and syncs the documents that belong beside the weights.
+  func write(_ files: [(name: String, bytes: [UInt8])], checksums: Bool) throws(CheckpointError) {
+    for file in files {
+      let writer = try AtomicWriter(path: temporary + "/" + file.name, in: staging, hashing: checksums)
+      try writer.write(file.bytes)
+      documents.append((writer, try writer.seal()))
+    }
+  }
+
+  /// Makes the hidden folder, and names everything in it: first what `weights` names, then the documents.
+  func fill(_ weights: () throws(CheckpointError) -> Void) throws(CheckpointError) {
+    guard mkdir(temporary, 0o777) == 0 else { throw systemFailure("making the folder", temporary) }
+    try weights()
+    for (writer, _) in documents {
+      let folder = AtomicWriter.folder(of: writer.path)
+      if folder != temporary, mkdir(folder, 0o777) != 0, errno != EEXIST {
+        throw systemFailure("making the folder", folder)
       }
-      folders.append((file.path, temporary))
+      try writer.commit()
     }
-    return FolderOutput(folders: folders)
   }
 
-  /// The folder that is filled instead of `path`.
-  func temporary(_ path: String) -> String { folders.first { $0.path == path }?.temporary ?? path }
-
-  /// Writes documents into the temporary folder of `path`.
-  func write(
-    _ documents: [(name: String, bytes: [UInt8])], for path: String, checksums: Bool
-  ) throws(CheckpointError) -> [WrittenFile] {
-    var written: [WrittenFile] = []
-    for document in documents {
-      let name = temporary(path) + "/" + document.name
-      let writer = try AtomicWriter(path: name, hashing: checksums)
-      try writer.write(document.bytes)
-      let sum = try writer.finish()
-      written.append(WrittenFile(path: name, bytes: UInt64(document.bytes.count), sha256: sum, tensors: []))
+  /// Everything in the folder, under the names it has after ``publish()``.
+  func published(_ weights: [WrittenFile]) -> [WrittenFile] {
+    let files =
+      weights
+      + documents.map { writer, sum in
+        WrittenFile(path: writer.path, bytes: writer.position, sha256: sum, tensors: [])
+      }
+    return files.map { file in
+      WrittenFile(
+        path: path + file.path.dropFirst(temporary.count), bytes: file.bytes, sha256: file.sha256, tensors: file.tensors
+      )
     }
-    return written
   }
 
-  /// Moves every folder to its place; into an existing one, file by file.
+  /// Gives the folder its place; one that stands there is exchanged, and what quern did not write is carried over.
   func publish() throws(CheckpointError) {
-    for (path, temporary) in folders {
-      if rename(temporary, path) == 0 { continue }
-      guard errno == EEXIST || errno == ENOTEMPTY else { throw failure(path) }
-      let names = try FileSystem.names(in: temporary)
-      for stale in try FileSystem.names(in: path) where Self.isWeights(stale) && !names.contains(stale) {
-        unlink(path + "/" + stale)
+    syncFolder(temporary)
+    if rename(temporary, path) != 0 {
+      guard errno == EEXIST || errno == ENOTEMPTY else { throw systemFailure("naming the folder", path) }
+      // Both folders are whole at every moment; only which of them has the name changes.
+      let old = temporary + ".old"
+      guard rename(path, old) == 0 else { throw systemFailure("setting the old folder aside", path) }
+      guard rename(temporary, path) == 0 else {
+        let failure = systemFailure("naming the folder", path)
+        rename(old, path)
+        throw failure
       }
-      for name in names {
-        guard rename(temporary + "/" + name, path + "/" + name) == 0 else { throw failure(path) }
-      }
-      rmdir(temporary)
+      try keepOthers(of: old)
     }
+    syncFolder(staging)
   }
 
-  /// The files under the names they have after `publish`.
-  func published(_ files: [WrittenFile]) -> [WrittenFile] {
-    files.map { file in
-      guard let folder = folders.first(where: { file.path.hasPrefix($0.temporary + "/") }) else { return file }
-      let path = folder.path + file.path.dropFirst(folder.temporary.count)
-      return WrittenFile(path: path, bytes: file.bytes, sha256: file.sha256, tensors: file.tensors)
+  /// Moves what an earlier run of quern did not write from the old folder to the new one, and removes the rest.
+  private func keepOthers(of old: String) throws(CheckpointError) {
+    let new = Set(try FileSystem.names(in: path))
+    for name in try FileSystem.names(in: old) {
+      if new.contains(name) || Self.isWeights(name), unlink(old + "/" + name) == 0 { continue }
+      if rename(old + "/" + name, path + "/" + name) == 0 { continue }
+      // A folder in the way, such as one of templates: its files are replaced one by one.
+      for inner in (try? FileSystem.names(in: old + "/" + name)) ?? [] {
+        let from = "\(old)/\(name)/\(inner)"
+        if FileSystem.exists("\(path)/\(name)/\(inner)") || rename(from, "\(path)/\(name)/\(inner)") != 0 {
+          unlink(from)
+        }
+      }
+      rmdir(old + "/" + name)
     }
+    guard rmdir(old) == 0 else { throw systemFailure("removing the old folder", old) }
   }
 
-  /// Throws the temporary folders away.
+  /// Throws everything away.
   func remove() {
-    for (_, temporary) in folders {
-      for name in (try? FileSystem.names(in: temporary)) ?? [] { unlink(temporary + "/" + name) }
-      rmdir(temporary)
+    for (writer, _) in documents { writer.abandon() }
+    for name in (try? FileSystem.names(in: temporary)) ?? [] {
+      for inner in (try? FileSystem.names(in: temporary + "/" + name)) ?? [] { unlink("\(temporary)/\(name)/\(inner)") }
+      if unlink(temporary + "/" + name) != 0 { rmdir(temporary + "/" + name) }
     }
+    rmdir(temporary)
   }
 
   /// Weights of an earlier output, which would be read together with the new ones.
-  private static func isWeights(_ name: String) -> Bool {
-    name.hasPrefix("model") && (name.hasSuffix(".safetensors") || name.hasSuffix(".safetensors.index.json"))
+  static func isWeights(_ name: String) -> Bool {
+    if name == "model.safetensors" || name == "model.safetensors.index.json" { return true }
+    // model-00001-of-00003.safetensors
+    guard name.hasPrefix("model-"), name.hasSuffix(".safetensors") else { return false }
+    let numbers = name.dropFirst(6).dropLast(12).split(separator: "-", omittingEmptySubsequences: false)
+    return numbers.count == 3 && numbers[1] == "of" && numbers[0].count == 5 && numbers[2].count == 5
+      && (numbers[0] + numbers[2]).allSatisfy { $0.isASCII && $0.isNumber }
   }
 
-  private func failure(_ path: String) -> CheckpointError {
-    CheckpointError(.inputOutput, "naming the output failed", file: path, cause: String(cString: strerror(errno)))
+  /// A path without trailing slashes; of a folder that is there, its real one, since `.` cannot be renamed.
+  static func place(of path: String) -> String {
+    if let real = realpath(path, nil) {
+      defer { free(real) }
+      // What was named is what is reported, unless that is a place that has no name of its own.
+      let last = path.split(separator: "/").last
+      if last == nil || last == "." || last == ".." { return String(cString: real) }
+    }
+    var place = Substring(path)
+    while place.count > 1, place.hasSuffix("/") { place.removeLast() }
+    return String(place)
   }
 }

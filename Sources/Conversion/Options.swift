@@ -33,6 +33,8 @@ package struct ConversionOptions: Sendable {
   package var overwrite = false
   /// Where to write SHA-256 sums of files and tensors, computed on the way.
   package var checksums: String?
+  /// Where to write the recipe as a text.
+  package var savedRecipe: String?
 
   package init() {}
 

@@ -7,7 +7,7 @@ import Tensors
 package struct Plan: Sendable {
   /// The sources as they were named.
   package let sources: [String]
-  package let files: [PlannedFile]
+  package internal(set) var files: [PlannedFile]
   /// Which type every tensor of the first file gets.
   package let recipe: Recipe
   /// What was found out and decided, one sentence each.
@@ -15,6 +15,8 @@ package struct Plan: Sendable {
   package let overwrite: Bool
   /// Where SHA-256 sums go; nil when none are computed.
   package let checksums: String?
+  /// Where the recipe goes as a text; nil when it is not kept.
+  package internal(set) var savedRecipe: String?
 
   /// Stored bytes that will be read.
   package var bytesIn: UInt64 {
@@ -38,17 +40,35 @@ package struct Plan: Sendable {
     files.first.flatMap { AtomicWriter.freeBytes(in: AtomicWriter.folder(of: $0.path)) }
   }
 
-  /// Refuses what can be known to fail: an output that exists, a disk without room.
+  /// Refuses what can be known to fail or to destroy: an output that exists or is a source, two of one name, a folder
+  /// that is not there, a disk without room.
   package func check() throws(CheckpointError) {
     for file in files { try file.checkImportance() }
-    for file in files { try file.checkOutput(overwrite: overwrite) }
-    if let checksums { try AtomicWriter.checkOutput(checksums, overwrite: overwrite) }
+    try checkOutputs()
     if let free = bytesFree, free < bytesOut {
       throw CheckpointError(
         .noSpace,
         "the output needs \(bytesOut) bytes and the disk has \(free) free; free some space or choose another --output",
         file: files.first?.path)
     }
+  }
+
+  /// Checks the names of all outputs.
+  func checkOutputs() throws(CheckpointError) {
+    var check = OutputCheck(self)
+    for file in files {
+      if case .folder = file.container {
+        try check.folder(file.path)
+      } else if !overwrite, file.mayStand, file.stands() {
+        continue
+      } else {
+        let advice =
+          file.mayStand ? ", --vision-output FILE to write another, or --no-vision to leave it out" : ""
+        for path in file.paths { try check.file(path, mayReplaceSource: files.count == 1, advice: advice) }
+      }
+    }
+    if let checksums { try check.file(checksums) }
+    if let savedRecipe { try check.file(savedRecipe) }
   }
 }
 
@@ -71,6 +91,9 @@ package struct PlannedFile: Sendable {
   package let tensors: [PlannedTensor]
   /// Bytes of the output, headers included.
   package let bytes: UInt64
+  /// Whether a file of the same bytes may stand under its name already and is then kept: a vision tower that goes with
+  /// every quantization of its model.
+  package internal(set) var mayStand = false
 
   /// Weights of all tensors together.
   package var parameterCount: Int { tensors.reduce(0) { $0 + $1.shape.elementCount } }
@@ -94,12 +117,13 @@ package struct PlannedFile: Sendable {
     }
   }
 
-  func checkOutput(overwrite: Bool) throws(CheckpointError) {
-    if case .folder = container {
-      guard FileSystem.exists(path), !overwrite else { return }
-      throw CheckpointError(.exists, "the output already exists; use --overwrite to replace it", file: path)
-    }
-    for path in paths { try AtomicWriter.checkOutput(path, overwrite: overwrite) }
+  /// Whether a file of the same length and header stands under the name; what follows is compared when it is known.
+  func stands() -> Bool {
+    guard case .gguf(let layout) = container, layout.parts.count == 1, let existing = try? InputFile(path: path),
+      existing.size == bytes
+    else { return false }
+    let header = layout.parts[0].header
+    return (try? existing.readBytes(at: 0, count: header.count)) == header
   }
 
   /// Lays out a GGUF.

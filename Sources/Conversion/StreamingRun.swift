@@ -2,6 +2,14 @@ import Containers
 import Quants
 import Tensors
 
+#if canImport(Glibc)
+  import Glibc
+#elseif canImport(Musl)
+  import Musl
+#else
+  import Darwin
+#endif
+
 /// What a run did.
 package struct ConversionReport: Sendable {
   /// The files that now exist, with their sums where those were asked for.
@@ -32,16 +40,12 @@ extension Plan {
     try check()
     let clock = ContinuousClock()
     let start = clock.now
-    var files: [WrittenFile] = []
-    let folders = try FolderOutput.prepare(self)
-    do throws(CheckpointError) {
-      files = try write(folders, max(1, threads), kernels, progress)
-      try folders.publish()
-      files = folders.published(files)
-    } catch {
-      folders.remove()
-      throw error
+    if let savedRecipe {
+      let writer = try AtomicWriter(path: savedRecipe, overwrite: overwrite)
+      try writer.write(Array(recipe.document.utf8))
+      try writer.finish()
     }
+    let files = try write(max(1, threads), kernels, progress)
     if let checksums { try Checksums.write(files, to: checksums, overwrite: overwrite) }
     let elapsed = (clock.now - start).components
     return ConversionReport(
@@ -49,41 +53,89 @@ extension Plan {
       seconds: Double(elapsed.seconds) + Double(elapsed.attoseconds) * 1e-18)
   }
 
+  /// What becomes one planned file.
+  private struct Output {
+    let writer: any CheckpointWriter
+    /// The folder around it; nil for a GGUF.
+    let folder: FolderOutput?
+    /// What it wrote, known when it is sealed.
+    var files: [WrittenFile] = []
+  }
+
+  /// Writes and syncs everything, then names it.
   private func write(
-    _ folders: FolderOutput, _ threads: Int, _ kernels: Kernels, _ progress: ((ConversionProgress) -> Void)?
+    _ threads: Int, _ kernels: Kernels, _ progress: ((ConversionProgress) -> Void)?
   ) throws(CheckpointError) -> [WrittenFile] {
-    var written: [WrittenFile] = []
-    var writers: [(any CheckpointWriter)?] = []
-    for file in files {
-      switch file.container {
-      case .unchanged(let shard):
-        written.append(
-          try GGUFWriter.writeUnchanged(shard, to: file.path, overwrite: overwrite, checksums: checksums != nil))
-        writers.append(nil)
-      case .gguf(let layout):
-        writers.append(
-          try GGUFWriter(path: file.path, layout: layout, overwrite: overwrite, checksums: checksums != nil))
-      case .folder(let layout, let shardSize, _):
-        writers.append(
-          try SafetensorsWriter(
-            path: folders.temporary(file.path) + "/model.safetensors", metadata: [("format", "pt")],
-            tensors: layout.tensors, shardSize: shardSize, checksums: checksums != nil))
-      }
-    }
+    var outputs: [Output] = []
     do throws(CheckpointError) {
-      try stream(writers, threads, kernels, progress)
-      // All are complete now; naming them is quick.
-      for writer in writers { if let writer { written += try writer.finish() } }
+      for file in files { outputs.append(try open(file)) }
+      try stream(outputs.map(\.writer), threads, kernels, progress)
+      for index in outputs.indices { outputs[index].files = try outputs[index].writer.seal() }
+      return try publish(outputs)
     } catch {
-      for writer in writers { writer?.abandon() }
+      for output in outputs {
+        output.writer.abandon()
+        output.folder?.remove()
+      }
       throw error
     }
-    for file in files {
-      if case .folder(_, _, let documents) = file.container {
-        written += try folders.write(documents, for: file.path, checksums: checksums != nil)
+  }
+
+  private func open(_ file: PlannedFile) throws(CheckpointError) -> Output {
+    let sums = checksums != nil
+    switch file.container {
+    case .unchanged(let shard):
+      return Output(
+        writer: try GGUFWriter.copy(shard, to: file.path, overwrite: overwrite, checksums: sums), folder: nil)
+    case .gguf(let layout):
+      // One that may stand is compared before anything is named; it is never replaced unasked.
+      let isOpen = overwrite || file.mayStand && file.stands()
+      return Output(
+        writer: try GGUFWriter(path: file.path, layout: layout, overwrite: isOpen, checksums: sums), folder: nil)
+    case .folder(let layout, let shardSize, let documents):
+      let folder = FolderOutput(file.path)
+      try folder.write(documents, checksums: sums)
+      let writer = try SafetensorsWriter(
+        path: folder.temporary + "/model.safetensors", in: folder.staging, metadata: [("format", "pt")],
+        tensors: layout.tensors, shardSize: shardSize, checksums: sums)
+      return Output(writer: writer, folder: folder)
+    }
+  }
+
+  /// Names complete outputs, which takes a moment in which no interruption comes through.
+  private func publish(_ outputs: [Output]) throws(CheckpointError) -> [WrittenFile] {
+    // What stood nowhere at the beginning may stand there now.
+    try checkOutputs()
+    var kept: Set<Int> = []
+    for (index, file) in files.enumerated() where file.mayStand && !overwrite && FileSystem.exists(file.path) {
+      guard try outputs[index].writer.matchesExisting() else {
+        throw CheckpointError(
+          .exists, "another vision tower stands here; use --overwrite, --vision-output FILE or --no-vision",
+          file: file.path)
+      }
+      kept.insert(index)
+    }
+    let complete = kept
+    try Interruption.putOff { () throws(CheckpointError) in
+      var named: [WrittenFile] = []
+      do throws(CheckpointError) {
+        for (index, output) in outputs.enumerated() where !complete.contains(index) {
+          if let folder = output.folder {
+            try folder.fill { () throws(CheckpointError) in try output.writer.commit() }
+            try folder.publish()
+          } else {
+            try output.writer.commit()
+            named += output.files
+          }
+        }
+      } catch {
+        // All or none: names that were just given are taken back, unless an older file has gone for them.
+        if !overwrite { for file in named { unlink(file.path) } }
+        throw error
       }
     }
-    return written
+    for index in kept { outputs[index].writer.abandon() }
+    return outputs.flatMap { output in output.folder.map { $0.published(output.files) } ?? output.files }
   }
 
   /// How far ahead of its turn the source of a piece is asked for: about 32 MiB.
@@ -91,14 +143,14 @@ extension Plan {
 
   /// Sends every piece of every tensor through the pipeline.
   private func stream(
-    _ writers: [(any CheckpointWriter)?], _ threads: Int, _ kernels: Kernels,
+    _ writers: [any CheckpointWriter], _ threads: Int, _ kernels: Kernels,
     _ progress: ((ConversionProgress) -> Void)?
   ) throws(CheckpointError) {
     var pieces: [Piece] = []
     var streams: [[TensorStream]] = []
     for (index, file) in files.enumerated() {
       streams.append(file.tensors.map { TensorStream($0, kernels: kernels) })
-      guard writers[index] != nil else { continue }
+      if case .unchanged = file.container { continue }
       for (tensor, plan) in file.tensors.enumerated() {
         pieces += TensorStream.pieces(plan, file: index, tensor: tensor)
       }
@@ -120,7 +172,7 @@ extension Plan {
       try allStreams[piece.file][piece.tensor].produce(piece.values, into: output, spaces[thread])
     } consume: { (number, slot) throws(CheckpointError) in
       let piece = work[number]
-      guard let writer = writers[piece.file] else { return }
+      let writer = writers[piece.file]
       let plan = files[piece.file].tensors[piece.tensor]
       if piece.values.lowerBound == 0 { try writer.beginTensor(piece.tensor) }
       try writer.write(UnsafeRawBufferPointer(slots[slot].bytes(piece.byteCount)))

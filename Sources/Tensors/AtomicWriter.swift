@@ -27,21 +27,22 @@ package final class AtomicWriter {
   /// Prepares an output.
   ///
   /// - Parameters:
-  ///   - path: the final name; its folder must exist.
+  ///   - path: the final name; its folder must exist when the file is named.
+  ///   - folder: a folder on the same disk where the file is kept until then; that of `path` unless given.
   ///   - overwrite: whether a file already there may be replaced.
   ///   - hashing: whether `seal()` returns the SHA-256 of all bytes.
   ///   - expectedBytes: what the disk must have free, where that is known.
   ///   - length: the final length where it is known; room for it is taken at once.
   /// - Throws: `exists` when the name is taken, `noSpace` when the disk is too small, `inputOutput` otherwise.
   package init(
-    path: String, overwrite: Bool = false, hashing: Bool = false, expectedBytes: UInt64? = nil,
-    reserving length: UInt64? = nil
+    path: String, in folder: String? = nil, overwrite: Bool = false, hashing: Bool = false,
+    expectedBytes: UInt64? = nil, reserving length: UInt64? = nil
   ) throws(CheckpointError) {
     self.path = path
     self.overwrite = overwrite
     self.hash = hashing ? SHA256Hash() : nil
     try Self.checkOutput(path, overwrite: overwrite)
-    let folder = Self.folder(of: path)
+    let folder = folder ?? Self.folder(of: path)
     if let expectedBytes, let free = Self.freeBytes(in: folder), free < expectedBytes {
       throw CheckpointError(
         .noSpace,
@@ -57,12 +58,15 @@ package final class AtomicWriter {
 
   deinit { abandon() }
 
-  /// Refuses an output whose name is taken, unless it may be replaced.
+  /// Refuses an output whose name is taken, unless it is that of a file and may be replaced.
   package static func checkOutput(_ path: String, overwrite: Bool) throws(CheckpointError) {
     var status = stat()
     guard lstat(path, &status) == 0 else { return }
-    if status.st_mode & S_IFMT == S_IFDIR {
-      throw CheckpointError(.exists, "the output is a folder; name a file", file: path)
+    switch status.st_mode & S_IFMT {
+    case S_IFREG, S_IFLNK: break
+    case S_IFDIR: throw CheckpointError(.exists, "the output is a folder; name a file", file: path)
+    // Replacing a device or a pipe by a file would break whatever uses it.
+    default: throw CheckpointError(.exists, "the output is a device or a pipe; name a file", file: path)
     }
     if !overwrite {
       throw CheckpointError(.exists, "the output already exists; use --overwrite to replace it", file: path)
@@ -125,8 +129,31 @@ package final class AtomicWriter {
   package func commit() throws(CheckpointError) {
     precondition(isSealed, "a file is sealed before it is named")
     guard let staging else { return }
-    try staging.publish(overwrite: overwrite)
+    // Whatever comes of it, the staging file is closed and gone afterwards.
     self.staging = nil
+    try staging.publish(as: path, overwrite: overwrite)
+  }
+
+  /// Whether the sealed file holds the same bytes as the one that stands under its name.
+  package func matchesExisting() throws(CheckpointError) -> Bool {
+    precondition(isSealed, "a file is compared when it is complete")
+    guard let staging else { return false }
+    let existing = try InputFile(path: path)
+    guard existing.size == position else { return false }
+    let piece = 4 << 20
+    let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 2 * piece, alignment: 4096)
+    defer { buffer.deallocate() }
+    var done: UInt64 = 0
+    while done < position {
+      let count = Int(min(UInt64(piece), position - done))
+      let theirs = UnsafeMutableRawBufferPointer(rebasing: buffer[..<count])
+      let ours = UnsafeMutableRawBufferPointer(rebasing: buffer[piece..<piece + count])
+      try existing.read(at: done, into: theirs)
+      try staging.read(at: done, into: ours)
+      guard let a = theirs.baseAddress, let b = ours.baseAddress, memcmp(a, b, count) == 0 else { return false }
+      done += UInt64(count)
+    }
+    return true
   }
 
   /// Seals and commits.

@@ -32,3 +32,23 @@ package func systemFailure(_ doing: String, _ path: String, _ number: Int32 = er
     CheckpointError(.inputOutput, "\(doing) failed", file: path, cause: systemMessage(number))
   }
 }
+
+/// How many files the process may have open.
+package enum OpenFiles {
+  /// Makes room for `count` files beside those that are always open; false when the system does not give it.
+  package static func allow(_ count: Int) -> Bool {
+    // Sources, tokenizer files, standard streams and threads of the system's own.
+    let needed = rlim_t(clamping: count + 64)
+    var limit = rlimit()
+    guard getrlimit(openFilesResource, &limit) == 0 else { return true }
+    if limit.rlim_cur >= needed { return true }
+    limit.rlim_cur = min(needed, limit.rlim_max)
+    return setrlimit(openFilesResource, &limit) == 0 && limit.rlim_cur >= needed
+  }
+
+  #if canImport(Glibc)
+    private static var openFilesResource: __rlimit_resource_t { __rlimit_resource_t(RLIMIT_NOFILE.rawValue) }
+  #else
+    private static var openFilesResource: Int32 { Int32(RLIMIT_NOFILE) }
+  #endif
+}

@@ -1,5 +1,3 @@
-import Synchronization
-
 #if canImport(Glibc)
   import Glibc
 #elseif canImport(Musl)
@@ -10,35 +8,31 @@ import Synchronization
 
 /// The place of a file that is not finished: nameless where the system can do that, a hidden sibling elsewhere.
 struct StagingFile {
-  /// Open for writing.
+  /// Open for writing and reading.
   let descriptor: Int32
-  /// The final name.
-  private let path: String
   private let folder: String
   /// The hidden sibling; nil for a nameless file.
   private let temporary: String?
 
-  /// Opens a staging file beside the final name.
+  /// Opens a staging file in a folder for a file that will be named `path`, on the same disk.
   init(for path: String, in folder: String) throws(CheckpointError) {
-    self.path = path
     self.folder = folder
     let mode: mode_t = 0o666
     #if os(Linux)
       // `O_TMPFILE` is a compound macro that Swift does not import.
-      let nameless = open(folder, Int32(0o20_000_000) | O_DIRECTORY | O_WRONLY | O_CLOEXEC, mode)
+      let nameless =
+        Self.mayBeNameless ? open(folder, Int32(0o20_000_000) | O_DIRECTORY | O_RDWR | O_CLOEXEC, mode) : -1
       if nameless >= 0 {
         descriptor = nameless
         temporary = nil
         return
       }
-      let failure = errno
-      guard [EOPNOTSUPP, EISDIR, EINVAL].contains(failure) else {
-        throw systemFailure("creating the output", failure == ENOENT ? folder : path, failure)
-      }
+      let failure = Self.mayBeNameless ? errno : EOPNOTSUPP
+      guard [EOPNOTSUPP, EISDIR, EINVAL].contains(failure) else { throw Self.failure(path, folder, failure) }
     #endif
     let sibling = Self.siblingName(of: path, in: folder)
-    let named = open(sibling, O_CREAT | O_WRONLY | O_CLOEXEC, mode)
-    guard named >= 0 else { throw systemFailure("creating the output", path) }
+    let named = open(sibling, O_CREAT | O_RDWR | O_CLOEXEC, mode)
+    guard named >= 0 else { throw Self.failure(path, folder, errno) }
     // A leftover of a run that was killed is taken over; the file of a run that is alive is not.
     guard flock(named, LOCK_EX | LOCK_NB) == 0 else {
       close(named)
@@ -54,19 +48,27 @@ struct StagingFile {
     Interruption.remember(sibling)
   }
 
-  /// Gives the file its final name and makes the name durable.
-  func publish(overwrite: Bool) throws(CheckpointError) {
+  /// Gives the file its final name, makes the name durable, and closes it; on failure nothing of it is left.
+  func publish(as path: String, overwrite: Bool) throws(CheckpointError) {
     defer { close(descriptor) }
     if let temporary {
       defer { Interruption.forget(temporary) }
-      try move(temporary, overwrite: overwrite)
+      try move(temporary, to: path, overwrite: overwrite)
     } else {
-      try publishNameless(overwrite: overwrite)
+      try publishNameless(as: path, overwrite: overwrite)
     }
-    let handle = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
-    if handle >= 0 {
-      fsync(handle)
-      close(handle)
+    syncFolder(AtomicWriter.folder(of: path))
+  }
+
+  /// Fills a buffer with bytes that were written.
+  func read(at offset: UInt64, into buffer: UnsafeMutableRawBufferPointer) throws(CheckpointError) {
+    var done = 0
+    while done < buffer.count {
+      let rest = UnsafeMutableRawBufferPointer(rebasing: buffer[done...])
+      let count = pread(descriptor, rest.baseAddress, rest.count, off_t(offset) + off_t(done))
+      if count < 0, errno == EINTR { continue }
+      guard count > 0 else { throw systemFailure("reading the output back", folder) }
+      done += count
     }
   }
 
@@ -79,7 +81,15 @@ struct StagingFile {
     }
   }
 
-  private func publishNameless(overwrite: Bool) throws(CheckpointError) {
+  /// Whether files without names may be used: tests of the other way switch it off.
+  private static var mayBeNameless: Bool { getenv("QUERN_NAMED_STAGING") == nil }
+
+  private static func failure(_ path: String, _ folder: String, _ number: Int32) -> CheckpointError {
+    guard number == ENOENT || number == ENOTDIR else { return systemFailure("creating the output", path, number) }
+    return CheckpointError(.inputOutput, "there is no such folder; make it first", file: folder)
+  }
+
+  private func publishNameless(as path: String, overwrite: Bool) throws(CheckpointError) {
     let source = "/proc/self/fd/\(descriptor)"
     if linkat(AT_FDCWD, source, AT_FDCWD, path, AT_SYMLINK_FOLLOW) == 0 { return }
     guard errno == EEXIST else { throw systemFailure("naming the output", path) }
@@ -91,10 +101,10 @@ struct StagingFile {
     guard linkat(AT_FDCWD, source, AT_FDCWD, sibling, AT_SYMLINK_FOLLOW) == 0 else {
       throw systemFailure("naming the output", path)
     }
-    try move(sibling, overwrite: true)
+    try move(sibling, to: path, overwrite: true)
   }
 
-  private func move(_ sibling: String, overwrite: Bool) throws(CheckpointError) {
+  private func move(_ sibling: String, to path: String, overwrite: Bool) throws(CheckpointError) {
     if overwrite {
       guard rename(sibling, path) != 0 else { return }
     } else {
@@ -114,61 +124,18 @@ struct StagingFile {
     throw failure
   }
 
+  /// The hidden name beside the output; long names are cut, since a name has at most 255 bytes.
   private static func siblingName(of path: String, in folder: String) -> String {
-    let name = path.lastIndex(of: "/").map { path[path.index(after: $0)...] } ?? path[...]
+    var name = path.lastIndex(of: "/").map { path[path.index(after: $0)...] } ?? path[...]
+    while name.utf8.count > 240 { name.removeLast() }
     return folder + "/." + name + ".partial"
   }
 }
 
-/// Removes hidden siblings when the process is interrupted.
-private enum Interruption {
-  /// Addresses of C strings; a signal handler may read atomics and nothing that locks.
-  private final class Slots: Sendable {
-    let first = Atomic<UInt>(0)
-    let second = Atomic<UInt>(0)
-    let third = Atomic<UInt>(0)
-    let fourth = Atomic<UInt>(0)
-
-    func removeAll() {
-      for address in [
-        first.load(ordering: .acquiring), second.load(ordering: .acquiring), third.load(ordering: .acquiring),
-        fourth.load(ordering: .acquiring),
-      ] {
-        if let name = UnsafePointer<CChar>(bitPattern: address) { unlink(name) }
-      }
-    }
-
-    func replace(_ old: UInt, _ new: UInt) -> Bool {
-      first.compareExchange(expected: old, desired: new, ordering: .acquiringAndReleasing).exchanged
-        || second.compareExchange(expected: old, desired: new, ordering: .acquiringAndReleasing).exchanged
-        || third.compareExchange(expected: old, desired: new, ordering: .acquiringAndReleasing).exchanged
-        || fourth.compareExchange(expected: old, desired: new, ordering: .acquiringAndReleasing).exchanged
-    }
-  }
-
-  private static let slots = Slots()
-  private static let names = Mutex<[String: UInt]>([:])
-
-  static func remember(_ path: String) {
-    guard let copy = strdup(path) else { return }
-    let address = UInt(bitPattern: copy)
-    guard slots.replace(0, address) else {
-      free(copy)
-      return
-    }
-    names.withLock { $0[path] = address }
-    for number in [SIGINT, SIGTERM, SIGHUP] {
-      signal(number) { number in
-        Interruption.slots.removeAll()
-        signal(number, SIG_DFL)
-        raise(number)
-      }
-    }
-  }
-
-  static func forget(_ path: String) {
-    guard let address = names.withLock({ $0.removeValue(forKey: path) }) else { return }
-    _ = slots.replace(address, 0)
-    free(UnsafeMutableRawPointer(bitPattern: address))
-  }
+/// Makes names given or taken in a folder durable.
+package func syncFolder(_ folder: String) {
+  let handle = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+  guard handle >= 0 else { return }
+  fsync(handle)
+  close(handle)
 }

@@ -77,6 +77,8 @@ enum PlanReport {
   static func carryOut(_ plan: Plan, dryRun: Bool, common: CommonOptions) throws {
     if dryRun {
       if common.json { printJSON(json(plan)) } else { printLine(text(plan)) }
+      // Shown all the same: what it would need is what there is not enough of.
+      try plan.check()
       return
     }
     if !common.quiet { for note in plan.notes { printNote("note: " + printable(note, limit: 2000)) } }

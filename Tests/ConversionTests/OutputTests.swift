@@ -12,7 +12,7 @@ struct OutputTests {
     let folder = try TemporaryFolder()
     try Data("precious".utf8).write(to: URL(filePath: folder.file("mmproj-model.gguf")))
     let error = #expect(throws: CheckpointError.self) {
-      try Conversion.plan(source: tinyModel, options: into(folder, .convert(to: .bf16)))
+      try Conversion.plan(source: tinyModel, options: into(folder, .convert(to: .bf16))).check()
     }
     #expect(error?.code == .exists)
     #expect(folder.contents == ["mmproj-model.gguf"])

@@ -61,11 +61,14 @@ static void pack_tokens(
 #define CK_PAIR_HIGH 2, 3, 18, 19, 6, 7, 22, 23, 10, 11, 26, 27, 14, 15, 30, 31
 #endif
 
-/// Four floats, or any sixteen bytes, at the same offset of the rows j, j + 4, j + 8, ... of one register's worth of rows.
+/// Sixteen bytes at any address, such as four stored floats.
+typedef float ck_words_at __attribute__((ext_vector_type(4), aligned(1), may_alias));
+
+/// Sixteen bytes at the same offset of the rows j, j + 4, j + 8, ... of one register's worth of rows.
 #define CK_ROW_QUADS(j)                                                                                        \
-  CK_QUADS(*(const ck_f32x4_at *)(row[j] + offset), *(const ck_f32x4_at *)(row[(j + 4) % CK_LANES] + offset),  \
-           *(const ck_f32x4_at *)(row[(j + 8) % CK_LANES] + offset),                                           \
-           *(const ck_f32x4_at *)(row[(j + 12) % CK_LANES] + offset))
+  CK_QUADS(*(const ck_words_at *)(row[j] + offset), *(const ck_words_at *)(row[(j + 4) % CK_LANES] + offset),  \
+           *(const ck_words_at *)(row[(j + 8) % CK_LANES] + offset),                                           \
+           *(const ck_words_at *)(row[(j + 12) % CK_LANES] + offset))
 
 /// Four floats, or any four words of 32 bits, of every row: to[i] holds word i of all of them. The offset is in bytes.
 CK_INLINE void ck_transpose_four(const uint8_t *const row[CK_LANES], size_t offset, ck_f32 to[4]) {

@@ -51,17 +51,27 @@ package final class GGUFWriter: CheckpointWriter {
   package func beginTensor(_ index: Int) throws(CheckpointError) { try stream.beginTensor(index) }
   package func write(_ bytes: UnsafeRawBufferPointer) throws(CheckpointError) { try stream.write(bytes) }
   package func endTensor() throws(CheckpointError) { try stream.endTensor() }
-  package func finish() throws(CheckpointError) -> [WrittenFile] { try stream.finish() }
+  package func seal() throws(CheckpointError) -> [WrittenFile] { try stream.seal() }
+  package func matchesExisting() throws(CheckpointError) -> Bool { try stream.matchesExisting() }
+  package func commit() throws(CheckpointError) { try stream.commit() }
   package func abandon() { stream.abandon() }
 
   /// Writes one file of a GGUF again, byte for byte as it was read.
   package static func writeUnchanged(
     _ shard: GGUFShard, to path: String, overwrite: Bool = false, checksums: Bool = false
   ) throws(CheckpointError) -> WrittenFile {
+    let writer = try copy(shard, to: path, overwrite: overwrite, checksums: checksums)
+    guard let file = try writer.finish().first else { throw CheckpointError(.fault, "nothing was written", file: path) }
+    return file
+  }
+
+  /// Copies one file of a GGUF byte for byte; the copy is complete but not yet sealed.
+  package static func copy(
+    _ shard: GGUFShard, to path: String, overwrite: Bool, checksums: Bool
+  ) throws(CheckpointError) -> GGUFWriter {
     let writer = try GGUFWriter(
       path: path, layout: try GGUFLayout(copying: shard), overwrite: overwrite, checksums: checksums)
     for (index, tensor) in shard.tensors.enumerated() { try writer.copyTensor(index, from: tensor) }
-    guard let file = try writer.finish().first else { throw CheckpointError(.fault, "nothing was written", file: path) }
-    return file
+    return writer
   }
 }

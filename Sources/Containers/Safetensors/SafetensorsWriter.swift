@@ -12,6 +12,7 @@ package final class SafetensorsWriter: CheckpointWriter {
   /// - Parameters:
   ///   - path: the file to be, for example `FOLDER/model.safetensors`; shards are named
   ///     `FOLDER/model-00001-of-0000N.safetensors` and their index `FOLDER/model.safetensors.index.json`.
+  ///   - folder: a folder on the same disk where files are kept until they are named; that of `path` unless given.
   ///   - metadata: texts for `__metadata__`.
   ///   - tensors: all tensors in order.
   ///   - overwrite: whether existing files may be replaced.
@@ -19,7 +20,8 @@ package final class SafetensorsWriter: CheckpointWriter {
   ///   - checksums: whether SHA-256 of files and tensors is computed on the way.
   /// - Throws: `exists`, `noSpace`, or what the layout refuses.
   package init(
-    path: String, metadata: [(key: String, value: String)] = [("format", "pt")], tensors: [TensorDescription],
+    path: String, in folder: String? = nil, metadata: [(key: String, value: String)] = [("format", "pt")],
+    tensors: [TensorDescription],
     overwrite: Bool = false, shardSize: UInt64? = nil, checksums: Bool = false
   ) throws(CheckpointError) {
     let layout = try SafetensorsLayout(metadata: metadata, tensors: tensors, shardSize: shardSize)
@@ -32,9 +34,10 @@ package final class SafetensorsWriter: CheckpointWriter {
     }
     self.layout = layout
     index =
-      parts.count == 1 ? nil : try AtomicWriter(path: Self.indexPath(path), overwrite: overwrite, hashing: checksums)
+      parts.count == 1
+      ? nil : try AtomicWriter(path: Self.indexPath(path), in: folder, overwrite: overwrite, hashing: checksums)
     try index?.write(Self.indexBytes(layout, paths))
-    stream = try TensorStream(parts, slots, overwrite: overwrite, checksums: checksums)
+    stream = try TensorStream(parts, slots, in: folder, overwrite: overwrite, checksums: checksums)
   }
 
   /// The names of the files that a layout becomes, without the index.
@@ -71,14 +74,22 @@ package final class SafetensorsWriter: CheckpointWriter {
   package func write(_ bytes: UnsafeRawBufferPointer) throws(CheckpointError) { try stream.write(bytes) }
   package func endTensor() throws(CheckpointError) { try stream.endTensor() }
 
-  package func finish() throws(CheckpointError) -> [WrittenFile] {
+  package func seal() throws(CheckpointError) -> [WrittenFile] {
     let digest = try index?.seal()
-    var files = try stream.finish()
-    if let index {
-      try index.commit()
-      files.append(WrittenFile(path: index.path, bytes: index.position, sha256: digest, tensors: []))
-    }
+    var files = try stream.seal()
+    if let index { files.append(WrittenFile(path: index.path, bytes: index.position, sha256: digest, tensors: [])) }
     return files
+  }
+
+  package func matchesExisting() throws(CheckpointError) -> Bool {
+    if let index, try !index.matchesExisting() { return false }
+    return try stream.matchesExisting()
+  }
+
+  package func commit() throws(CheckpointError) {
+    try stream.commit()
+    // The index last: with it the shards are found.
+    try index?.commit()
   }
 
   package func abandon() {

@@ -58,12 +58,8 @@ struct Quantize: ParsableCommand {
     options.overrides = try overrides.map(Self.parse)
     try writing.apply(to: &options, output)
     options.importance = try importance.map { path throws(CheckpointError) in try ImportanceUse(path: path) }
+    options.savedRecipe = saveRecipe
     let plan = try Conversion.plan(source: source, options: options, threads: common.threadCount)
-    if let saveRecipe {
-      let writer = try AtomicWriter(path: saveRecipe, overwrite: output.overwrite)
-      try writer.write(Array(options.fullRecipe.document.utf8))
-      try writer.finish()
-    }
     try PlanReport.carryOut(plan, dryRun: writing.dryRun, common: common)
   }
 

@@ -1,6 +1,7 @@
 import Architectures
 import ArgumentParser
 import Engine
+import Conversion
 import Evaluation
 import Tensors
 
@@ -28,7 +29,8 @@ struct TraceCommand: ParsableCommand {
 
   func run() throws {
     let path = output.output ?? ""
-    try AtomicWriter.checkOutput(path, overwrite: output.overwrite)
+    var check = OutputCheck(sources: [model], overwrite: output.overwrite)
+    try check.file(path)
     let opened = try OpenedModel(model)
     let compute = Compute(threads: common.threadCount)
     let trace: Trace

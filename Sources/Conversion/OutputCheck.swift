@@ -1,0 +1,114 @@
+import Containers
+import Tensors
+
+#if canImport(Glibc)
+  import Glibc
+#elseif canImport(Musl)
+  import Musl
+#else
+  import Darwin
+#endif
+
+/// Refuses outputs that could not be written, or whose writing would destroy something that nobody asked to replace.
+package struct OutputCheck {
+  /// What a file is to the file system.
+  private struct Identity: Hashable {
+    let device: UInt64
+    let number: UInt64
+
+    init?(_ path: String) {
+      var status = stat()
+      guard stat(path, &status) == 0 else { return nil }
+      device = UInt64(truncatingIfNeeded: status.st_dev)
+      number = UInt64(truncatingIfNeeded: status.st_ino)
+    }
+  }
+
+  private struct Place: Hashable {
+    let folder: Identity
+    let name: BinaryString
+  }
+
+  private let overwrite: Bool
+  /// Files the model is read from.
+  private var inputs: Set<Identity> = []
+  /// Folders the model is read from.
+  private var folders: Set<Identity> = []
+  private var taken: Set<Place> = []
+
+  /// Prepares to check the outputs of a plan against its sources.
+  init(_ plan: Plan) {
+    var paths = Set(plan.sources.map { BinaryString($0) })
+    for file in plan.files {
+      for tensor in file.tensors { for source in tensor.sources { paths.insert(BinaryString(source.file.path)) } }
+    }
+    self.init(sources: paths.map(\.text), overwrite: plan.overwrite)
+  }
+
+  /// Prepares to check outputs against the files and folders a model is read from.
+  package init(sources: [String], overwrite: Bool) {
+    self.overwrite = overwrite
+    for path in sources {
+      guard let identity = Identity(path) else { continue }
+      if FileSystem.isFolder(path) { folders.insert(identity) } else { inputs.insert(identity) }
+    }
+  }
+
+  /// Checks one file to be.
+  ///
+  /// - Parameters:
+  ///   - path: its name.
+  ///   - mayReplaceSource: whether it may take the place of the one file it is made from.
+  ///   - advice: what to do other than to overwrite when it exists.
+  /// - Throws: `exists` for a name that is taken or of which something is read, `inputOutput` for a folder that is missing.
+  package mutating func file(_ path: String, mayReplaceSource: Bool = false, advice: String = "")
+    throws(CheckpointError)
+  {
+    try take(path)
+    do throws(CheckpointError) {
+      try AtomicWriter.checkOutput(path, overwrite: overwrite)
+    } catch {
+      guard error.code == .exists, !advice.isEmpty else { throw error }
+      throw CheckpointError(.exists, error.message + advice, file: path)
+    }
+    guard let existing = Identity(path) else { return }
+    let isSource = inputs.contains(existing)
+    let isInSource = Identity(AtomicWriter.folder(of: path)).map { folders.contains($0) } ?? false
+    if isSource && !(mayReplaceSource && inputs.count == 1 && folders.isEmpty) || isInSource {
+      throw CheckpointError(
+        .exists, "the model is read from this file; choose another place for the output", file: path)
+    }
+  }
+
+  /// Checks a folder to be.
+  mutating func folder(_ path: String) throws(CheckpointError) {
+    let place = FolderOutput.place(of: path)
+    try take(place)
+    guard FileSystem.exists(place) else { return }
+    guard FileSystem.isFolder(place) else {
+      throw CheckpointError(.exists, "the output is a file; name a folder", file: path)
+    }
+    guard overwrite else {
+      throw CheckpointError(.exists, "the output already exists; use --overwrite to replace it", file: path)
+    }
+    let holdsSource = inputs.contains { input in
+      ((try? FileSystem.names(in: place)) ?? []).contains { Identity(place + "/" + $0) == input }
+    }
+    if holdsSource || Identity(place).map({ folders.contains($0) }) == true {
+      throw CheckpointError(.exists, "the model is read from this folder; choose another for the output", file: path)
+    }
+  }
+
+  /// The folder must be there and writable, and the name not another output's.
+  private mutating func take(_ path: String) throws(CheckpointError) {
+    let parent = AtomicWriter.folder(of: path)
+    guard FileSystem.isFolder(parent), let folder = Identity(parent) else {
+      throw CheckpointError(.inputOutput, "there is no such folder; make it first", file: parent)
+    }
+    guard access(parent, W_OK) == 0 else { throw systemFailure("creating the output", path) }
+    let name = path.lastIndex(of: "/").map { String(path[path.index(after: $0)...]) } ?? path
+    guard taken.insert(Place(folder: folder, name: BinaryString(name))).inserted else {
+      throw CheckpointError(.exists, "two outputs have this name; choose another for one of them", file: path)
+    }
+  }
+}
