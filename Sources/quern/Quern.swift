@@ -34,19 +34,31 @@ struct Quern: ParsableCommand {
     // Broken pipes and file size limits are errors to report, not reasons to vanish.
     signal(SIGPIPE, SIG_IGN)
     signal(SIGXFSZ, SIG_IGN)
+    var running: (any ParsableCommand.Type)?
     do {
       var command = try parseAsRoot()
+      running = type(of: command)
       try Kernels.checkOverride()
       try command.run()
     } catch let error as CheckpointError {
       printError(error.description)
-      exit(withCode: error.exitCode)
+      exit(withError: ExitCode(error.exitCode))
+    } catch let error as ValidationError {
+      printNote(usage(error.message, of: running ?? Self.self))
+      exit(withError: ExitCode.validationFailure)
+    } catch  where exitCode(for: error) == .success {
+      // Help and version are results too, and a failure to write them is an error.
+      let text = fullMessage(for: error)
+      if !text.isEmpty { printLine(text) }
+      exit(withError: ExitCode.success)
     } catch {
       exit(withError: error)
     }
   }
 
-  private static func exit(withCode code: Int32) -> Never {
-    exit(withError: ExitCode(code))
+  /// What the parser says of wrong usage, for what is only noticed while a command runs.
+  private static func usage(_ message: String, of command: any ParsableCommand.Type) -> String {
+    let help = command == Self.self ? "quern --help" : "quern \(command._commandName) --help"
+    return "Error: \(message)\nUsage: \(usageString(for: command))\n  See '\(help)' for more information."
   }
 }

@@ -48,8 +48,9 @@ struct Quantize: ParsableCommand {
   @OptionGroup var common: CommonOptions
 
   func validate() throws {
-    if (recipe == nil) == (recipeFile == nil) {
-      throw ValidationError("name a recipe, or give one as --recipe FILE.")
+    if recipe == nil, recipeFile == nil { throw ValidationError("name a recipe, or give one as --recipe FILE.") }
+    if recipe != nil, recipeFile != nil {
+      throw ValidationError("RECIPE and --recipe FILE exclude each other; give one of them.")
     }
   }
 
