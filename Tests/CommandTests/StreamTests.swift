@@ -1,0 +1,30 @@
+import Foundation
+import TestSupport
+import Testing
+
+/// Standard output and standard error: a result arrives whole or the exit code says that it did not.
+struct StreamTests {
+  private let model = Fixtures.path("tiny-qwen3.5")
+
+  @Test(
+    .enabled(if: FileManager.default.fileExists(atPath: "/dev/full")),
+    arguments: ["tokenize '%' --text ab", "show '%' --json", "--help", "help evaluate", "--version"])
+  func `a result that cannot be written is an error`(arguments: String) throws {
+    let run = try CommandLineRun(shell: "exec $QUERN \(arguments.replacing("%", with: model)) > /dev/full")
+    #expect(run.status == 74, "\(run.errors)")
+    #expect(run.errors.contains("standard output: writing failed (No space left on device)"), "\(run.errors)")
+  }
+
+  /// The prompt never ends by itself within so many tokens, so that only the missing reader can end the program.
+  @Test func `a reader that goes away ends the program at once`() throws {
+    let folder = try TemporaryFolder()
+    let run = try CommandLineRun(
+      shell: """
+        { $QUERN generate '\(model)' --raw --prompt 'It was' --tokens 3000 --quiet; echo $? > '\(folder.file("status"))'; } \
+          | head -c 10 > /dev/null
+        """)
+    #expect(run.errors.isEmpty, "\(run.errors)")
+    let status = try String(contentsOf: URL(filePath: folder.file("status")), encoding: .utf8)
+    #expect(status == "141\n", "128 and the number of the signal for a broken pipe")
+  }
+}
