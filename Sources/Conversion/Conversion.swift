@@ -30,31 +30,38 @@ package enum Conversion {
     for checkpoint in checkpoints { try checkpoint.requirePlainWeights() }
     if options.visionType != nil, first.format == .gguf || options.target != .gguf {
       throw CheckpointError(
-        .unsupported,
-        "--vision-type is for a folder whose tower becomes an mmproj; convert an mmproj by itself with --type",
+        .usage, "--vision-type is for a folder whose tower becomes an mmproj; convert an mmproj by itself with --type",
         file: first.path)
     }
-    var plan: Plan
+    do throws(CheckpointError) {
+      var plan = try draft(checkpoints, first, options, threads)
+      plan.savedRecipe = options.savedRecipe
+      for index in plan.files.indices.dropFirst() { plan.files[index].mayStand = options.visionOutput == nil }
+      return plan
+    } catch {
+      throw error.in(file: first.path)
+    }
+  }
+
+  private static func draft(
+    _ checkpoints: [Checkpoint], _ first: Checkpoint, _ options: ConversionOptions, _ threads: Int
+  ) throws(CheckpointError) -> Plan {
     switch (options.target, first.format) {
     case (.safetensors, .gguf):
       var planner = try RestorePlanner(checkpoints, options, threads: threads)
-      plan = try planner.plan()
+      return try planner.plan()
     case (.safetensors, _):
       throw CheckpointError(.unsupported, "the source is already in safetensors", file: first.path)
     case (.gguf, _):
       guard checkpoints.count == 1 else {
-        throw CheckpointError(.unsupported, "several sources can only be joined with --to safetensors")
+        throw CheckpointError(.usage, "several sources can only be joined with --to safetensors")
       }
       if first.format == .gguf {
         var planner = try GGUFPlanner(first, options)
-        plan = try planner.plan()
-      } else {
-        var planner = try HuggingFacePlanner(first, options)
-        plan = try planner.plan()
+        return try planner.plan()
       }
+      var planner = try HuggingFacePlanner(first, options)
+      return try planner.plan()
     }
-    plan.savedRecipe = options.savedRecipe
-    for index in plan.files.indices.dropFirst() { plan.files[index].mayStand = options.visionOutput == nil }
-    return plan
   }
 }

@@ -35,7 +35,7 @@ struct HuggingFacePlanner {
     if !tower.isEmpty {
       files.append(try visionFile(tower, beside: files[0].path))
     } else if options.visionType != nil {
-      throw CheckpointError(.missing, "--vision-type: there is no vision tower", file: checkpoint.path)
+      throw CheckpointError(.usage, "--vision-type: there is no vision tower", file: checkpoint.path)
     }
     return Plan(
       sources: [checkpoint.path], files: files, recipe: options.fullRecipe, notes: notes, overwrite: options.overwrite,

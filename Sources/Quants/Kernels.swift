@@ -45,11 +45,11 @@ package struct Kernels: @unchecked Sendable, CustomStringConvertible {  // the t
 
   /// Refuses a `QUERN_KERNELS` that this processor cannot run; commands call it before they work.
   ///
-  /// - Throws: `unsupported`, naming the levels there are.
+  /// - Throws: `usage`, naming the levels there are.
   package static func checkOverride() throws(CheckpointError) {
     guard let wanted = wantedName, !available.contains(where: { $0.name == wanted }) else { return }
     let names = available.map(\.name).joined(separator: ", ")
-    throw CheckpointError(.unsupported, "\(override)=\(wanted): this processor runs \(names)")
+    throw CheckpointError(.usage, "\(override)=\(printable(wanted)): this processor runs \(names)")
   }
 
   private static var wantedName: String? {

@@ -14,6 +14,8 @@ package struct CheckpointError: Error, Sendable, Equatable, CustomStringConverti
     case missing
     /// Two parts of the input contradict each other.
     case mismatch
+    /// What was asked for does not go together, whatever is in the files.
+    case usage
     /// The output is already there and `--overwrite` was not given.
     case exists
     /// The operating system refused to read or write.
@@ -67,7 +69,8 @@ package struct CheckpointError: Error, Sendable, Equatable, CustomStringConverti
   /// One sentence: place, rule, cause.
   package var description: String {
     var place = ""
-    if let file { place += printable(file) }
+    // An empty name is a place too, and a common slip of scripts.
+    if let file { place += file.isEmpty ? "''" : printable(file) }
     if let tensor { place += (place.isEmpty ? "" : ": ") + "tensor " + printable(tensor) }
     if let offset { place += (place.isEmpty ? "byte " : " at byte ") + String(offset) }
     let sentence = place.isEmpty ? message : place + ": " + message
@@ -79,7 +82,7 @@ package struct CheckpointError: Error, Sendable, Equatable, CustomStringConverti
   package var exitCode: Int32 {
     switch code {
     case .malformed, .unsupported, .missing, .mismatch: 2
-    case .exists: 64
+    case .usage, .exists: 64
     case .inputOutput, .noSpace: 74
     case .fault: 70
     }

@@ -27,7 +27,8 @@ struct ShowTests {
   }
 
   @Test(arguments: [
-    (["show", "no-such-file"], Int32(2), "there is no such file or folder"),
+    (["show", "no-such-file"], Int32(2), "no-such-file: there is no such file or folder"),
+    (["show", ""], 2, "'': there is no such file or folder"),
     (["show", "fixtures/README.md"], 2, "neither GGUF (no magic) nor safetensors"),
     (["show"], 64, "Missing expected argument"),
     (["show", "x", "--threads", "0"], 64, "between 1 and 1024"),

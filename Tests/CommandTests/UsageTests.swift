@@ -1,0 +1,26 @@
+import Containers
+import Foundation
+import TestSupport
+import Testing
+
+/// Wrong usage is exit 64 with the way to do it right; what was asked for is never silently left out.
+struct UsageTests {
+  private static let model = Fixtures.path("tiny-qwen3.5")
+
+  @Test func `kernels that do not exist`() throws {
+    let run = try CommandLineRun(["tokenize", Self.model, "--text", "a"], environment: ["QUERN_KERNELS": "foo"])
+    #expect(run.status == 64)
+    #expect(run.errors.contains("QUERN_KERNELS=foo: this processor runs portable"), "\(run.errors)")
+  }
+
+  @Test func `an mmproj in the way of a second quantization`() throws {
+    let folder = try TemporaryFolder()
+    #expect(try CommandLineRun(["quantize", Self.model, "Q4_0", "--quiet"], in: folder.path).status == 0)
+    let run = try CommandLineRun(["quantize", Self.model, "Q8_0", "--quiet"], in: folder.path)
+    #expect(run.status == 64)
+    #expect(
+      run.errors.contains("mmproj-tiny-qwen3.5-F16.gguf: the output already exists; use --overwrite")
+        && run.errors.contains("--no-vision") && run.errors.contains("--vision-output"),
+      "\(run.errors)")
+  }
+}
