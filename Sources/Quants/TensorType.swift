@@ -53,6 +53,11 @@ package struct TensorType: Hashable, Sendable, CustomStringConvertible {
   package var bitsPerWeight: Double { Double(blockBytes * 8) / Double(blockElements) }
   package var description: String { name }
 
+  /// Whether weights can be put into this type and into a GGUF.
+  package var isWritable: Bool { codec != nil && ggufID != nil }
+  /// The types weights can be put into, in the order of the registry.
+  package static let writable: [TensorType] = QuantFormats.all.map { TensorType($0) }.filter(\.isWritable)
+
   /// The codec, or an error that names the format.
   package func requiredCodec() throws(CheckpointError) -> any QuantCodec.Type {
     guard let codec else {

@@ -28,6 +28,7 @@ extension Recipe {
       }
       func type(_ name: String) throws(CheckpointError) -> TensorType {
         guard let type = TensorType(name: name) else { throw fail("there is no type \(printable(name))") }
+        guard type.isWritable else { throw fail("weights cannot be put into the type \(type.name)") }
         return type
       }
       switch (words[0], words.count) {

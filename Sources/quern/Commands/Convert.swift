@@ -59,12 +59,13 @@ enum TargetName: String, ExpressibleByArgument, CaseIterable {
   case safetensors
 }
 
-/// A tensor type named on the command line.
+/// A tensor type named on the command line, one that can be written.
 func tensorType(_ name: String, option: String) throws -> TensorType {
-  guard let type = TensorType(name: name) else {
-    throw ValidationError("\(option): there is no type \(printable(name)).")
-  }
-  return type
+  let type = TensorType(name: name)
+  if let type, type.isWritable { return type }
+  let names = TensorType.writable.map(\.name).joined(separator: ", ")
+  let reason = type.map { "\($0.name) can only be copied" } ?? "there is no type \(printable(name))"
+  throw ValidationError("\(option): \(reason); there are \(names).")
 }
 
 /// `quern convert`: another container, and plain types.
