@@ -13,6 +13,19 @@ struct UsageTests {
     #expect(run.errors.contains("QUERN_KERNELS=foo: this processor runs portable"), "\(run.errors)")
   }
 
+  @Test func `a place for a tower that is not written`() throws {
+    let folder = try TemporaryFolder()
+    let text = folder.file("text.gguf")
+    #expect(try CommandLineRun(["convert", Self.model, "--no-vision", "--output", text, "--quiet"]).status == 0)
+    for arguments in [["quantize", text, "Q8_0"], ["convert", text, "--to", "safetensors"]] {
+      let run = try CommandLineRun(
+        arguments + ["--output", folder.file("out"), "--vision-output", folder.file("mmproj.gguf")])
+      #expect(run.status == 64, "\(run.errors)")
+      #expect(run.errors.contains("--vision-output is for a folder"), "\(run.errors)")
+    }
+    #expect(folder.contents == ["text.gguf"])
+  }
+
   @Test func `an mmproj in the way of a second quantization`() throws {
     let folder = try TemporaryFolder()
     #expect(try CommandLineRun(["quantize", Self.model, "Q4_0", "--quiet"], in: folder.path).status == 0)

@@ -51,6 +51,14 @@ struct WritingOptions: ParsableArguments {
     options.splitSize = try splitSize.map { text throws(CheckpointError) in try ByteSize.parse(text) }
     options.checksums = checksums
   }
+
+  /// Refuses what a plan leaves no place for: an option that does nothing was meant to do something.
+  func check(_ plan: Plan) throws {
+    guard let visionOutput, !plan.files.contains(where: { $0.path == visionOutput }) else { return }
+    throw ValidationError(
+      "--vision-output is for a folder whose vision tower becomes an mmproj; here no tower is written to a file of its own."
+    )
+  }
 }
 
 /// The containers `convert` writes.
@@ -97,6 +105,7 @@ struct Convert: ParsableCommand {
     options.target = to == .gguf ? .gguf : .safetensors
     try writing.apply(to: &options, output)
     let plan = try Conversion.plan(source: source, options: options, threads: common.threadCount)
+    try writing.check(plan)
     try PlanReport.carryOut(plan, dryRun: writing.dryRun, common: common)
   }
 }

@@ -61,6 +61,7 @@ struct Quantize: ParsableCommand {
     options.importance = try importance.map { path throws(CheckpointError) in try ImportanceUse(path: path) }
     options.savedRecipe = saveRecipe
     let plan = try Conversion.plan(source: source, options: options, threads: common.threadCount)
+    try writing.check(plan)
     try PlanReport.carryOut(plan, dryRun: writing.dryRun, common: common)
   }
 
