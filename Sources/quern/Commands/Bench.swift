@@ -20,6 +20,12 @@ struct Bench: ParsableCommand {
 
   @OptionGroup var common: CommonOptions
 
+  /// What rows are called, for a filter that finds none.
+  private static let names = """
+    fma peak, product TYPE T=512 1024x4096, product TYPE T=512 4096x1024, product TYPE T=1 4096x16384, memcpy, \
+    encode TYPE, decode TYPE, BF16 to Q8_0, BF16 to Q4_0, finite F32, finite BF16
+    """
+
   func run() throws {
     var rows: [BenchRow] = []
     var table = Table([
@@ -33,6 +39,9 @@ struct Bench: ParsableCommand {
         row.ratio.map { fixed($0 * 100, 0) + "%" } ?? "",
       ])
       if !common.quiet { printNote("\(row.name) (\(row.level)): \(fixed(row.value, 2)) \(row.unit)") }
+    }
+    if rows.isEmpty {
+      throw ValidationError("--filter: no row has \(printable(filter ?? "")) in its name; there are \(Self.names).")
     }
     if common.json {
       printJSON(jsonObject([("rows", .array(rows.map(Self.json)))]))
