@@ -7,6 +7,24 @@ import Testing
 struct UsageTests {
   private static let model = Fixtures.path("tiny-qwen3.5")
 
+  @Test(arguments: [
+    (["quantize", model, "Q8_0", "--recipe", "file"], "exclude each other"),
+    (["quantize", model, "Q8_0", "--tensor", "x=Q4_9"], "--tensor: there is no type Q4_9; there are F32,"),
+    (["quantize", model, "Q8_0", "--tensor", "(=Q4_0"], "the regular expression ( cannot be used: a group is"),
+    (["convert", model, "--type", "i8"], "--type: I8 can only be copied; there are F32, F16,"),
+    (["convert", model, "--to", "safetensors", "--vision-type", "f16"], "--vision-type is for a folder"),
+    (["bench", "--filter", "nothing of that name"], "there are fma peak,"),
+  ])
+  func `is told with the command's own usage or way out`(arguments: [String], words: String) throws {
+    let run = try CommandLineRun(arguments)
+    #expect(run.status == 64, "\(run.errors)")
+    #expect(run.output.isEmpty)
+    #expect(run.errors.contains(words), "\(run.errors)")
+    #expect(!run.errors.contains("quern <subcommand>"))
+    #expect(
+      run.errors.contains("Usage: quern \(arguments[0]) ") || run.errors.hasPrefix("quern: error: "), "\(run.errors)")
+  }
+
   @Test func `kernels that do not exist`() throws {
     let run = try CommandLineRun(["tokenize", Self.model, "--text", "a"], environment: ["QUERN_KERNELS": "foo"])
     #expect(run.status == 64)

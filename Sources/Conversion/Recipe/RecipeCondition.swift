@@ -64,6 +64,13 @@ extension Recipe {
   }
 }
 
+extension Recipe.Condition {
+  /// The condition without its negation.
+  var positive: Recipe.Condition {
+    if case .not(let condition) = self { condition } else { self }
+  }
+}
+
 extension Recipe.Role {
   /// The role of a GGUF name; `isTied` says that the embedding table is the head too.
   init(_ name: String, isTied: Bool) {

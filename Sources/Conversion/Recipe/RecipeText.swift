@@ -1,6 +1,7 @@
 import Containers
 import Quants
 import Tensors
+import Tokenizers
 
 /// The text of a recipe, one statement a line or a semicolon: what is printed, saved, recorded and read back.
 extension Recipe {
@@ -53,6 +54,9 @@ extension Recipe {
         var conditions: [Condition] = []
         for word in words.dropLast(2) {
           guard let condition = Condition(text: word) else { throw fail("there is no condition \(printable(word))") }
+          if case .pattern(let pattern) = condition.positive {
+            do throws(CheckpointError) { _ = try NamePattern(pattern) } catch { throw fail(error.message) }
+          }
           conditions.append(condition)
         }
         recipe.rules.append(Rule(conditions, try type(words[words.count - 1])))

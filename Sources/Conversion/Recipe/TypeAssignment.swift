@@ -1,6 +1,7 @@
 import Containers
 import Quants
 import Tensors
+import Tokenizers
 
 /// Applies a recipe to the tensors of one file.
 struct TypeAssignment {
@@ -164,14 +165,8 @@ struct TypeAssignment {
   private static func find(
     _ pattern: String, in tensors: [(name: String, shape: Shape)], _ architecture: String, isNeeded: Bool
   ) throws(CheckpointError) -> Set<BinaryString> {
-    let expression: Regex<AnyRegexOutput>
-    do {
-      expression = try Regex(pattern)
-    } catch {
-      throw CheckpointError(
-        .malformed, "the pattern \(printable(pattern)) is not a regular expression", cause: "\(error)")
-    }
-    let found = tensors.filter { $0.name.firstMatch(of: expression) != nil }
+    let isFound = try NamePattern(pattern).isFound(in: tensors.map(\.name))
+    let found = zip(tensors, isFound).filter(\.1).map(\.0)
     let open = found.filter { mayQuantize($0.name, $0.shape, architecture) }
     guard open.isEmpty, isNeeded else { return Set(open.map { BinaryString($0.name) }) }
     if let first = found.first {
@@ -183,12 +178,5 @@ struct TypeAssignment {
     let near = NearNames.of(pattern, in: tensors.map(\.name))
     throw CheckpointError(
       .missing, "the pattern \(printable(pattern)) matches no tensor; there are \(near.joined(separator: ", "))")
-  }
-}
-
-extension Recipe.Condition {
-  /// The condition without its negation.
-  fileprivate var positive: Recipe.Condition {
-    if case .not(let condition) = self { condition } else { self }
   }
 }

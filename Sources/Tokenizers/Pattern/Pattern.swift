@@ -24,20 +24,24 @@ struct Pattern: Sendable {
   /// What each set says about ASCII, two words of bits.
   private var ascii: [(UInt64, UInt64)] = []
 
-  private static let sizeLimit = 20_000
+  /// What messages call the pattern.
+  private let subject: String
+  private let sizeLimit: Int
 
-  /// Compiles a pattern.
+  /// Compiles a pattern; `subject` is what messages call it, `sizeLimit` the most steps its program may have.
   ///
   /// - Throws: `unsupported` with the part that cannot be used.
-  init(_ text: String) throws(CheckpointError) {
-    try emit(try PatternParser.parse(text))
+  init(
+    _ text: String, subject: String = "the pre-tokenizer's pattern", sizeLimit: Int = 20_000
+  ) throws(CheckpointError) {
+    self.subject = subject
+    self.sizeLimit = sizeLimit
+    try emit(try PatternParser.parse(text, subject: subject))
     program.append(.accept)
   }
 
   private mutating func emit(_ node: PatternNode) throws(CheckpointError) {
-    guard program.count < Self.sizeLimit else {
-      throw CheckpointError(.unsupported, "the pre-tokenizer's pattern is too large")
-    }
+    guard program.count < sizeLimit else { throw CheckpointError(.unsupported, "\(subject) is too large") }
     switch node {
     case .characters(let set):
       if let known = sets.firstIndex(of: set) {
@@ -95,7 +99,7 @@ struct Pattern: Sendable {
       program.append(.accept)
       try emit(body)
       program.append(.accept)
-      let widths = ahead ? [] : try Self.widths(of: body)
+      let widths = ahead ? [] : try widths(of: body)
       program[place] = .look(next: program.count, ahead: ahead, isNegated: isNegated, widths: widths)
     case .atomic(let body):
       let place = program.count
@@ -111,7 +115,7 @@ struct Pattern: Sendable {
   }
 
   /// The numbers of characters a look-behind can span.
-  private static func widths(of node: PatternNode) throws(CheckpointError) -> [Int] {
+  private func widths(of node: PatternNode) throws(CheckpointError) -> [Int] {
     switch node {
     case .characters: return [1]
     case .look, .lineStart, .lineEnd, .textStart, .textEnd: return [0]
@@ -133,7 +137,7 @@ struct Pattern: Sendable {
       return (least...most).map { $0 * own[0] }
     case .repetition: break
     }
-    throw CheckpointError(.unsupported, "the pre-tokenizer's pattern looks behind by an unknown length")
+    throw CheckpointError(.unsupported, "\(subject) looks behind by an unknown length")
   }
 
   /// Whether a set accepts a character.

@@ -7,15 +7,25 @@ struct PatternMatcher {
   /// States known to fail; filled only by attempts that take long.
   private var failed: Set<UInt64> = []
 
-  /// Steps of one attempt after which its states are remembered.
-  private static let patience = 1_000
+  /// Choices of one attempt after which its states are remembered.
+  private let patience: Int
+  /// Choices that may still be tried; with none left nothing matches any more.
+  private(set) var budget: Int
   /// Remembered states; beyond, all are forgotten, which costs time and not correctness.
   private static let memory = 2_000_000
 
-  init(_ pattern: Pattern, _ text: UnsafeBufferPointer<UInt8>, _ bounds: Range<Int>) {
+  /// A matcher for a piece of a text.
+  ///
+  /// `patience` trades memory for speed on texts of ordinary length; `budget` bounds the choices tried in all.
+  init(
+    _ pattern: Pattern, _ text: UnsafeBufferPointer<UInt8>, _ bounds: Range<Int>, patience: Int = 1_000,
+    budget: Int = .max
+  ) {
     self.pattern = pattern
     self.text = text
     self.bounds = bounds
+    self.patience = patience
+    self.budget = budget
   }
 
   /// The leftmost match that starts at or after a position.
@@ -52,7 +62,9 @@ struct PatternMatcher {
         place += 1
       case .split(let preferred, let other):
         steps += 1
-        if steps > Self.patience {
+        budget -= 1
+        guard budget > 0 else { return nil }
+        if steps > patience {
           let state = UInt64(position) << 16 | UInt64(place)
           if remembers {
             if failed.count > Self.memory { failed.removeAll(keepingCapacity: true) }

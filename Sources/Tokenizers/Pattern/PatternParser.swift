@@ -31,25 +31,30 @@ indirect enum PatternNode: Sendable, Equatable {
 /// Reads the regular expressions that pre-tokenizers are written in: the Oniguruma dialect without captures' effects.
 struct PatternParser {
   private let scalars: [UInt32]
+  /// What messages call the pattern.
+  private let subject: String
   private var position = 0
   private var ignoresCase = false
 
   private static let depthLimit = 48
 
-  private init(_ text: String) { scalars = text.unicodeScalars.map(\.value) }
+  private init(_ text: String, _ subject: String) {
+    scalars = text.unicodeScalars.map(\.value)
+    self.subject = subject
+  }
 
-  /// The parts of a pattern.
+  /// The parts of a pattern; `subject` is what messages call it.
   ///
   /// - Throws: `unsupported` with the part that is not understood.
-  static func parse(_ text: String) throws(CheckpointError) -> PatternNode {
-    var parser = PatternParser(text)
+  static func parse(_ text: String, subject: String) throws(CheckpointError) -> PatternNode {
+    var parser = PatternParser(text, subject)
     let node = try parser.alternatives(depth: 0)
     guard parser.position == parser.scalars.count else { throw parser.failure("a ) closes nothing") }
     return node
   }
 
   private func failure(_ reason: String) -> CheckpointError {
-    CheckpointError(.unsupported, "the pre-tokenizer's pattern cannot be used: \(reason), at character \(position)")
+    CheckpointError(.unsupported, "\(subject) cannot be used: \(reason), at character \(position)")
   }
 
   private var next: UInt32? { position < scalars.count ? scalars[position] : nil }

@@ -2,6 +2,7 @@ import ArgumentParser
 import Conversion
 import Quants
 import Tensors
+import Tokenizers
 
 /// `quern quantize`: fewer bits.
 struct Quantize: ParsableCommand {
@@ -83,6 +84,12 @@ struct Quantize: ParsableCommand {
       throw ValidationError("--tensor takes PATTERN=TYPE, for example 'ffn_down=Q8_0'.")
     }
     let type = try tensorType(String(text[text.index(after: equals)...]), option: "--tensor")
-    return (String(text[..<equals]), type)
+    let pattern = String(text[..<equals])
+    do {
+      _ = try NamePattern(pattern)
+    } catch {
+      throw ValidationError("--tensor: \(error.message).")
+    }
+    return (pattern, type)
   }
 }

@@ -1,0 +1,40 @@
+import Containers
+import Foundation
+import Tensors
+import TestSupport
+import Testing
+
+/// Bad input is exit 2 and one sentence with a place.
+@Suite(.serialized)
+struct InputTests {
+  private static let model = Fixtures.path("tiny-qwen3.5")
+  private static let text = Fixtures.path("text/persuasion.txt")
+
+  /// The tiny model as a GGUF, and its projector beside it.
+  private func converted() throws -> TemporaryFolder {
+    let folder = try TemporaryFolder()
+    let run = try CommandLineRun(
+      ["convert", Self.model, "--type", "f32", "--quiet", "--output", folder.file("tiny.gguf")]
+        + ["--vision-output", folder.file("mmproj-tiny.gguf")])
+    #expect(run.status == 0, "\(run.errors)")
+    return folder
+  }
+
+  private func expect(
+    _ arguments: [String], status: Int32 = 2, _ words: String, in folder: String? = nil,
+    sourceLocation: SourceLocation = #_sourceLocation
+  ) throws {
+    let run = try CommandLineRun(arguments, in: folder)
+    #expect(run.status == status, "\(run.errors)", sourceLocation: sourceLocation)
+    #expect(run.errors.contains(words), "\(run.errors)", sourceLocation: sourceLocation)
+    #expect(run.output.isEmpty, "\(run.output)", sourceLocation: sourceLocation)
+  }
+
+  @Test func `a recipe's pattern is the recipe's fault`() throws {
+    let folder = try TemporaryFolder()
+    try Data("recipe mine\nbase Q4_K\n/ffn_(/ = Q8_0\n".utf8).write(to: URL(filePath: folder.file("mine")))
+    try expect(
+      ["quantize", Self.model, "--recipe", folder.file("mine"), "--dry-run"],
+      "mine: line 3: the regular expression ffn_( cannot be used")
+  }
+}
