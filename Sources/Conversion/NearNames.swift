@@ -2,18 +2,41 @@ import Tensors
 
 /// Finds names that someone may have meant.
 enum NearNames {
-  /// Up to `count` of `names`, the most similar first.
+  /// Up to `count` of `names`, the most similar first, one of those that differ in numbers only.
+  ///
+  /// Letters count alike in either case, and a part of a name between dots that is meant counts as well as the whole.
   static func of(_ wanted: String, in names: [String], count: Int = 5) -> [String] {
+    // What a regular expression adds to a name does not make it another name.
+    let letters = folded(wanted).filter { ![UInt8(ascii: "\\"), UInt8(ascii: "^"), UInt8(ascii: "$")].contains($0) }
     // Long lists are cut by a cheap measure before the exact one: names that share most pairs of letters.
-    let letters = Array(wanted.utf8.prefix(128))
-    let pairs = Set(zip(letters, letters.dropFirst()).map { UInt16($0) << 8 | UInt16($1) })
-    let ranked = names.map { name -> (shared: Int, name: String) in
-      let other = Array(name.utf8.prefix(128))
-      let shared = Set(zip(other, other.dropFirst()).map { UInt16($0) << 8 | UInt16($1) }).intersection(pairs).count
-      return (shared, name)
-    }.sorted { $0.shared != $1.shared ? $0.shared > $1.shared : $0.name < $1.name }
-    return ranked.prefix(64).map { (distance(letters, Array($0.name.utf8.prefix(128))), $0.name) }
-      .sorted { $0.0 != $1.0 ? $0.0 < $1.0 : $0.1 < $1.1 }.prefix(count).map { printable($0.1) }
+    let pairs = pairs(letters)
+    let ranked = names.map { (shared: Self.pairs(folded($0)).intersection(pairs).count, name: $0) }
+      .sorted { $0.shared != $1.shared ? $0.shared > $1.shared : $0.name < $1.name }
+    // Many of those are the same tensor in other blocks, and one of them will do.
+    var kinds: Set<[UInt8]> = []
+    let distances = ranked.prefix(1024).map { (distance(letters, toName: folded($0.name)), $0.name) }
+      .sorted { $0.0 != $1.0 ? $0.0 < $1.0 : $0.1 < $1.1 }
+    return distances.filter { kinds.insert(kind($0.1)).inserted }.prefix(count).map { printable($0.1) }
+  }
+
+  /// The beginning of a name in small letters.
+  private static func folded(_ name: String) -> [UInt8] {
+    name.utf8.prefix(128).map { UInt8(ascii: "A")...UInt8(ascii: "Z") ~= $0 ? $0 | 0x20 : $0 }
+  }
+
+  private static func pairs(_ letters: [UInt8]) -> Set<UInt16> {
+    Set(zip(letters, letters.dropFirst()).map { UInt16($0) << 8 | UInt16($1) })
+  }
+
+  /// A name without its numbers.
+  private static func kind(_ name: String) -> [UInt8] {
+    name.utf8.filter { !(UInt8(ascii: "0")...UInt8(ascii: "9") ~= $0) }
+  }
+
+  /// The distance to a whole name, or one more than to one of its parts.
+  private static func distance(_ wanted: [UInt8], toName name: [UInt8]) -> Int {
+    let parts = name.split(separator: UInt8(ascii: ".")).map { distance(wanted, Array($0)) + 1 }
+    return min(distance(wanted, name), parts.min() ?? .max)
   }
 
   /// The number of single-letter edits between two names.

@@ -30,6 +30,14 @@ struct InputTests {
     #expect(run.output.isEmpty, "\(run.output)", sourceLocation: sourceLocation)
   }
 
+  @Test func `patterns are searched in no time, and near names ignore case`() throws {
+    try expect(["quantize", Self.model, "Q8_0", "--tensor", "(.+)+Z=Q4_0", "--dry-run"], "matches no tensor")
+    let run = try CommandLineRun(["quantize", Self.model, "Q8_0", "--tensor", "ATTN_Q=Q4_0", "--dry-run"])
+    #expect(run.status == 2)
+    #expect(run.errors.contains("tiny-qwen3.5: the pattern ATTN_Q matches no tensor; there are blk."), "\(run.errors)")
+    #expect(run.errors.contains(".attn_q.weight"), "\(run.errors)")
+  }
+
   @Test func `a recipe's pattern is the recipe's fault`() throws {
     let folder = try TemporaryFolder()
     try Data("recipe mine\nbase Q4_K\n/ffn_(/ = Q8_0\n".utf8).write(to: URL(filePath: folder.file("mine")))
