@@ -25,6 +25,25 @@ package enum FileSystem {
     return status.st_mode & S_IFMT
   }
 
+  /// Whether there is anything of that name, where "not allowed to know" is an error and no answer.
+  ///
+  /// - Throws: `inputOutput` when the system does not tell, for example for lack of permission.
+  package static func existsForSure(_ path: String) throws(CheckpointError) -> Bool {
+    var status = stat()
+    guard stat(path, &status) != 0 else { return true }
+    let number = errno
+    // A name that is too long, or that goes through a file, names nothing.
+    if [ENOENT, ENOTDIR, ENAMETOOLONG].contains(number) { return false }
+    throw systemFailure("looking it up", path, number)
+  }
+
+  /// The path without links, dots and double slashes; nil when there is nothing of that name.
+  package static func resolved(_ path: String) -> String? {
+    guard let real = realpath(path, nil) else { return nil }
+    defer { free(real) }
+    return String(cString: real)
+  }
+
   /// The names in a folder, sorted by their bytes.
   package static func names(in folder: String) throws(CheckpointError) -> [String] {
     guard let handle = opendir(folder) else { throw systemFailure("listing", folder) }

@@ -6,9 +6,13 @@ enum Naming {
   /// The model's name as its folder or file carries it: without folders, extension, split suffix and encoding.
   static func stem(of path: String) -> String {
     var parts = path.split(separator: "/").map(String.init)
+    // `.` and `..` name a folder without saying its name.
+    if parts.last == "." || parts.last == "..", let real = FileSystem.resolved(path) {
+      parts = real.split(separator: "/").map(String.init)
+    }
     // In the Hugging Face cache the folder itself is named by a hash: models--OWNER--NAME/snapshots/HASH.
     if parts.count >= 3, parts[parts.count - 2] == "snapshots" { parts.removeLast(2) }
-    var name = parts.last { $0 != "." && $0 != ".." } ?? "model"
+    var name = parts.last ?? "model"
     if name.hasPrefix("models--"), let cut = name.range(ofLast: "--") { name = String(name[cut.upperBound...]) }
     for ending in [".gguf", ".safetensors", ".safetensors.index.json"] where name.hasSuffix(ending) {
       name = String(name.dropLast(ending.count))
