@@ -10,11 +10,11 @@ package enum Containers {
 
   /// Finds a source: a path that exists, or a model id in the local Hugging Face cache.
   ///
-  /// - Throws: `missing` when it is neither.
+  /// - Throws: `missing` when it is neither, `inputOutput` when that cannot be found out.
   package static func resolve(_ source: String) throws(CheckpointError) -> Place {
     let path = source.utf8.count > 1 && source.hasSuffix("/") ? String(source.dropLast()) : source
     if FileSystem.isFolder(path) { return .folder(path) }
-    if FileSystem.exists(path) { return .file(path) }
+    if try FileSystem.existsForSure(path) { return .file(path) }
     if HubCache.isModelID(source) { return .folder(try HubCache.snapshot(of: source)) }
     throw CheckpointError(.missing, "there is no such file or folder", file: source)
   }

@@ -45,4 +45,19 @@ struct InputTests {
       ["quantize", Self.model, "--recipe", folder.file("mine"), "--dry-run"],
       "mine: line 3: the regular expression ffn_( cannot be used")
   }
+
+  @Test(.enabled(if: Unprivileged.canRun, "nobody may enter this checkout"))
+  func `a folder that may not be entered is no missing model`() throws {
+    let folder = try TemporaryFolder()
+    let run = try CommandLineRun(
+      shell: """
+        cd '\(folder.path)' && chmod 755 . && mkdir secret && cp '\(Self.model)/config.json' secret/in.gguf
+        chmod 700 secret
+        [ $(id -u) = 0 ] || chmod 000 secret
+        \(Unprivileged.prefix) $QUERN show secret/in.gguf; status=$?
+        chmod 700 secret; exit $status
+        """)
+    #expect(run.status == 74, "\(run.errors)")
+    #expect(run.errors.contains("secret/in.gguf: looking it up failed: no permission"), "\(run.errors)")
+  }
 }
