@@ -83,8 +83,9 @@ enum PlanReport {
     }
     if !common.quiet { for note in plan.notes { printNote("note: " + printable(note, limit: 2000)) } }
     let progress = ProgressReport(quiet: common.quiet)
+    progress.begin("writing")
     let report = try plan.run(threads: common.threadCount) { state in
-      progress.update(stage: "writing", done: Double(state.bytesDone), total: Double(state.bytesTotal)) {
+      progress.update(done: Double(state.bytesDone), total: Double(state.bytesTotal)) {
         byteSize(UInt64($0)) + "/s"
       }
     }

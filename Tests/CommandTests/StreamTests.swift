@@ -27,4 +27,17 @@ struct StreamTests {
     let status = try String(contentsOf: URL(filePath: folder.file("status")), encoding: .utf8)
     #expect(status == "141\n", "128 and the number of the signal for a broken pipe")
   }
+
+  @Test(.enabled(if: FileManager.default.isExecutableFile(atPath: "/usr/bin/script"), "needs a terminal"))
+  func `a terminal sees no rate before it means something`() throws {
+    let folder = try TemporaryFolder()
+    let run = try CommandLineRun(
+      shell: """
+        /usr/bin/script -qec "$QUERN convert '\(model)' --type bf16 --no-vision --output '\(folder.file("out.gguf"))'" /dev/null
+        """)
+    #expect(run.status == 0, "\(run.output)")
+    #expect(run.output.contains("100%"))
+    // Megabytes in their first milliseconds would be terabytes a second.
+    #expect(!run.output.contains("TiB/s") && !run.output.contains("PiB/s"), "\(run.output)")
+  }
 }

@@ -36,12 +36,13 @@ struct Evaluate: ParsableCommand {
     let bytes = try readFile(text)
     let opened = try OpenedModel(model)
     let report = ProgressReport(quiet: common.quiet)
+    report.begin("evaluating \(printable(opened.name))")
     let result = try Perplexity.measure(
       opened, text: bytes, context: context, windows: windows, threads: common.threadCount
     ) { progress in
-      report.update(
-        stage: "evaluating \(opened.name)", done: Double(progress.windowsDone), total: Double(progress.windows)
-      ) { "\(fixed($0 * Double(context), 0)) tokens/s, perplexity \(fixed(progress.perplexity, 4))" }
+      report.update(done: Double(progress.windowsDone), total: Double(progress.windows)) {
+        "\(fixed($0 * Double(context), 0)) tokens/s, perplexity \(fixed(progress.perplexity, 4))"
+      }
     }
     report.finish()
     if common.json {

@@ -25,30 +25,40 @@ final class ProgressReport: Sendable {
     isTerminal = isatty(STDERR_FILENO) == 1
   }
 
-  /// Tells that `done` of `total` units are through; the first call of a stage starts its clock.
-  ///
-  /// `rate` turns units per second into words, for example `1.2 GiB/s`.
-  func update(stage: String, done: Double, total: Double, rate: (Double) -> String) {
+  /// Begins a stage, before its work does: its clock starts now.
+  func begin(_ stage: String) {
     guard !isQuiet else { return }
+    state.withLock { state in
+      if isTerminal, !state.stage.isEmpty { emit(Array("\n".utf8), to: STDERR_FILENO) }
+      state = State(stage: stage, started: monotonicSeconds(), drawn: 0)
+      if !isTerminal { printNote(stage) }
+    }
+  }
+
+  /// Tells that `done` of `total` units of the stage are through.
+  ///
+  /// `rate` turns units per second into words, for example `1.2 GiB/s`; it is asked once the stage has run long enough for
+  /// that to mean something.
+  func update(done: Double, total: Double, rate: (Double) -> String) {
+    guard !isQuiet, isTerminal else { return }
     let now = monotonicSeconds()
     state.withLock { state in
-      if state.stage != stage {
-        if isTerminal, !state.stage.isEmpty { emit(Array("\n".utf8), to: STDERR_FILENO) }
-        state = State(stage: stage, started: now, drawn: 0)
-        if !isTerminal { printNote(stage) }
-      }
-      guard isTerminal, now - state.drawn > 0.1 || done >= total else { return }
+      guard now - state.drawn > 0.1 || done >= total else { return }
       state.drawn = now
-      let elapsed = max(now - state.started, 1e-9)
+      let elapsed = now - state.started
       let share = total > 0 ? min(1, done / total) : 1
       let filled = Int(share * 24)
       let bar = String(repeating: "█", count: filled) + String(repeating: "░", count: 24 - filled)
-      let left = share > 0 ? elapsed * (1 - share) / share : 0
-      let line =
-        "\r\(stage) \(bar) \(fixed(share * 100, 0))%  \(rate(done / elapsed))  \(fixed(left, 0)) s left\u{1B}[K"
-      emit(Array(line.utf8), to: STDERR_FILENO)
+      var line = "\r\(state.stage) \(bar) \(fixed(share * 100, 0))%"
+      if elapsed >= Self.leastSeconds, share > 0 {
+        line += "  \(rate(done / elapsed))  \(fixed(elapsed * (1 - share) / share, 0)) s left"
+      }
+      emit(Array((line + "\u{1B}[K").utf8), to: STDERR_FILENO)
     }
   }
+
+  /// Before this much time a rate is that of caches being filled and threads being started.
+  private static let leastSeconds = 0.5
 
   /// Ends the last stage's line.
   func finish() {
