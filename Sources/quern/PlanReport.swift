@@ -16,7 +16,7 @@ enum PlanReport {
       for tensor in file.tensors {
         table.add([
           printable(tensor.name), tensor.type.name, tensor.shape.description, String(tensor.byteCount),
-          fixed(bitsPerWeight(UInt64(tensor.byteCount), UInt64(tensor.shape.elementCount)), 3),
+          fixed(quern.bitsPerWeight(UInt64(tensor.byteCount), UInt64(tensor.shape.elementCount)), 3),
           tensor.sources.map { printable($0.name) + " " + $0.type.name }.joined(separator: ", "),
           tensor.note ?? (tensor.importance == nil ? "" : "by importance"),
         ])
@@ -32,12 +32,26 @@ enum PlanReport {
   /// Output sizes, and the disk space needed against what is free.
   private static func sums(_ plan: Plan) -> [String] {
     var lines = plan.files.map { file in
-      "\(printable(file.path)): \(file.tensors.count) tensors, \(byteSize(file.bytes))"
+      "\(printable(file.path)): \(counted(file.tensors.count, "tensor")), \(byteSize(file.bytes)), \(bits(of: file))"
     }
     let free = plan.bytesFree.map { byteSize($0) } ?? "unknown"
-    lines.append(
-      "\(fixed(plan.bitsPerWeight, 3)) bits per weight, \(byteSize(plan.bytesOut)) to write, \(free) free")
+    lines.append("\(byteSize(plan.bytesOut)) to write, \(free) free")
     return lines
+  }
+
+  /// Bits of one weight of a file, headers left out.
+  private static func bitsPerWeight(of file: PlannedFile) -> Double {
+    quern.bitsPerWeight(
+      file.tensors.reduce(0) { $0 + UInt64($1.byteCount) }, UInt64(file.parameterCount))
+  }
+
+  private static func bits(of file: PlannedFile) -> String {
+    "\(fixed(bitsPerWeight(of: file), 3)) bits per weight"
+  }
+
+  /// Bits of one weight of the text model, which is the first file: a projector beside it keeps more bits and would blur them.
+  private static func bitsPerWeight(of plan: Plan) -> Double {
+    plan.files.first.map { bitsPerWeight(of: $0) } ?? 0
   }
 
   /// The plan as a document.
@@ -45,6 +59,7 @@ enum PlanReport {
     let files = plan.files.map { file in
       jsonObject([
         ("path", .string(file.path)), ("bytes", jsonCount(file.bytes)),
+        ("bits_per_weight", .number(bitsPerWeight(of: file))),
         (
           "tensors",
           .array(
@@ -55,7 +70,7 @@ enum PlanReport {
                 ("bytes", .integer(Int64(tensor.byteCount))),
                 (
                   "bits_per_weight",
-                  .number(bitsPerWeight(UInt64(tensor.byteCount), UInt64(tensor.shape.elementCount)))
+                  .number(quern.bitsPerWeight(UInt64(tensor.byteCount), UInt64(tensor.shape.elementCount)))
                 ),
                 ("sources", .array(tensor.sources.map { .string($0.name) })),
                 ("importance", .bool(tensor.importance != nil)), ("note", tensor.note.map { .string($0) } ?? .null),
@@ -66,7 +81,7 @@ enum PlanReport {
     }
     return jsonObject([
       ("files", .array(files)), ("recipe", .string(plan.recipe.text)),
-      ("bits_per_weight", .number(plan.bitsPerWeight)), ("bytes_in", jsonCount(plan.bytesIn)),
+      ("bits_per_weight", .number(bitsPerWeight(of: plan))), ("bytes_in", jsonCount(plan.bytesIn)),
       ("bytes_out", jsonCount(plan.bytesOut)),
       ("bytes_free", plan.bytesFree.map { jsonCount($0) } ?? .null),
       ("notes", .array(plan.notes.map { .string($0) })),
@@ -93,10 +108,25 @@ enum PlanReport {
     if common.json {
       printJSON(json(report, plan))
     } else {
-      for file in report.files { printLine("\(printable(file.path)): \(byteSize(file.bytes))") }
+      for file in report.files {
+        let figure = planned(file.path, in: plan).map { ", " + bits(of: $0) } ?? ""
+        printLine("\(printable(file.path)): \(byteSize(file.bytes))\(figure)")
+      }
+      for file in plan.files where !report.files.contains(where: { planned($0.path, in: plan)?.path == file.path }) {
+        printLine("\(printable(file.path)): \(bits(of: file)) over all its files")
+      }
       printLine(
-        "\(fixed(plan.bitsPerWeight, 3)) bits per weight, \(fixed(report.seconds, 2)) s, "
+        "\(fixed(report.seconds, 2)) s, "
           + byteSize(UInt64(Double(report.bytesIn) / max(report.seconds, 1e-9))) + "/s read")
+    }
+  }
+
+  /// The planned file whose weights are all in a written one; nil for parts of a split one and for documents.
+  private static func planned(_ path: String, in plan: Plan) -> PlannedFile? {
+    plan.files.first { file in
+      var parts = file.paths
+      if case .folder = file.container { parts = parts.filter { $0.hasSuffix(".safetensors") } }
+      return parts == [path]
     }
   }
 
@@ -104,11 +134,12 @@ enum PlanReport {
     let files = report.files.map { file in
       jsonObject([
         ("path", .string(file.path)), ("bytes", jsonCount(file.bytes)),
+        ("bits_per_weight", planned(file.path, in: plan).map { .number(bitsPerWeight(of: $0)) } ?? .null),
         ("sha256", file.sha256.map { .string($0) } ?? .null),
       ])
     }
     return jsonObject([
-      ("files", .array(files)), ("bits_per_weight", .number(plan.bitsPerWeight)),
+      ("files", .array(files)), ("bits_per_weight", .number(bitsPerWeight(of: plan))),
       ("bytes_in", jsonCount(report.bytesIn)), ("bytes_out", jsonCount(report.bytesOut)),
       ("seconds", .number(report.seconds)), ("notes", .array(plan.notes.map { .string($0) })),
     ])

@@ -60,4 +60,20 @@ struct InputTests {
     #expect(run.status == 74, "\(run.errors)")
     #expect(run.errors.contains("secret/in.gguf: looking it up failed: no permission"), "\(run.errors)")
   }
+
+  @Test func `each file has its own bits per weight, and the first is the model's`() throws {
+    let folder = try TemporaryFolder()
+    let run = try CommandLineRun(["quantize", Self.model, "Q4_0", "--json", "--quiet"], in: folder.path)
+    let document = try run.json()
+    let files = try #require(document["files"]?.arrayValue)
+    let shown = try CommandLineRun(["show", "tiny-qwen3.5-Q4_0.gguf", "--json"], in: folder.path).json()
+    #expect(document["bits_per_weight"] == shown["bits_per_weight"])
+    #expect(files.map { $0["bits_per_weight"]?.doubleValue ?? 0 }.count == 2)
+    #expect(files[0]["bits_per_weight"] == shown["bits_per_weight"])
+    #expect((files[1]["bits_per_weight"]?.doubleValue ?? 0) > 15)
+    let text = try CommandLineRun(
+      ["quantize", Self.model, "Q4_0", "--quiet", "--overwrite"], in: folder.path
+    ).output
+    #expect(text.contains("tiny-qwen3.5-Q4_0.gguf: ") && text.components(separatedBy: "bits per weight").count == 3)
+  }
 }
