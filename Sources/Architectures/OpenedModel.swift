@@ -6,7 +6,7 @@ import Tokenizers
 /// A model ready to run: its file, its mathematics and its tokenizer.
 package struct OpenedModel: Sendable {
   package let checkpoint: Checkpoint
-  /// What to call it in results: `general.name` of a GGUF, otherwise the last part of the path.
+  /// What to call it in results and errors: the source as it was named.
   package let name: String
   package let model: any LanguageModel
   package let tokenizer: Tokenizer
@@ -18,14 +18,14 @@ package struct OpenedModel: Sendable {
   /// Weights stay where they are; only headers, vectors and the tokenizer are read. Throws `unsupported` for an unknown family, `missing`
   /// or `mismatch` naming tensors.
   package init(_ source: String) throws(CheckpointError) {
-    try self.init(checkpoint: Containers.open(source))
+    try self.init(checkpoint: Containers.open(source), name: source)
   }
 
-  /// The model of an opened checkpoint.
-  package init(checkpoint: Checkpoint) throws(CheckpointError) {
+  /// The model of an opened checkpoint; called by its path unless it was named otherwise.
+  package init(checkpoint: Checkpoint, name: String? = nil) throws(CheckpointError) {
     try checkpoint.requirePlainWeights()
     self.checkpoint = checkpoint
-    name = Self.name(of: checkpoint)
+    self.name = name ?? checkpoint.path
     model = try Architectures.open(checkpoint).languageModel(checkpoint)
     tokenizer = try TokenizerSource.tokenizer(of: checkpoint)
     guard tokenizer.vocabularySize <= model.vocabularySize else {
@@ -35,12 +35,6 @@ package struct OpenedModel: Sendable {
         file: checkpoint.path)
     }
     stopTokens = Self.stopTokens(checkpoint, tokenizer)
-  }
-
-  private static func name(of checkpoint: Checkpoint) -> String {
-    if let name = checkpoint.metadata.string("general.name"), checkpoint.format == .gguf { return name }
-    let path = checkpoint.path
-    return path.split(separator: "/").last.map(String.init) ?? path
   }
 
   /// The end-of-text tokens of tokenizer, configuration and generation settings, and the two by which chat models of this kind end.

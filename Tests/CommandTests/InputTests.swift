@@ -61,6 +61,18 @@ struct InputTests {
     #expect(run.errors.contains("secret/in.gguf: looking it up failed: no permission"), "\(run.errors)")
   }
 
+  @Test func `a model is called as it was named, and dots have the name of their folder`() throws {
+    let folder = try TemporaryFolder()
+    try FileManager.default.createSymbolicLink(atPath: folder.file("link"), withDestinationPath: Self.model)
+    let run = try CommandLineRun(
+      ["evaluate", "link/", "--text", Self.text, "--windows", "1", "--context", "64", "--json"], in: folder.path)
+    #expect(try run.json()["model"] == .string("link/"), "\(run.errors)")
+    #expect(run.errors.contains("evaluating link/"))
+    let plan = try CommandLineRun(["quantize", ".", "Q8_0", "--dry-run", "--json"], in: Self.model)
+    #expect(plan.status == 0, "\(plan.errors)")
+    #expect(try plan.json()["files"]?.arrayValue?.first?["path"] == .string("tiny-qwen3.5-Q8_0.gguf"))
+  }
+
   @Test func `each file has its own bits per weight, and the first is the model's`() throws {
     let folder = try TemporaryFolder()
     let run = try CommandLineRun(["quantize", Self.model, "Q4_0", "--json", "--quiet"], in: folder.path)
