@@ -62,7 +62,42 @@ package struct OpenedModel: Sendable {
   /// throws.
   package func promptTokens(_ prompt: String, raw: Bool) throws(CheckpointError) -> [Int32] {
     let tokens = try tokenizer.encode(raw ? prompt : ChatFormat.userTurn(prompt, for: checkpoint))
-    guard !tokens.isEmpty else { throw CheckpointError(.mismatch, "the prompt is empty") }
+    guard !tokens.isEmpty else { throw CheckpointError(.mismatch, "the prompt is empty", file: name) }
     return tokens
+  }
+
+  /// Continues what a session has read by up to `count` tokens, until one that ends an answer, which is left out.
+  ///
+  /// - Throws: `malformed` when logits are not numbers, before a token is chosen by them.
+  package func answer(
+    _ count: Int, session: inout Session, sampler: inout Sampler, onToken: (Int32) -> Void = { _ in }
+  ) throws(CheckpointError) -> [Int32] {
+    var tokens: [Int32] = []
+    do throws(CheckpointError) {
+      while tokens.count < count {
+        try LogitCheck.check(session.logits)
+        // One token at a time: the session would go on with logits that nobody has looked at.
+        guard let token = try session.generate(1, sampler: &sampler, stop: stopTokens).first else { break }
+        tokens.append(token)
+        onToken(token)
+        if tokens.count < count { try session.read([token]) }
+      }
+    } catch {
+      throw error.in(file: name)
+    }
+    return tokens
+  }
+
+  /// The tokens that can still follow a prompt.
+  ///
+  /// - Throws: `mismatch` when the prompt leaves no room in the model's context.
+  package func room(after prompt: [Int32]) throws(CheckpointError) -> Int {
+    guard prompt.count < model.contextLength else {
+      throw CheckpointError(
+        .mismatch,
+        "the prompt has \(prompt.count) tokens, and the context this model is made for has room for "
+          + "\(model.contextLength), the answer included", file: name)
+    }
+    return model.contextLength - prompt.count
   }
 }

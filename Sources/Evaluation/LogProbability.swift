@@ -1,3 +1,4 @@
+import Architectures
 import Engine
 import Tensors
 
@@ -9,7 +10,7 @@ package enum LogProbability {
   /// ln p(target) for some rows of hidden states: row `rows.lowerBound + i` predicts `targets[i]`.
   ///
   /// The head is walked in tiles of the vocabulary with a running maximum and sum, sums in double precision, so a vocabulary of any size
-  /// takes `rows` x 8192 floats. Throws `mismatch` for a target outside the vocabulary.
+  /// takes `rows` x 8192 floats. Throws `mismatch` for a target outside the vocabulary, and `malformed` when logits are not numbers.
   package static func of(
     _ targets: [Int32], predictedBy hidden: Activations, rows: Range<Int>, model: any LanguageModel, compute: Compute
   ) throws(CheckpointError) -> [Double] {
@@ -29,6 +30,9 @@ package enum LogProbability {
         chosen[row] = logits.row(row)[Int(target) - start]
       }
     }
-    return zip(chosen, sums).map { Double($0) - $1.logarithm }
+    let result = zip(chosen, sums).map { Double($0) - $1.logarithm }
+    // One logit that is no number spoils the sum of its row, so that looking at the sums is enough.
+    guard result.allSatisfy(\.isFinite) else { throw LogitCheck.failure }
+    return result
   }
 }

@@ -57,7 +57,8 @@ extension Perplexity {
   /// The figures depend on file, text, `context` and `windows` alone: not on `threads`, to the last bit. `windows` limits how many are
   /// taken from the beginning. `progress` is called after each window, one call at a time.
   ///
-  /// Throws `mismatch` when the text is too short for one window or the context is not one the model can have.
+  /// Throws `mismatch` when the text is too short for one window or the context is not one the model can have, `malformed` when the
+  /// model's logits are not numbers.
   package static func measure(
     _ opened: OpenedModel, text: [UInt8], context: Int = 512, windows limit: Int? = nil, threads: Int,
     kernels: Kernels = .best, progress: @escaping @Sendable (Progress) -> Void = { _ in }
@@ -76,8 +77,13 @@ extension Perplexity {
 
     let clock = ContinuousClock()
     let started = clock.now
-    let likelihoods = try scores(
-      tokens, model: model, context: context, windows: count, threads: threads, kernels: kernels, progress: progress)
+    let likelihoods: [[Double]]
+    do throws(CheckpointError) {
+      likelihoods = try scores(
+        tokens, model: model, context: context, windows: count, threads: threads, kernels: kernels, progress: progress)
+    } catch {
+      throw error.in(file: opened.name)
+    }
     let elapsed = started.duration(to: clock.now) / .seconds(1)
 
     var statistics = Statistics()

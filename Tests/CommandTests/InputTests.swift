@@ -30,6 +30,21 @@ struct InputTests {
     #expect(run.output.isEmpty, "\(run.output)", sourceLocation: sourceLocation)
   }
 
+  @Test(arguments: ["blk.3.attn_q.weight", "token_embd.weight"])
+  func `one weight that is no number is an error and no result`(tensor: String) throws {
+    let folder = try converted()
+    let path = folder.file("tiny.gguf")
+    let entry = try Containers.open(path).tensor(tensor)
+    let file = try FileHandle(forWritingTo: URL(filePath: path))
+    // The last weight of the table is that of a token no prompt has: only its own logit suffers.
+    try file.seek(toOffset: entry.offset + UInt64(entry.byteCount) - 4)
+    try file.write(contentsOf: Data([0, 0, 0xC0, 0x7F]))
+    try file.close()
+    let words = "\(path): the logits are not numbers"
+    try expect(["evaluate", path, "--text", Self.text, "--windows", "2", "--quiet", "--json"], words)
+    try expect(["generate", path, "--raw", "--prompt", "It was", "--quiet"], words)
+  }
+
   @Test func `patterns are searched in no time, and near names ignore case`() throws {
     try expect(["quantize", Self.model, "Q8_0", "--tensor", "(.+)+Z=Q4_0", "--dry-run"], "matches no tensor")
     let run = try CommandLineRun(["quantize", Self.model, "Q8_0", "--tensor", "ATTN_Q=Q4_0", "--dry-run"])

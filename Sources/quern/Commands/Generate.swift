@@ -94,10 +94,9 @@ struct Generate: ParsableCommand {
       try session.read(input)
     }
     let prompted = monotonicSeconds()
-    let generated = try session.generate(limit, sampler: &sampler, stop: opened.stopTokens) { token in
+    let generated = try opened.answer(limit, session: &session, sampler: &sampler) { token in
       let piece = decoder.append(token)
       if !common.json { printPart(piece) }
-      return true
     }
     let end = monotonicSeconds()
     let promptRate = Double(input.count) / max(prompted - seen, 1e-9)

@@ -41,6 +41,10 @@ struct TraceCommand: ParsableCommand {
       trace = try Trace(tokens, model: opened.model, compute: compute)
     }
     try trace.write(to: path, overwrite: output.overwrite)
+    // A trace is how one finds where numbers go wrong, so that it is written all the same.
+    if case .float32(let logits)? = trace["logits"]?.value, (try? LogitCheck.check(logits)) == nil {
+      printNote("note: " + LogitCheck.failure.in(file: opened.name).description)
+    }
     if common.json {
       let tensors = trace.tensors.map { tensor in
         jsonObject([
