@@ -38,7 +38,9 @@ package struct PicturePrompt: Sendable {
     let places = prompt.count { $0 == imageToken }
     guard places == patches.grids.count else {
       throw CheckpointError(
-        .mismatch, "the prompt has room for \(places) pictures (<|image_pad|>), and \(patches.grids.count) are given")
+        .mismatch,
+        "the prompt has room for \(counted(places, "picture")) (<|image_pad|>), and \(patches.grids.count) "
+          + (patches.grids.count == 1 ? "is given" : "are given"))
     }
     var tokens: [Int32] = []
     var axes: [[Int32]] = [[], [], []]
@@ -138,8 +140,12 @@ package struct PictureReader: Sendable {
     if !raw, !text.contains("<|image_pad|>") {
       text = String(repeating: "<|vision_start|><|image_pad|><|vision_end|>", count: patches.grids.count) + text
     }
-    return try PicturePrompt(
-      opened.promptTokens(text, raw: raw), imageToken: imageToken, patches: patches, mergeSize: tower.mergeSize)
+    let tokens = try opened.promptTokens(text, raw: raw)
+    do throws(CheckpointError) {
+      return try PicturePrompt(tokens, imageToken: imageToken, patches: patches, mergeSize: tower.mergeSize)
+    } catch {
+      throw error.in(file: opened.name)
+    }
   }
 
   /// What the language model reads: the prompt's embeddings, those of picture tokens replaced by what the tower saw.

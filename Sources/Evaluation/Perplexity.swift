@@ -55,24 +55,28 @@ extension Perplexity {
   /// Measures a model on a text (UTF-8 bytes).
   ///
   /// The figures depend on file, text, `context` and `windows` alone: not on `threads`, to the last bit. `windows` limits how many are
-  /// taken from the beginning. `progress` is called after each window, one call at a time.
+  /// taken from the beginning. `textName` is what errors call the text. `progress` is called after each window, one call at a time.
   ///
   /// Throws `mismatch` when the text is too short for one window or the context is not one the model can have, `malformed` when the
   /// model's logits are not numbers.
   package static func measure(
-    _ opened: OpenedModel, text: [UInt8], context: Int = 512, windows limit: Int? = nil, threads: Int,
+    _ opened: OpenedModel, text: [UInt8], textName: String? = nil, context: Int = 512, windows limit: Int? = nil,
+    threads: Int,
     kernels: Kernels = .best, progress: @escaping @Sendable (Progress) -> Void = { _ in }
   ) throws(CheckpointError) -> Perplexity {
     let model = opened.model
     guard context >= 4, context <= model.contextLength else {
       throw CheckpointError(
-        .mismatch, "a context of \(context) is not between 4 and the \(model.contextLength) the model is made for")
+        .mismatch, "a context of \(context) is not between 4 and the \(model.contextLength) the model is made for",
+        file: opened.name)
     }
     let tokens = try opened.tokenizer.encode(text, addedTokens: false)
     let count = min(tokens.count / context, limit ?? Int.max)
     guard count > 0 else {
       throw CheckpointError(
-        .mismatch, "the text has \(tokens.count) tokens, too few for \(limit == 0 ? 0 : 1) window of \(context)")
+        .mismatch,
+        "the text has \(counted(tokens.count, "token")), too few for one window of \(context); take a longer text or a "
+          + "smaller --context", file: textName)
     }
 
     let clock = ContinuousClock()

@@ -45,6 +45,21 @@ struct InputTests {
     try expect(["generate", path, "--raw", "--prompt", "It was", "--quiet"], words)
   }
 
+  @Test func `texts and prompts that do not fit name their file`() throws {
+    let folder = try TemporaryFolder()
+    let short = folder.file("short.txt")
+    try Data("Too short.".utf8).write(to: URL(filePath: short))
+    try expect(["evaluate", Self.model, "--text", short], "short.txt: the text has ")
+    try expect(["evaluate", Self.model, "--text", Self.text, "--context", "8192"], "tiny-qwen3.5: a context of 8192")
+    let long = String(repeating: "word ", count: 8000)
+    try expect(["generate", Self.model, "--raw", "--prompt", long], "tiny-qwen3.5: the prompt has ")
+    try expect(
+      ["trace", Self.model, "--raw", "--prompt", long, "--output", folder.file("t")],
+      "tiny-qwen3.5: the sequence would have")
+    try expect(["evaluate", Self.model, "--text", ""], "'': there is no such file")
+    try expect(["evaluate", Self.model, "--text", folder.path], "this is a folder; name a text file")
+  }
+
   @Test func `patterns are searched in no time, and near names ignore case`() throws {
     try expect(["quantize", Self.model, "Q8_0", "--tensor", "(.+)+Z=Q4_0", "--dry-run"], "matches no tensor")
     let run = try CommandLineRun(["quantize", Self.model, "Q8_0", "--tensor", "ATTN_Q=Q4_0", "--dry-run"])

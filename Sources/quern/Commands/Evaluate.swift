@@ -38,7 +38,7 @@ struct Evaluate: ParsableCommand {
     let report = ProgressReport(quiet: common.quiet)
     report.begin("evaluating \(printable(opened.name))")
     let result = try Perplexity.measure(
-      opened, text: bytes, context: context, windows: windows, threads: common.threadCount
+      opened, text: bytes, textName: text, context: context, windows: windows, threads: common.threadCount
     ) { progress in
       report.update(done: Double(progress.windowsDone), total: Double(progress.windows)) {
         "\(fixed($0 * Double(context), 0)) tokens/s, perplexity \(fixed(progress.perplexity, 4))"
@@ -49,8 +49,8 @@ struct Evaluate: ParsableCommand {
       printJSON(result.json)
     } else {
       printLine(
-        "perplexity \(fixed(result.perplexity, 4)) ± \(fixed(result.standardError, 4)) over \(result.tokensScored) tokens "
-          + "in \(result.windows) windows of \(result.context)")
+        "perplexity \(fixed(result.perplexity, 4)) ± \(fixed(result.standardError, 4)) over "
+          + "\(counted(result.tokensScored, "token")) in \(counted(result.windows, "window")) of \(result.context)")
       printLine("\(fixed(result.tokensPerSecond, 1)) tokens/s, \(fixed(result.seconds, 2)) s")
       printLine("text sha256 \(result.textSHA256)")
     }

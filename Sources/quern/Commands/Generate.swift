@@ -73,12 +73,7 @@ struct Generate: ParsableCommand {
     let opened = try OpenedModel(model)
     let pictures = try prompt.pictures(opened)
     let input = try pictures?.prompt.tokens ?? opened.promptTokens(prompt.prompt, raw: prompt.raw)
-    let room = opened.model.contextLength - input.count
-    guard room > 0 else {
-      throw CheckpointError(
-        .mismatch, "the prompt has \(input.count) tokens and the model's context is \(opened.model.contextLength)")
-    }
-    let limit = min(tokens, room)
+    let limit = min(tokens, try opened.room(after: input))
     let compute = Compute(threads: common.threadCount)
     var session = Session(model: opened.model, compute: compute, capacity: input.count + limit)
     var sampler = Sampler(temperature: temperature, topK: topK, topP: topP, seed: seed)

@@ -32,13 +32,11 @@ struct TraceCommand: ParsableCommand {
     var check = OutputCheck(sources: [model], overwrite: output.overwrite)
     try check.file(path)
     let opened = try OpenedModel(model)
-    let compute = Compute(threads: common.threadCount)
     let trace: Trace
-    if let (prompt, reader) = try prompt.pictures(opened) {
-      trace = try Trace(prompt, reader: reader, model: opened.model, compute: compute)
-    } else {
-      let tokens = try opened.promptTokens(prompt.prompt, raw: prompt.raw)
-      trace = try Trace(tokens, model: opened.model, compute: compute)
+    do {
+      trace = try makeTrace(opened)
+    } catch let error as CheckpointError {
+      throw error.in(file: opened.name)
     }
     try trace.write(to: path, overwrite: output.overwrite)
     // A trace is how one finds where numbers go wrong, so that it is written all the same.
@@ -53,7 +51,18 @@ struct TraceCommand: ParsableCommand {
       }
       printJSON(jsonObject([("output", .string(path)), ("tensors", .array(tensors))]))
     } else {
-      printLine("\(path): \(trace.tensors.count) tensors for \(trace["input_ids"]?.shape.first ?? 0) tokens")
+      printLine(
+        "\(printable(path)): \(trace.tensors.count) tensors for \(counted(trace["input_ids"]?.shape.first ?? 0, "token"))"
+      )
     }
+  }
+
+  private func makeTrace(_ opened: OpenedModel) throws -> Trace {
+    let compute = Compute(threads: common.threadCount)
+    if let (prompt, reader) = try prompt.pictures(opened) {
+      return try Trace(prompt, reader: reader, model: opened.model, compute: compute)
+    }
+    let tokens = try opened.promptTokens(prompt.prompt, raw: prompt.raw)
+    return try Trace(tokens, model: opened.model, compute: compute)
   }
 }
