@@ -76,4 +76,41 @@ package enum FileSystem {
     }
     return try file.readBytes(at: 0, count: Int(file.size))
   }
+
+  /// The bytes of a text someone named: a file's, or all that comes through a pipe or a terminal.
+  ///
+  /// - Throws: `missing` or `inputOutput` when it cannot be read, `unsupported` for a folder and for a stream longer than `limit`.
+  package static func readText(_ path: String, streamLimit limit: Int = 1 << 30) throws(CheckpointError) -> [UInt8] {
+    switch kind(path) {
+    case S_IFREG: return try read(path, limit: UInt64(Int.max))
+    case S_IFDIR: throw CheckpointError(.unsupported, "this is a folder; name a text file", file: path)
+    default: return try readStream(path, limit: limit)
+    }
+  }
+
+  private static func readStream(_ path: String, limit: Int) throws(CheckpointError) -> [UInt8] {
+    let descriptor = open(path, O_RDONLY | O_CLOEXEC)
+    guard descriptor >= 0 else { throw systemFailure("opening", path) }
+    defer { close(descriptor) }
+    var bytes: [UInt8] = []
+    var piece = [UInt8](repeating: 0, count: 1 << 16)
+    while true {
+      let count = piece.withUnsafeMutableBytes { readDescriptor(descriptor, $0.baseAddress, $0.count) }
+      if count == 0 { return bytes }
+      guard count > 0 else {
+        if errno == EINTR { continue }
+        throw systemFailure("reading", path)
+      }
+      guard bytes.count + count <= limit else {
+        throw CheckpointError(
+          .unsupported, "more than \(limit) bytes came through; put the text into a file", file: path)
+      }
+      bytes += piece.prefix(count)
+    }
+  }
+}
+
+/// The system's `read`, which the names above would hide.
+private func readDescriptor(_ descriptor: Int32, _ buffer: UnsafeMutableRawPointer?, _ count: Int) -> Int {
+  read(descriptor, buffer, count)
 }

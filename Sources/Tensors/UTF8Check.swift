@@ -1,5 +1,8 @@
 /// Whether bytes are lawful UTF-8 (RFC 3629: shortest forms only, no surrogates, nothing above U+10FFFF).
-package func isUTF8(_ bytes: UnsafeRawBufferPointer) -> Bool {
+package func isUTF8(_ bytes: UnsafeRawBufferPointer) -> Bool { firstInvalidUTF8(bytes) == nil }
+
+/// Where the first character begins that is no lawful UTF-8; nil when all are.
+package func firstInvalidUTF8(_ bytes: UnsafeRawBufferPointer) -> Int? {
   var position = 0
   let count = bytes.count
   func isContinuation(_ place: Int) -> Bool { place < count && bytes[place] & 0xC0 == 0x80 }
@@ -14,22 +17,22 @@ package func isUTF8(_ bytes: UnsafeRawBufferPointer) -> Bool {
     switch first {
     case 0..<0x80: position += 1
     case 0xC2...0xDF:
-      guard isContinuation(position + 1) else { return false }
+      guard isContinuation(position + 1) else { return position }
       position += 2
     case 0xE0...0xEF:
-      guard isContinuation(position + 1), isContinuation(position + 2) else { return false }
+      guard isContinuation(position + 1), isContinuation(position + 2) else { return position }
       let second = bytes[position + 1]
-      if first == 0xE0 && second < 0xA0 || first == 0xED && second > 0x9F { return false }
+      if first == 0xE0 && second < 0xA0 || first == 0xED && second > 0x9F { return position }
       position += 3
     case 0xF0...0xF4:
       guard isContinuation(position + 1), isContinuation(position + 2), isContinuation(position + 3) else {
-        return false
+        return position
       }
       let second = bytes[position + 1]
-      if first == 0xF0 && second < 0x90 || first == 0xF4 && second > 0x8F { return false }
+      if first == 0xF0 && second < 0x90 || first == 0xF4 && second > 0x8F { return position }
       position += 4
-    default: return false
+    default: return position
     }
   }
-  return true
+  return nil
 }

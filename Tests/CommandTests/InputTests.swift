@@ -103,6 +103,20 @@ struct InputTests {
     #expect(try plan.json()["files"]?.arrayValue?.first?["path"] == .string("tiny-qwen3.5-Q8_0.gguf"))
   }
 
+  @Test func `texts come through pipes, and bytes that are no UTF-8 are noted`() throws {
+    let run = try CommandLineRun(
+      shell: """
+        { head -c 600 '\(Self.text)'; printf '\\377'; head -c 600 '\(Self.text)'; } \
+          | $QUERN evaluate '\(Self.model)' --text /dev/stdin --context 64 --windows 1 --quiet
+        """)
+    #expect(run.status == 0, "\(run.errors)")
+    #expect(run.output.contains("31 tokens in 1 window of 64"), "\(run.output)")
+    #expect(run.errors.contains("note: /dev/stdin at byte 600: this is no UTF-8"), "\(run.errors)")
+    let clean = try CommandLineRun(
+      shell: "exec $QUERN tokenize '\(Self.model)' --file /dev/stdin --json < /dev/null", in: nil)
+    #expect(try clean.json()["count"] == .integer(0))
+  }
+
   @Test func `each file has its own bits per weight, and the first is the model's`() throws {
     let folder = try TemporaryFolder()
     let run = try CommandLineRun(["quantize", Self.model, "Q4_0", "--json", "--quiet"], in: folder.path)

@@ -1,5 +1,6 @@
 import Architectures
 import ArgumentParser
+import Containers
 import Evaluation
 import Tensors
 
@@ -16,7 +17,10 @@ struct Evaluate: ParsableCommand {
   @Argument(help: "The model.")
   var model: String
 
-  @Option(help: ArgumentHelp("The text, UTF-8.", valueName: "file"))
+  @Option(
+    help: ArgumentHelp(
+      "The text, UTF-8; a file or a pipe. Bytes that are no UTF-8 are scored as bytes, and a note says where they begin.",
+      valueName: "file"))
   var text: String
 
   @Option(help: ArgumentHelp("Tokens of a window.", valueName: "n"))
@@ -33,7 +37,7 @@ struct Evaluate: ParsableCommand {
   }
 
   func run() throws {
-    let bytes = try readFile(text)
+    let bytes = try readText()
     let opened = try OpenedModel(model)
     let report = ProgressReport(quiet: common.quiet)
     report.begin("evaluating \(printable(opened.name))")
@@ -54,5 +58,19 @@ struct Evaluate: ParsableCommand {
       printLine("\(fixed(result.tokensPerSecond, 1)) tokens/s, \(fixed(result.seconds, 2)) s")
       printLine("text sha256 \(result.textSHA256)")
     }
+  }
+
+  /// The text's bytes, with a note when they are no UTF-8.
+  ///
+  /// The reference tokenizers have no answer for such bytes, so that a figure over them is quern's own: it is given, and said,
+  /// even to who wants no progress.
+  private func readText() throws -> [UInt8] {
+    let bytes = try FileSystem.readText(text)
+    if let place = bytes.withUnsafeBytes({ firstInvalidUTF8($0) }) {
+      printNote(
+        "note: \(printable(text)) at byte \(place): this is no UTF-8; it is scored as bytes, which other programs do otherwise"
+      )
+    }
+    return bytes
   }
 }

@@ -1,5 +1,6 @@
 import Architectures
 import ArgumentParser
+import Containers
 import Tensors
 import Tokenizers
 
@@ -15,7 +16,7 @@ struct Tokenize: ParsableCommand {
   @Option(help: ArgumentHelp("The text.", valueName: "text"))
   var text: String?
 
-  @Option(help: ArgumentHelp("A file with the text, taken byte for byte.", valueName: "file"))
+  @Option(help: ArgumentHelp("A file or pipe with the text, taken byte for byte.", valueName: "file"))
   var file: String?
 
   @OptionGroup var common: CommonOptions
@@ -26,7 +27,7 @@ struct Tokenize: ParsableCommand {
 
   func run() throws {
     let tokenizer = try TokenizerSource.open(model)
-    let bytes = try text.map { Array($0.utf8) } ?? readFile(file ?? "")
+    let bytes = try text.map { Array($0.utf8) } ?? FileSystem.readText(file ?? "")
     let start = monotonicSeconds()
     let ids = try tokenizer.encode(bytes)
     let seconds = monotonicSeconds() - start
@@ -41,13 +42,4 @@ struct Tokenize: ParsableCommand {
       printLine(ids.map(String.init).joined(separator: " "))
     }
   }
-}
-
-/// The bytes of a file named on the command line.
-func readFile(_ path: String) throws(CheckpointError) -> [UInt8] {
-  let file = try InputFile(path: path)
-  guard let count = Int(exactly: file.size) else {
-    throw CheckpointError(.unsupported, "the file is too long", file: path)
-  }
-  return try file.readBytes(at: 0, count: count)
 }
