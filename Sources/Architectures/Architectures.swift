@@ -29,7 +29,15 @@ package enum Architectures {
     _ checkpoint: Checkpoint, vision: Checkpoint? = nil
   ) throws(CheckpointError) -> any Architecture {
     guard let family = family(of: checkpoint) else {
-      let known = all.flatMap { $0.modelTypes }.joined(separator: ", ")
+      let isGGUF = checkpoint.format == .gguf
+      if isGGUF, checkpoint.metadata.string("general.architecture") == "clip" {
+        throw CheckpointError(
+          .unsupported,
+          "this is a projector (mmproj) and holds no text model; name the text model, and this with --vision where "
+            + "pictures are read", file: checkpoint.path)
+      }
+      // Each container has its own names for the families, and a reader compares them with what the file says.
+      let known = all.flatMap { isGGUF ? [$0.ggufName] : $0.modelTypes }.joined(separator: ", ")
       throw CheckpointError(
         .unsupported, "the model family \(claimed(checkpoint)) is not known; known are \(known)", file: checkpoint.path)
     }

@@ -45,6 +45,18 @@ struct InputTests {
     try expect(["generate", path, "--raw", "--prompt", "It was", "--quiet"], words)
   }
 
+  @Test func `a projector is no text model, and families go by the container's names`() throws {
+    let folder = try converted()
+    let words = "mmproj-tiny.gguf: this is a projector (mmproj) and holds no text model; name the text model"
+    try expect(["evaluate", folder.file("mmproj-tiny.gguf"), "--text", Self.text], words)
+    try expect(["generate", folder.file("mmproj-tiny.gguf"), "--prompt", "a"], words)
+    let writer = try GGUFWriter(
+      path: folder.file("other.gguf"), metadata: Metadata([("general.architecture", .string("mamba"))]), tensors: [])
+    _ = try writer.finish()
+    try expect(
+      ["generate", folder.file("other.gguf"), "--prompt", "a"], "the model family mamba is not known; known are qwen35")
+  }
+
   @Test func `texts and prompts that do not fit name their file`() throws {
     let folder = try TemporaryFolder()
     let short = folder.file("short.txt")
