@@ -3,7 +3,8 @@ import Tensors
 
 /// The file types of llama-quantize, each as the text of a recipe.
 ///
-/// Studied in `src/llama-quant.cpp` of the pinned version and written anew as rules; `formats/recipes.md` names what is peculiar.
+/// Studied in `src/llama-quant.cpp` of the version in `formats/README.md` and written anew as rules; `formats/recipes.md` names what is
+/// peculiar.
 extension Recipe {
   /// A recipe by its name: a file type of llama-quantize, or a block type that none of them uses throughout.
   ///
