@@ -1,5 +1,5 @@
 # The two commands of the README are `make demo` and `make test`; both install what is missing first.
-.PHONY: demo test build setup format lint fuzz neon clean
+.PHONY: demo test build setup format lint fuzz neon avx512 clean
 
 build: setup
 	swift build -c release --product quern
@@ -27,6 +27,10 @@ fuzz: setup
 # The NEON kernels under an emulator.
 neon:
 	Tests/neon/run.sh
+
+# The AVX-512 kernels under another.
+avx512: build
+	Tests/avx512/run.sh
 
 clean:
 	rm -rf .build out

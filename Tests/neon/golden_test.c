@@ -225,6 +225,10 @@ static void run(const ck_level *level, const codebooks *b) {
 
 // See wide.c.
 extern const ck_level ck_sixteen;
+#ifdef CK_ONLY
+// The one level to test, where the others are not wanted.
+extern const ck_level CK_ONLY;
+#endif
 
 int main(int count, char **arguments) {
   if (count != 3) return 64;
@@ -246,7 +250,11 @@ int main(int count, char **arguments) {
       .iq3_xxs = lay_out(source, "iq3XXS", 4, 2, xxs, 8),
       .iq3_s = lay_out(source, "iq3S", 4, 3, s, 8),
   };
+#ifdef CK_ONLY
+  run(&CK_ONLY, &b);
+#else
   for (size_t i = 0; i < ck_level_count(); i++) run(ck_level_at(i), &b);
   if (ck_level_count() > 1) run(&ck_sixteen, &b);
+#endif
   return failures != 0;
 }
