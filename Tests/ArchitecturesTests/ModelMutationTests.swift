@@ -1,5 +1,6 @@
 import Architectures
 import Containers
+import Engine
 import Foundation
 import Quants
 import Tensors
@@ -48,7 +49,7 @@ import Tokenizers
       let family = try Architectures.open(checkpoint)
       #expect(family.rules.count < 1 << 20)
       _ = family.textMetadata(FileDescription(name: "x", sizeLabel: "1B", fileType: nil))
-      _ = try family.languageModel(checkpoint)
+      try run(family.languageModel(checkpoint))
     case .tokenizer:
       try use(TokenizerSource.open(folder.path))
     case .gguf:
@@ -59,6 +60,15 @@ import Tokenizers
       _ = family.configurationJSON()
     }
   }
+
+  /// What the smallest use of a model allocates and computes.
+  private static func run(_ model: any LanguageModel) throws {
+    var state = model.makeState(capacity: 2)
+    let hidden = try model.forward([0, 1], state: &state, compute: compute)
+    #expect(hidden.rows == 2)
+  }
+
+  private static let compute = Compute(threads: 1)
 
   private static func use(_ tokenizer: Tokenizer) throws {
     let ids = try tokenizer.encode("Hello, wörld 12 <|im_end|>\r\n\u{0}")

@@ -64,6 +64,29 @@ struct Qwen35ConfigurationTests {
     }
   }
 
+  /// Sizes that are lawful one by one and gigabytes together, with the key to be named.
+  @Test(arguments: [
+    (["linear_key_head_dim": 4096, "linear_value_head_dim": 4096], "linear_value_head_dim"),
+    (["linear_key_head_dim": 65536], "linear_num_value_heads"), (["intermediate_size": 1 << 24], "intermediate_size"),
+    (["hidden_size": 1 << 18], "hidden_size"), (["head_dim": 65536], "head_dim"),
+    (["linear_key_head_dim": 2048, "linear_value_head_dim": 2048, "num_hidden_layers": 64], "num_hidden_layers"),
+    (["head_dim": 16384, "num_hidden_layers": 1024], "num_hidden_layers"),
+  ] as [([String: Int], String)])
+  func `refuses products that would fill the memory`(changes: [String: Int], key: String) throws {
+    var config = try #require(try Fixtures.json("tiny-qwen3.5/config.json").objectValue)
+    var text = try #require(config["text_config"]?.objectValue)
+    for (key, value) in changes { text[key] = .integer(Int64(value)) }
+    if let width = changes["head_dim"] {
+      var rope = try #require(text["rope_parameters"]?.objectValue)
+      rope["mrope_section"] = .array([.integer(Int64(width / 8)), .integer(0), .integer(0)])
+      text["rope_parameters"] = .object(rope)
+    }
+    text["layer_types"] = nil
+    config["text_config"] = .object(text)
+    let error = #expect(throws: CheckpointError.self) { try read(.object(config)) }
+    #expect(error?.message.hasPrefix("text_config.\(key) ") == true, "\(error?.description ?? "")")
+  }
+
   @Test(arguments: ["hidden_size", "num_hidden_layers", "intermediate_size", "num_attention_heads", "vocab_size"])
   func `names a missing key`(key: String) throws {
     let json = try altered(["text_config", key], nil)

@@ -52,8 +52,14 @@ extension Qwen35 {
     package var valueHeadRatio: Int { linearValueHeads / linearKeyHeads }
   }
 
-  /// Largest width of anything; with at most 4,096 heads no product of two fields can overflow.
-  static let widthLimit = 1 << 24
+  /// Largest width of a row of numbers: 512 tokens of it take 256 MiB.
+  ///
+  /// Published models stay below a tenth of it.
+  static let widthLimit = 1 << 17
+  /// Most floats in the memory of one delta net layer, 64 MiB; the largest published layers have a thirtieth of it.
+  static let layerMemoryLimit = 1 << 24
+  /// Most floats that all layers together set aside for a sequence of one token: 512 MiB.
+  static let stateLimit = 1 << 27
 }
 
 extension Qwen35.Configuration {
@@ -74,6 +80,9 @@ extension Qwen35.Configuration {
     let headWidth = Key("head_dim", "attention.key_length")
     headDimension = try reader.integer(headWidth, in: 1...65536, fallback: max(1, hiddenSize / headCount))
 
+    guard 2 * headCount * headDimension <= Qwen35.widthLimit else {
+      throw reader.broken(headWidth, "gives queries and gates wider than \(Qwen35.widthLimit)")
+    }
     let valueWidth = Key("head_dim", "attention.value_length")
     guard try reader.integer(valueWidth, in: 1...65536, fallback: headDimension) == headDimension else {
       throw reader.broken(valueWidth, "must equal the width of keys (\(headDimension))")
@@ -100,6 +109,12 @@ extension Qwen35.Configuration {
     }
     guard convolutionWidthFits(linearKeyHeads, linearKeyHeadDimension, linearValueHeads, linearValueHeadDimension)
     else { throw reader.broken(valueHeads, "and the head widths give more than \(Qwen35.widthLimit) channels") }
+    let memory = linearValueHeads * linearKeyHeadDimension * linearValueHeadDimension
+    guard memory <= Qwen35.layerMemoryLimit else {
+      throw reader.broken(
+        Key("linear_value_head_dim", "ssm.inner_size"),
+        "makes the memory of a layer \(memory) numbers large; the most is \(Qwen35.layerMemoryLimit)")
+    }
     convolutionKernel = try reader.integer(Key("linear_conv_kernel_dim", "ssm.conv_kernel"), in: 2...64, fallback: 4)
 
     rmsEpsilon = Float(
@@ -133,6 +148,19 @@ extension Qwen35.Configuration {
     vocabularySize = 0
     tied = true
     mtpLayers = 0
+  }
+
+  /// Refuses layers that together remember more than any model: few bytes of weights can ask for gigabytes of state.
+  func checkState(_ reader: ConfigurationReader) throws(CheckpointError) {
+    let full = layerIsFull.count(where: { $0 })
+    let memory = linearValueHeads * linearKeyHeadDimension * linearValueHeadDimension
+    // Caches grow by 64 positions of keys and values.
+    let state = (layerCount - full) * memory + full * keyValueHeadCount * headDimension * 2 * 64
+    guard state <= Qwen35.stateLimit else {
+      throw reader.broken(
+        Key("num_hidden_layers", "block_count"),
+        "(\(layerCount)) makes the state of a sequence \(state) numbers large; the most is \(Qwen35.stateLimit)")
+    }
   }
 }
 

@@ -34,6 +34,7 @@ extension Qwen35.Configuration {
       }
       layerIsFull = flags.prefix(layerCount).map { !$0 }
     }
+    try checkState(reader)
     if metadata["tokenizer.ggml.eos_token_id"] != nil {
       let tokens = ConfigurationReader(metadata: metadata, prefix: "tokenizer.ggml", file: file)
       endOfSequence = try tokens.integer(Key("", "eos_token_id"), in: 0...(vocabularySize - 1))

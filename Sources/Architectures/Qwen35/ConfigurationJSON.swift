@@ -31,6 +31,7 @@ extension Qwen35.Configuration {
     layerCount = try reader.integer(Key("num_hidden_layers", ""), in: 1...4096)
     vocabularySize = try reader.integer(Key("vocab_size", ""), in: 1...(1 << 26))
     layerIsFull = try layerKinds(text, reader)
+    try checkState(reader)
     let outer = ConfigurationReader(json: config, place: "", file: file)
     tied = try reader.bool(
       Key("tie_word_embeddings", ""), fallback: try outer.bool(Key("tie_word_embeddings", ""), fallback: false))

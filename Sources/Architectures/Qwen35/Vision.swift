@@ -89,7 +89,8 @@ extension Qwen35.Vision {
   }
 
   private init(shared reader: ConfigurationReader) throws(CheckpointError) {
-    let width = 1...(1 << 20)
+    // A picture may have 65,536 patches, each a row of this width.
+    let width = 1...(1 << 14)
     depth = try reader.integer(Key("depth", "block_count"), in: 1...1024)
     hiddenSize = try reader.integer(Key("hidden_size", "embedding_length"), in: width)
     intermediateSize = try reader.integer(Key("intermediate_size", "feed_forward_length"), in: width)
