@@ -105,6 +105,11 @@ struct Qwen35ConfigurationTests {
       (["text_config", "rope_parameters", "partial_rotary_factor"], .number(1.5)),
       (["text_config", "rope_parameters", "rope_theta"], .integer(0)),
       (["text_config", "rope_parameters", "rope_type"], .string("yarn")),
+      (["text_config", "rope_parameters", "type"], .string("linear")),
+      (["text_config", "rope_parameters", "rope_type"], .integer(1)),
+      (["text_config", "rope_parameters", "mrope_interleaved"], .bool(false)),
+      (["text_config", "rope_scaling"], .object(["type": .string("yarn"), "factor": .number(4)])),
+      (["text_config", "rope_scaling"], .string("yarn")),
       (["text_config", "hidden_act"], .string("gelu")), (["text_config", "attention_bias"], .bool(true)),
       (["text_config"], .array([])), (["vision_config"], nil), (["vision_config", "num_heads"], .integer(3)),
       (["vision_config", "num_position_embeddings"], .integer(65)),
@@ -144,6 +149,26 @@ struct Qwen35ConfigurationTests {
         #expect(error?.message.contains(key) == true, "\(key): \(error?.description ?? "")")
       }
     }
+  }
+
+  @Test func `a GGUF with scaled rotary embedding is refused, naming the key`() throws {
+    let (metadata, shapes) = try metadata(try read(try Fixtures.json("tiny-qwen3.5/config.json")))
+    let scaled: [(String, MetadataValue)] = [
+      ("scaling.type", .string("yarn")), ("scaling.type", .string("linear")), ("scaling.factor", .float32(4)),
+      ("scaling.attn_factor", .float32(0.5)), ("scaling.yarn_ext_factor", .float32(1)), ("scale_linear", .float32(2)),
+    ]
+    for (key, value) in scaled {
+      var changed = metadata
+      changed["qwen35.rope.\(key)"] = value
+      let error = #expect(throws: CheckpointError.self, "\(key)") {
+        try Qwen35.Configuration(metadata: changed, tensors: shapes, file: "model.gguf")
+      }
+      #expect(error?.code == .unsupported && error?.message.contains("qwen35.rope.\(key)") == true)
+    }
+    var harmless = metadata
+    harmless["qwen35.rope.scaling.type"] = .string("none")
+    harmless["qwen35.rope.scaling.factor"] = .float32(1)
+    _ = try Qwen35.Configuration(metadata: harmless, tensors: shapes, file: "model.gguf")
   }
 
   /// Which of announcement and tensors there is, and what comes out.

@@ -12,6 +12,7 @@ extension Qwen35.Configuration {
   ) throws(CheckpointError) {
     let reader = ConfigurationReader(metadata: metadata, prefix: "qwen35", file: file)
     try self.init(shared: reader, rope: reader, gguf: true)
+    try Self.rejectScaledRotary(metadata, reader)
     guard let table = tensors[BinaryString("token_embd.weight")], table.rank == 2 else {
       throw CheckpointError(.missing, "token_embd.weight is missing or no matrix", file: file)
     }
@@ -38,6 +39,27 @@ extension Qwen35.Configuration {
     if metadata["tokenizer.ggml.eos_token_id"] != nil {
       let tokens = ConfigurationReader(metadata: metadata, prefix: "tokenizer.ggml", file: file)
       endOfSequence = try tokens.integer(Key("", "eos_token_id"), in: 0...(vocabularySize - 1))
+    }
+  }
+  /// A scaled rotary embedding would be computed as if it were the published one.
+  private static func rejectScaledRotary(
+    _ metadata: Metadata, _ reader: ConfigurationReader
+  ) throws(CheckpointError) {
+    for (key, value) in metadata.entries where key.hasPrefix("qwen35.rope.scal") {
+      let name = String(key.dropFirst("qwen35.".count))
+      let isHarmless =
+        switch name {
+        case "rope.scaling.type": metadata.string(key) == "none"
+        // Zero is how a factor that was never set is written.
+        case "rope.scaling.factor", "rope.scale_linear": [0, 1].contains(value.realNumber)
+        case "rope.scaling.attn_factor": value.realNumber == 1
+        case "rope.scaling.original_context_length", "rope.scaling.finetuned": true
+        default: false
+        }
+      guard isHarmless else {
+        throw reader.broken(
+          Key("", name), "asks for a scaled rotary embedding; Qwen3.5 uses the default one", code: .unsupported)
+      }
     }
   }
 }

@@ -21,10 +21,8 @@ extension Qwen35.Configuration {
       json: ropeKey.map { merged(text[$0], over: text) } ?? text,
       place: [place, ropeKey ?? ""].filter { !$0.isEmpty }.joined(separator: "."), file: file)
     try self.init(shared: reader, rope: rope, gguf: false)
-    if let kind = rope.text("rope_type"), kind != "default" {
-      throw CheckpointError(
-        .unsupported, "\(rope.written(Key("rope_type", ""))) is \(kind); Qwen3.5 uses the default rotary embedding",
-        file: file)
+    for key in ["rope_parameters", "rope_scaling"] {
+      try rejectScaledRotary(text[key], place: [place, key].filter { !$0.isEmpty }.joined(separator: "."), file)
     }
     try rejectUnknownChoices(reader, file: file)
 
@@ -79,6 +77,29 @@ extension Qwen35.Configuration {
       }
     }
     return full
+  }
+
+  /// A rotary embedding other than the published one would be computed as if it were that.
+  private func rejectScaledRotary(_ json: OrderedJSON?, place: String, _ file: String) throws(CheckpointError) {
+    guard let json, !json.isNull else { return }
+    guard json.objectValue != nil else {
+      throw CheckpointError(.malformed, "\(place) must be an object", file: file)
+    }
+    let reader = ConfigurationReader(json: json, place: place, file: file)
+    // `type` is the name of older files, and `mrope` what they call the default one with sections.
+    for name in ["rope_type", "type"] where reader.has(Key(name, "")) {
+      let written = reader.text(name)
+      guard let kind = written, ["default", "mrope"].contains(kind) else {
+        throw reader.broken(
+          Key(name, ""), "is \(written.map { printable($0) } ?? "no text"); Qwen3.5 uses the default rotary embedding",
+          code: .unsupported)
+      }
+    }
+    if try !reader.bool(Key("mrope_interleaved", ""), fallback: true) {
+      throw reader.broken(
+        Key("mrope_interleaved", ""), "is false; Qwen3.5 interleaves the sections of its rotary embedding",
+        code: .unsupported)
+    }
   }
 
   /// Choices of the configuration that change the maths must be the ones this architecture has.
