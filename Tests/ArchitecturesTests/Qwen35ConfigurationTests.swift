@@ -65,13 +65,14 @@ struct Qwen35ConfigurationTests {
   }
 
   /// Sizes that are lawful one by one and gigabytes together, with the key to be named.
-  @Test(arguments: [
-    (["linear_key_head_dim": 4096, "linear_value_head_dim": 4096], "linear_value_head_dim"),
-    (["linear_key_head_dim": 65536], "linear_num_value_heads"), (["intermediate_size": 1 << 24], "intermediate_size"),
-    (["hidden_size": 1 << 18], "hidden_size"), (["head_dim": 65536], "head_dim"),
-    (["linear_key_head_dim": 2048, "linear_value_head_dim": 2048, "num_hidden_layers": 64], "num_hidden_layers"),
-    (["head_dim": 16384, "num_hidden_layers": 1024], "num_hidden_layers"),
-  ] as [([String: Int], String)])
+  @Test(
+    arguments: [
+      (["linear_key_head_dim": 4096, "linear_value_head_dim": 4096], "linear_value_head_dim"),
+      (["linear_key_head_dim": 65536], "linear_num_value_heads"), (["intermediate_size": 1 << 24], "intermediate_size"),
+      (["hidden_size": 1 << 18], "hidden_size"), (["head_dim": 65536], "head_dim"),
+      (["linear_key_head_dim": 2048, "linear_value_head_dim": 2048, "num_hidden_layers": 64], "num_hidden_layers"),
+      (["head_dim": 16384, "num_hidden_layers": 1024], "num_hidden_layers"),
+    ] as [([String: Int], String)])
   func `refuses products that would fill the memory`(changes: [String: Int], key: String) throws {
     var config = try #require(try Fixtures.json("tiny-qwen3.5/config.json").objectValue)
     var text = try #require(config["text_config"]?.objectValue)
@@ -179,6 +180,22 @@ struct Qwen35ConfigurationTests {
     if !there { shapes[BinaryString("blk.8.nextn.eh_proj.weight")] = nil }
     let c = try Qwen35.Configuration(metadata: metadata, tensors: shapes, file: "model.gguf")
     #expect(c.layerCount == layers && c.mtpLayers == mtp)
+  }
+
+  /// Otherwise the first of two would run as a decoder layer, and layers behind one would not run at all.
+  @Test(arguments: [[7, 8], [3], [0]])
+  func `MTP blocks other than one at the end are refused`(blocks: [Int]) throws {
+    var (metadata, shapes) = try metadata(try read(try Fixtures.json("tiny-qwen3.5/config.json")))
+    let shape = shapes.removeValue(forKey: BinaryString("blk.8.nextn.eh_proj.weight"))
+    for block in blocks { shapes[BinaryString("blk.\(block).nextn.eh_proj.weight")] = shape }
+    let error = #expect(throws: CheckpointError.self) {
+      try Qwen35.Configuration(metadata: metadata, tensors: shapes, file: "model.gguf")
+    }
+    #expect(error?.code == .unsupported && error?.message.contains("blk.\(blocks[0])") == true)
+    metadata.remove("qwen35.nextn_predict_layers")
+    #expect(throws: CheckpointError.self) {
+      try Qwen35.Configuration(metadata: metadata, tensors: shapes, file: "model.gguf")
+    }
   }
 
   private func metadata(_ c: Qwen35.Configuration) throws -> (Metadata, [BinaryString: Shape]) {
