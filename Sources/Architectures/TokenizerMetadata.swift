@@ -7,6 +7,26 @@ package enum TokenizerMetadata {
   /// The key under which quern keeps the split patterns of a pre-tokenizer that has no name in GGUF.
   package static let patternsKey = "quern.tokenizer.patterns"
 
+  /// The key under which a converter keeps tokenizer.json without its vocabulary and merges.
+  package static let documentKey = "quern.huggingface.tokenizer"
+  /// The key under which a converter keeps tokenizer_config.json.
+  package static let configurationKey = "quern.huggingface.tokenizer_config"
+
+  /// What a file carries of the tokenizer.json it was made from; nil where it carries nothing.
+  static func carried(_ metadata: Metadata, file: String) throws(CheckpointError) -> CarriedTokenizer? {
+    func document(_ key: String) throws(CheckpointError) -> OrderedJSON? {
+      guard let text = metadata.string(key) else { return nil }
+      do throws(CheckpointError) {
+        return try TokenizerDocument(parsing: Array(text.utf8), file: file, mostValues: JSONDocument.mostValues).rest
+      } catch {
+        // The offset is one in the text, not in the file.
+        throw CheckpointError(error.code, "\(key): \(error.message)", file: file)
+      }
+    }
+    guard let json = try document(documentKey) else { return nil }
+    return try CarriedTokenizer(json, tokenizerConfig: document(configurationKey))
+  }
+
   /// The metadata of a tokenizer, in the order llama.cpp's converter writes it.
   ///
   /// `rows` are the rows of the embedding table, to which the vocabulary is padded. Errors: `mismatch` when those are fewer.

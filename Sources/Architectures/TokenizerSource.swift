@@ -44,8 +44,8 @@ package enum TokenizerSource {
         tokens: tokens,
         tokenTypes: metadata.integers("tokenizer.ggml.token_type")?.map { Int32(clamping: $0) },
         merges: metadata.texts("tokenizer.ggml.merges") ?? [], model: kind,
-        pre: metadata.string("tokenizer.ggml.pre"), patterns: metadata.strings("quern.tokenizer.patterns"),
-        special: special)
+        pre: metadata.string("tokenizer.ggml.pre"), patterns: metadata.strings(TokenizerMetadata.patternsKey),
+        carried: TokenizerMetadata.carried(metadata, file: checkpoint.path), special: special)
     } catch {
       throw error.in(file: checkpoint.path)
     }

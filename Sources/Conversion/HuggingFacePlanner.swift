@@ -2,6 +2,7 @@ import Architectures
 import Containers
 import Quants
 import Tensors
+import Tokenizers
 
 #if canImport(Glibc)
   import Glibc
@@ -174,13 +175,18 @@ struct HuggingFacePlanner {
     return .stream(rows: rows, columns: columns)
   }
 
-  private func addTokenizer(_ folder: HuggingFaceFolder, to metadata: inout Metadata) throws(CheckpointError) {
+  private mutating func addTokenizer(_ folder: HuggingFaceFolder, to metadata: inout Metadata) throws(CheckpointError) {
     readAhead()
     let document = try TokenizerSource.document(of: folder)
     let tokenizer = try TokenizerSource.tokenizer(document, of: folder)
     let entries = try TokenizerMetadata.entries(
       tokenizer, rows: model.vocabularySize, chatTemplate: folder.chatTemplate, named: folder.namedChatTemplates)
     metadata = Metadata(metadata.entries + entries)
+    if tokenizer.pretokenizer.ggufName == nil {
+      notes.append(
+        "the pre-tokenizer's pattern has no name in GGUF: it is kept under a key of quern's own, and other programs, which read \"default\", will split text otherwise"
+      )
+    }
     Provenance.carryTokenizer(document, in: &metadata)
     try Provenance.carryTemplatePlace(folder, in: &metadata)
   }

@@ -88,14 +88,16 @@ package struct Tokenizer: Sendable {
     }
     for token in addedTokens where vocabulary.types[Int(token.id)] == .userDefined {
       copy(to: Int(token.id))
-      // Spaces of tokens that are text are written as spaces, not in SentencePiece's spelling.
-      result.append(String(token.content.map { $0 == "\u{2581}" ? " " : $0 }))
+      result.append(Self.ggufText(token.content))
       copied += 1
     }
     copy(to: texts.count)
     for id in texts.count..<rows { result.append("[PAD\(id)]") }
     return result
   }
+
+  /// A token that is text as GGUF has it: spaces are written as spaces, not in SentencePiece's spelling.
+  static func ggufText(_ content: String) -> String { String(content.map { $0 == "\u{2581}" ? " " : $0 }) }
 
   /// The types of `ggufTokens`, in GGUF's numbers (see `TokenType`).
   ///

@@ -10,11 +10,13 @@ extension Tokenizer {
   ///   - kind: `tokenizer.ggml.model`, which must be `gpt2`.
   ///   - pre: `tokenizer.ggml.pre`; `default` if absent.
   ///   - patterns: the split patterns, where the file carries them because their name was unknown.
+  ///   - carried: what the file carries of the tokenizer.json it was made from; it counts before `pre` and `patterns`.
   ///   - special: the special tokens of the metadata.
-  /// - Throws: `unsupported` for another kind of vocabulary or a `pre` that is in no list, `malformed` for contradictions.
+  /// - Throws: `unsupported` for another kind of vocabulary or a `pre` that is in no list, `malformed` and `mismatch` for
+  ///   contradictions.
   package init(
     tokens: TextList, tokenTypes: [Int32]? = nil, merges: TextList, model kind: String, pre: String? = nil,
-    patterns: [String]? = nil, special: SpecialTokens = SpecialTokens()
+    patterns: [String]? = nil, carried: CarriedTokenizer? = nil, special: SpecialTokens = SpecialTokens()
   ) throws(CheckpointError) {
     guard kind == "gpt2" else {
       let meanings = ["llama": " (SentencePiece)", "bert": " (WordPiece)", "t5": " (Unigram)", "rwkv": " (RWKV)"]
@@ -45,10 +47,13 @@ extension Tokenizer {
       case .unused: unused.append((tokens[id], number))
       case .control, .userDefined:
         guard !tokens.utf8(id).isEmpty else { continue }
+        let token =
+          carried?.token(number, spelled: tokens[id])
+          ?? AddedToken(id: number, content: tokens[id], isSpecial: type == .control)
         // A merge may make an added token, so it is a word as well.
-        words.append(utf8: tokens.utf8(id))
+        words.append(token.content)
         ids.append(number)
-        added.append(AddedToken(id: number, content: tokens[id], isSpecial: type == .control))
+        added.append(token)
       case .normal, .unknown, .byte:
         words.append(utf8: tokens.utf8(id))
         ids.append(number)
@@ -58,18 +63,30 @@ extension Tokenizer {
       throw CheckpointError(
         .malformed, "\(role.ggufKey) is \(id), which is out of range: there are \(tokens.count) tokens")
     }
+    let vocabulary = try Vocabulary(words: words, ids: ids, added: added, unused: unused, types: types)
+    let merges = try Self.parts(of: merges)
+    if let carried {
+      try carried.check(against: pre ?? "default")
+      let unknown = carried.unknown.flatMap { vocabulary.word($0) }
+      let model = try MergeModel(
+        merges: merges, vocabulary: vocabulary, ignoresMerges: carried.ignoresMerges, unknown: unknown,
+        fusesUnknown: carried.fusesUnknown)
+      try self.init(
+        vocabulary: vocabulary, model: model, addedTokens: added, normalizers: carried.normalizers,
+        pretokenizer: carried.pretokenizer, special: special)
+      return
+    }
     let known = PatternNames.named(pre ?? "default")
     guard let patterns = patterns ?? known?.patterns else {
       throw CheckpointError(
         .unsupported, "the pre-tokenizer \"\(printable(pre ?? "default"))\" of tokenizer.ggml.pre is not known")
     }
-    let vocabulary = try Vocabulary(words: words, ids: ids, added: added, unused: unused, types: types)
-    let model = try MergeModel(
-      merges: try Self.parts(of: merges), vocabulary: vocabulary, ignoresMerges: known?.ignoresMerges ?? false)
+    let ignoresMerges = known?.ignoresMerges ?? false
     try self.init(
-      vocabulary: vocabulary, model: model, addedTokens: added, normalizers: known?.normalizers ?? [],
-      pretokenizer: Pretokenizer(patterns: patterns, ignoresMerges: known?.ignoresMerges ?? false),
-      special: special)
+      vocabulary: vocabulary,
+      model: MergeModel(merges: merges, vocabulary: vocabulary, ignoresMerges: ignoresMerges), addedTokens: added,
+      normalizers: known?.normalizers ?? [],
+      pretokenizer: Pretokenizer(patterns: patterns, ignoresMerges: ignoresMerges), special: special)
   }
 
   private static func parts(of merges: TextList) throws(CheckpointError) -> TextList {

@@ -51,7 +51,8 @@ extension Tokenizer {
     try self.init(TokenizerDocument(json), tokenizerConfig: tokenizerConfig, modelConfig: modelConfig)
   }
 
-  private static func checkKind(_ model: OrderedJSON, _ decoder: OrderedJSON?) throws(CheckpointError) {
+  /// Refuses models and decoders other than those of a byte-level BPE.
+  static func checkKind(_ model: OrderedJSON, _ decoder: OrderedJSON?) throws(CheckpointError) {
     let kind = model["type"]?.stringValue ?? (model["merges"] == nil ? "unnamed" : "BPE")
     guard kind == "BPE" else {
       throw CheckpointError(
@@ -79,7 +80,7 @@ extension Tokenizer {
   }
 
   /// The added tokens of both files by id; where both have one, the configuration's flags count.
-  private static func addedTokens(
+  static func addedTokens(
     _ json: OrderedJSON, _ tokenizerConfig: OrderedJSON?
   ) throws(CheckpointError) -> [AddedToken] {
     var byID: [Int32: AddedToken] = [:]

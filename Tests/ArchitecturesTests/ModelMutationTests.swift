@@ -127,6 +127,8 @@ import Tokenizers
     let tokenizer = try TokenizerSource.open(folder.path)
     for (key, value) in try TokenizerMetadata.entries(tokenizer, rows: 304, chatTemplate: nil) { metadata[key] = value }
     metadata["general.architecture"] = .string("qwen35")
+    let rest = try TokenizerDocument(smallTokenizer()).rest.serialized(pretty: false)
+    metadata[TokenizerMetadata.documentKey] = .string(String(decoding: rest, as: UTF8.self))
     let embedding = TensorDescription(name: "token_embd.weight", type: .f32, shape: Shape([4, 256]))
     let writer = try GGUFWriter(path: folder.file("a.gguf"), metadata: metadata, tensors: [embedding])
     let zeros = [UInt8](repeating: 0, count: 4096)

@@ -1,0 +1,22 @@
+import Conversion
+import Foundation
+import Quants
+import Tensors
+import TestSupport
+import Testing
+
+/// The plan tells when other programs will not split text as the model was trained.
+@Test(arguments: [false, true]) func `a pattern without a name is told in the plan`(isUnknown: Bool) throws {
+  let model = try AlteredModel().write()
+  if isUnknown {
+    let path = URL(filePath: model + "/tokenizer.json")
+    let text = String(decoding: try Data(contentsOf: path), as: UTF8.self)
+    // Letters in threes: a pattern nobody has named.
+    let changed = text.replacing(#"[\\p{L}\\p{M}]+|"#, with: #"[\\p{L}\\p{M}]{1,3}|"#)
+    #expect(changed != text)
+    try FileManager.default.removeItem(at: path)
+    try Data(changed.utf8).write(to: path)
+  }
+  let plan = try Conversion.plan(source: model, options: .convert(to: .bf16))
+  #expect(plan.notes.contains { $0.contains("no name in GGUF") } == isUnknown, "\(plan.notes)")
+}
