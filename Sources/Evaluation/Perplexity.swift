@@ -15,9 +15,10 @@ import Tokenizers
 
 /// How well a model predicts a text: exp of the mean negative log-likelihood, by llama-perplexity's definition.
 ///
-/// The text is tokenized once, without special tokens being recognised or added, and cut into windows of `context` tokens, back to back;
-/// what does not fill a window is dropped. Of each window, positions context/2 ... context-2 predict their successors. Every window
-/// starts from nothing.
+/// The text is tokenized once and cut into windows of `context` tokens, back to back; what does not fill a window is dropped. Control
+/// tokens in it are text like any other, added tokens that are text (`<think>`) are themselves. Where the tokenizer puts a
+/// beginning-of-sequence token before a text, it stands before the first window and in place of the first token of every window. Of
+/// each window, positions context/2 ... context-2 predict their successors. Every window starts from nothing.
 package struct Perplexity: Sendable, Equatable {
   package var perplexity: Double
   /// Of the perplexity: itself times the standard error of the mean negative log-likelihood.
@@ -70,7 +71,9 @@ extension Perplexity {
         .mismatch, "a context of \(context) is not between 4 and the \(model.contextLength) the model is made for",
         file: opened.name)
     }
-    let tokens = try opened.tokenizer.encode(text, addedTokens: false)
+    let tokenizer = opened.tokenizer
+    let beginning = tokenizer.special.isAdded[.beginning] == true ? tokenizer.special[.beginning] : nil
+    let tokens = (beginning.map { [$0] } ?? []) + (try tokenizer.encode(text, addedTokens: .userDefined))
     let count = min(tokens.count / context, limit ?? Int.max)
     guard count > 0 else {
       throw CheckpointError(
@@ -84,7 +87,8 @@ extension Perplexity {
     let likelihoods: [[Double]]
     do throws(CheckpointError) {
       likelihoods = try scores(
-        tokens, model: model, context: context, windows: count, threads: threads, kernels: kernels, progress: progress)
+        tokens, beginning: beginning, model: model, context: context, windows: count, threads: threads,
+        kernels: kernels, progress: progress)
     } catch {
       throw error.in(file: opened.name)
     }
@@ -104,15 +108,16 @@ extension Perplexity {
   ///
   /// Windows are independent, so each thread takes whole windows; threads left over share the work inside one.
   static func scores(
-    _ tokens: [Int32], model: any LanguageModel, context: Int, windows: Int, threads: Int, kernels: Kernels,
-    progress: @escaping @Sendable (Progress) -> Void
+    _ tokens: [Int32], beginning: Int32?, model: any LanguageModel, context: Int, windows: Int, threads: Int,
+    kernels: Kernels, progress: @escaping @Sendable (Progress) -> Void
   ) throws(CheckpointError) -> [[Double]] {
     let workers = max(1, min(threads, windows))
     let compute = Compute(threads: max(1, threads / workers), kernels: kernels)
     let done = Mutex((results: [[Double]](repeating: [], count: windows), statistics: Statistics(), count: 0))
     try parallelRows(count: windows, threads: workers) { part throws(CheckpointError) in
       for window in part {
-        let line = Array(tokens[window * context..<(window + 1) * context])
+        var line = Array(tokens[window * context..<(window + 1) * context])
+        if let beginning { line[0] = beginning }
         var state = model.makeState(capacity: context)
         let hidden = try model.forward(line, state: &state, compute: compute)
         let scored = context / 2..<context - 1

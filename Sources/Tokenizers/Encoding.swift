@@ -6,27 +6,27 @@ extension Tokenizer {
   ///
   /// - Parameters:
   ///   - text: any text.
-  ///   - addedTokens: whether control tokens and other added tokens are recognised in the text; without, they are text
-  ///     like any other.
+  ///   - addedTokens: which control tokens and other added tokens are recognised in the text.
   /// - Returns: the ids; nothing is put before or behind them (see `special`).
   /// - Throws: `unsupported` when the pre-tokenizer's pattern cannot be used.
-  package func encode(_ text: String, addedTokens: Bool = true) throws(CheckpointError) -> [Int32] {
+  package func encode(_ text: String, addedTokens: AddedTokenUse = .all) throws(CheckpointError) -> [Int32] {
     try encode(Array(text.utf8), addedTokens: addedTokens)
   }
 
   /// The token ids of UTF-8 text; bytes that are no UTF-8 are kept as they are, each a character of no class.
   ///
   /// - Throws: `unsupported` when the pre-tokenizer's pattern cannot be used.
-  package func encode(_ text: [UInt8], addedTokens: Bool = true) throws(CheckpointError) -> [Int32] {
+  package func encode(_ text: [UInt8], addedTokens: AddedTokenUse = .all) throws(CheckpointError) -> [Int32] {
     let stages = try pretokenizer.compiled.get()
     return try text.withUnsafeBufferPointer { view throws(CheckpointError) in
       var encoder = Encoder(tokenizer: self, stages: stages, workspace: workspaces.take())
       encoder.workspace.output.reserveCapacity(view.count / 3)
       let everything = 0..<view.count
-      for part in addedTokens ? early.parts(view, everything) : [.text(everything)] {
+      let finders = finders(addedTokens)
+      for part in finders?.early.parts(view, everything) ?? [.text(everything)] {
         switch part {
         case .token(let id): encoder.workspace.output.append(id)
-        case .text(let range): try encoder.append(UnsafeBufferPointer(rebasing: view[range]), addedTokens: addedTokens)
+        case .text(let range): try encoder.append(UnsafeBufferPointer(rebasing: view[range]), finders?.late)
         }
       }
       let output = encoder.workspace.output
@@ -67,21 +67,22 @@ private struct Encoder {
   private static let longestWord = 1 << 30
 
   /// Encodes text between added tokens that were found as written.
-  mutating func append(_ text: UnsafeBufferPointer<UInt8>, addedTokens: Bool) throws(CheckpointError) {
+  mutating func append(_ text: UnsafeBufferPointer<UInt8>, _ late: AddedTokenFinder?) throws(CheckpointError) {
     let normalizers = tokenizer.normalizers
     if normalizers.isEmpty || normalizers == [.nfc] && Normalizer.isStable(text) {
-      return try appendNormalized(text, addedTokens: addedTokens)
+      return try appendNormalized(text, late)
     }
     let normalized = try Tokenizer.normalize(Array(text), normalizers)
     try normalized.withUnsafeBufferPointer { view throws(CheckpointError) in
-      try appendNormalized(view, addedTokens: addedTokens)
+      try appendNormalized(view, late)
     }
   }
 
-  private mutating func appendNormalized(_ text: UnsafeBufferPointer<UInt8>, addedTokens: Bool) throws(CheckpointError)
-  {
+  private mutating func appendNormalized(
+    _ text: UnsafeBufferPointer<UInt8>, _ late: AddedTokenFinder?
+  ) throws(CheckpointError) {
     let everything = 0..<text.count
-    for part in addedTokens ? tokenizer.late.parts(text, everything) : [.text(everything)] {
+    for part in late?.parts(text, everything) ?? [.text(everything)] {
       switch part {
       case .token(let id): workspace.output.append(id)
       case .text(let range):

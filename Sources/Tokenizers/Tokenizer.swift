@@ -16,10 +16,10 @@ package struct Tokenizer: Sendable {
   let vocabulary: Vocabulary
   let normalizers: [Normalizer]
   let model: MergeModel
-  /// Finds added tokens in the text as given.
-  let early: AddedTokenFinder
-  /// Finds those that want normalized text.
-  let late: AddedTokenFinder
+  /// Finds all added tokens.
+  private let every: AddedTokenFinders
+  /// Finds those that are text.
+  private let ofText: AddedTokenFinders
   let workspaces = WorkspacePool()
 
   init(
@@ -32,12 +32,18 @@ package struct Tokenizer: Sendable {
     self.normalizers = normalizers
     self.pretokenizer = pretokenizer
     self.special = special
-    let late = addedTokens.filter(\.isNormalized)
-    var spellings: [[UInt8]] = []
-    for token in late { spellings.append(try Self.normalize(Array(token.content.utf8), normalizers)) }
-    self.late = AddedTokenFinder(late, spelled: spellings)
-    let early = addedTokens.filter { !$0.isNormalized }
-    self.early = AddedTokenFinder(early, spelled: early.map { Array($0.content.utf8) })
+    every = try AddedTokenFinders(addedTokens, normalizers)
+    let text = addedTokens.filter { vocabulary.types[Int($0.id)] == .userDefined }
+    ofText = try AddedTokenFinders(text, normalizers)
+  }
+
+  /// What finds the added tokens of a use; nil where none are looked for.
+  func finders(_ use: AddedTokenUse) -> AddedTokenFinders? {
+    switch use {
+    case .all: every
+    case .userDefined: ofText
+    case .ignored: nil
+    }
   }
 
   /// The number of ids, holes included.

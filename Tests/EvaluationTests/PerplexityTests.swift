@@ -1,10 +1,12 @@
 import Architectures
 import Engine
 import Evaluation
+import Foundation
 import Quants
 import Tensors
 import TestSupport
 import Testing
+import Tokenizers
 
 @Suite("Perplexity")
 struct PerplexityTests {
@@ -40,6 +42,59 @@ struct PerplexityTests {
     #expect(throws: CheckpointError.self) { try measure(context: 512, windows: nil, text: Array("Too short.".utf8)) }
     #expect(throws: CheckpointError.self) { try measure(context: 2, windows: nil) }
     #expect(throws: CheckpointError.self) { try measure(context: 8192, windows: nil) }
+  }
+
+  /// The tiny model's folder with another tokenizer_config.json.
+  private func folder(_ configuration: OrderedObject) throws -> TemporaryFolder {
+    let folder = try TemporaryFolder()
+    for name in ["config.json", "tokenizer.json", "model.safetensors"] {
+      try FileManager.default.createSymbolicLink(
+        atPath: folder.file(name), withDestinationPath: Fixtures.path("tiny-qwen3.5/\(name)"))
+    }
+    try Data(OrderedJSON.object(configuration).serialized(pretty: false)).write(
+      to: URL(filePath: folder.file("tokenizer_config.json")))
+    return folder
+  }
+
+  @Test("Tokens of text are recognised in a corpus, control tokens are not, as llama-perplexity has it")
+  func addedTokens() throws {
+    let opened = try OpenedModel(Fixtures.path("tiny-qwen3.5"))
+    let think = try #require(opened.tokenizer.id(of: "<think>"))
+    let end = try #require(opened.tokenizer.id(of: "<|im_end|>"))
+    let ids = try opened.tokenizer.encode("a<think>b<|im_end|>", addedTokens: .userDefined)
+    #expect(ids.contains(think) && !ids.contains(end))
+    #expect(try !opened.tokenizer.encode("a<think>b", addedTokens: .ignored).contains(think))
+    // One word and one token again and again: 64 tokens are as many pairs as half of them.
+    let text = Array(String(repeating: "a<think>", count: 32).utf8)
+    #expect(try measure(context: 64, windows: nil, text: text).windows == 1)
+  }
+
+  @Test("A beginning-of-sequence token starts every window where the tokenizer adds one")
+  func beginning() throws {
+    let text = Array(try Fixtures.bytes("text/persuasion.txt").prefix(1500))
+    func measure(_ folder: TemporaryFolder) throws -> Perplexity {
+      try Perplexity.measure(OpenedModel(folder.path), text: text, context: 64, threads: 1)
+    }
+    let name = OrderedJSON.string("<|endoftext|>")
+    let added = try measure(folder(["bos_token": name, "add_bos_token": .bool(true)]))
+    let without = try measure(folder(["bos_token": name, "add_bos_token": .bool(false)]))
+    #expect(added.perplexity != without.perplexity)
+    // The same windows by hand.
+    let opened = try OpenedModel(Fixtures.path("tiny-qwen3.5"))
+    let bos = try #require(opened.tokenizer.id(of: "<|endoftext|>"))
+    let tokens = [bos] + (try opened.tokenizer.encode(text, addedTokens: .userDefined))
+    var sum = 0.0
+    for window in 0..<tokens.count / 64 {
+      var line = Array(tokens[window * 64..<(window + 1) * 64])
+      line[0] = bos
+      var state = opened.model.makeState(capacity: 64)
+      let compute = Compute(threads: 1)
+      let hidden = try opened.model.forward(line, state: &state, compute: compute)
+      sum += try LogProbability.of(
+        Array(line[33...]), predictedBy: hidden, rows: 32..<63, model: opened.model, compute: compute
+      ).reduce(0, +)
+    }
+    #expect(abs(exp(-sum / Double(added.tokensScored)) / added.perplexity - 1) < 1e-12)
   }
 
   @Test("A whole text is cut into all its windows")

@@ -18,6 +18,33 @@ package struct AddedToken: Sendable, Equatable {
   package var isSpecial = false
 }
 
+/// Which added tokens are recognised in a text; the others are text like any other.
+package enum AddedTokenUse: Sendable {
+  /// All of them: a prompt.
+  case all
+  /// Those that are text, such as `<think>`, and not control tokens: a corpus, as llama.cpp reads one.
+  case userDefined
+  /// None.
+  case ignored
+}
+
+/// Finders for both forms of a text.
+struct AddedTokenFinders: Sendable {
+  /// Finds added tokens in the text as given.
+  let early: AddedTokenFinder
+  /// Finds those that want normalized text.
+  let late: AddedTokenFinder
+
+  init(_ tokens: [AddedToken], _ normalizers: [Normalizer]) throws(CheckpointError) {
+    let late = tokens.filter(\.isNormalized)
+    var spellings: [[UInt8]] = []
+    for token in late { spellings.append(try Tokenizer.normalize(Array(token.content.utf8), normalizers)) }
+    self.late = AddedTokenFinder(late, spelled: spellings)
+    let early = tokens.filter { !$0.isNormalized }
+    self.early = AddedTokenFinder(early, spelled: early.map { Array($0.content.utf8) })
+  }
+}
+
 /// Finds added tokens: leftmost first, of those the longest.
 struct AddedTokenFinder: Sendable {
   private let tokens: [AddedToken]
