@@ -110,7 +110,7 @@ private struct Encoder {
       }
     }
     var pieces = [range]
-    for stage in stages { pieces = pieces.flatMap { stage.pieces(text, $0) } }
+    for stage in stages { pieces = try stage.pieces(text, pieces) }
     for piece in pieces { try appendWord(text, piece.lowerBound, piece.upperBound) }
   }
 

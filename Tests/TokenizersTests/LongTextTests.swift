@@ -57,6 +57,26 @@ import Tokenizers
     #expect(try Array(Pretokenizer(patterns: [pattern]).words(text).joined()) == text)
   }
 
+  /// What looks find far ahead is remembered, whether they fail or succeed everywhere.
+  @Test(arguments: [#"(?=[^\x01]*\x01)x|a|\x01"#, #"(?![^\x01]*\x01)x|a|\x01"#, #"(?>[^\x01]*)\x01x|a|\x01"#])
+  func unboundedLooks(_ source: String) throws {
+    let pattern = Pretokenizer(patterns: [source])
+    var text = [UInt8](repeating: UInt8(ascii: "a"), count: 100_000)
+    #expect(try pattern.words(text).count == text.count)
+    text[text.count - 1] = 1
+    #expect(try pattern.words(text).count == text.count)
+  }
+
+  /// A pattern with more states than can be remembered is given up in words, on a text long enough.
+  @Test func whatTakesTooLong() throws {
+    let choices = [String](repeating: "a", count: 40).joined(separator: "|")
+    let pattern = Pretokenizer(patterns: ["(?=(?:\(choices))*b)a|a"])
+    let text = [UInt8](repeating: UInt8(ascii: "a"), count: 100_000)
+    let error = #expect(throws: CheckpointError.self) { try pattern.words(text) }
+    #expect(error?.code == .unsupported && error?.message.contains("too long") == true)
+    #expect(try pattern.words(text.prefix(1_000).map { $0 }).count == 1_000)
+  }
+
   @Test(arguments: [
     "(", ")", "[a", "a{2}{3}{4}{5}{6}", "(a*)*", #"\p{Nonsense}"#, #"\k<a>"#, "[b-a]", "*a", "(?<name>a)", "(?<=a+)b",
     "[[:alpha:]]", "[a&&b]", "a{9,1}", "\\", String(repeating: "(", count: 5_000),

@@ -30,7 +30,7 @@ enum Normalizer: Sendable, Equatable {
     case .replace(let old, let new): return Self.replacing(Array(old.utf8), with: Array(new.utf8), in: text)
     case .replacePattern(let source, let new):
       let pattern = try Pattern(source)
-      return text.withUnsafeBufferPointer { view in
+      return try text.withUnsafeBufferPointer { view throws(CheckpointError) in
         var matcher = PatternMatcher(pattern, view, 0..<view.count)
         var output: [UInt8] = []
         var position = 0
@@ -44,6 +44,7 @@ enum Normalizer: Sendable, Equatable {
             position += 1
           }
         }
+        guard !matcher.isExhausted else { throw PatternMatcher.exhaustion }
         return output + view[min(position, view.count)...]
       }
     case .strip(let left, let right):

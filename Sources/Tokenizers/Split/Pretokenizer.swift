@@ -58,9 +58,9 @@ package struct Pretokenizer: Sendable {
   /// - Throws: `unsupported` when a pattern cannot be used.
   package func words(_ text: [UInt8]) throws(CheckpointError) -> [ArraySlice<UInt8>] {
     let stages = try compiled.get()
-    return text.withUnsafeBufferPointer { view in
+    return try text.withUnsafeBufferPointer { view throws(CheckpointError) in
       var pieces = [0..<view.count]
-      for stage in stages { pieces = pieces.flatMap { stage.pieces(view, $0) } }
+      for stage in stages { pieces = try stage.pieces(view, pieces) }
       return pieces.map { text[$0] }
     }
   }

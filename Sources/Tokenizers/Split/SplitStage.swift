@@ -94,8 +94,19 @@ enum CompiledStage: Sendable {
     }
   }
 
+  /// The pieces of each range of the text.
+  ///
+  /// - Throws: `unsupported` when a pattern takes too long.
+  func pieces(_ text: UnsafeBufferPointer<UInt8>, _ ranges: [Range<Int>]) throws(CheckpointError) -> [Range<Int>] {
+    var result: [Range<Int>] = []
+    for range in ranges { result += try pieces(text, range) }
+    return result
+  }
+
   /// The pieces of a range of the text.
-  func pieces(_ text: UnsafeBufferPointer<UInt8>, _ range: Range<Int>) -> [Range<Int>] {
+  ///
+  /// - Throws: `unsupported` when a pattern takes too long.
+  func pieces(_ text: UnsafeBufferPointer<UInt8>, _ range: Range<Int>) throws(CheckpointError) -> [Range<Int>] {
     switch self {
     case .scanner(let rules):
       let classes = CharacterClasses.shared
@@ -123,6 +134,7 @@ enum CompiledStage: Sendable {
           position += DecodedCharacter(text, at: position, end: range.upperBound).length
         }
       }
+      guard !matcher.isExhausted else { throw PatternMatcher.exhaustion }
       return stage.pieces(matches, of: range)
     case .literal(let wanted, let stage):
       guard let first = wanted.first else { return [range] }
