@@ -4,7 +4,7 @@ import Tensors
 /// Puts a prompt into the form a chat model was trained on.
 ///
 /// A chat template is a program of a file's author, and files are hostile: it is recognised, never run. The ChatML form
-/// that the Qwen family uses is known, with its three ways of opening an answer; anything else is refused by name.
+/// that the Qwen family uses is known, with its ways of trimming a message and of opening an answer; anything else is refused by name.
 package enum ChatFormat {
   /// One user turn and the opening of the answer.
   ///
@@ -20,15 +20,58 @@ package enum ChatFormat {
         .unsupported, "the chat template is not ChatML, the only one known; use --raw to give the prompt as it is",
         file: checkpoint.path)
     }
-    return "<|im_start|>user\n\(text)<|im_end|>\n<|im_start|>assistant\n" + answerOpening(template)
+    let content = trims(template) ? trimmed(text) : text
+    return "<|im_start|>user\n\(content)<|im_end|>\n<|im_start|>assistant\n" + answerOpening(template)
+  }
+
+  /// Whether the template renders a message without the white space around it, `content|trim`.
+  private static func trims(_ template: String) -> Bool {
+    var rest = template[...]
+    while let bar = rest.firstIndex(of: "|") {
+      rest = rest[rest.index(after: bar)...].drop { $0 == " " }
+      if rest.hasPrefix("trim") { return true }
+    }
+    return false
+  }
+
+  /// A text without the white space around it, as Python's `strip` takes it off.
+  private static func trimmed(_ text: String) -> String {
+    func isSpace(_ scalar: Unicode.Scalar) -> Bool {
+      scalar.properties.isWhitespace || (0x1C...0x1F).contains(scalar.value)
+    }
+    var scalars = text.unicodeScalars[...]
+    while let first = scalars.first, isSpace(first) { scalars.removeFirst() }
+    while let last = scalars.last, isSpace(last) { scalars.removeLast() }
+    return String(scalars)
   }
 
   /// What the template itself writes first in an answer when nobody says whether to think.
   ///
-  /// Templates that close the thought unless thinking is asked for test for `true`; those that open it unless thinking is
-  /// declined test for `false`.
+  /// Read from what the template writes behind its last `add_generation_prompt`. A condition on `enable_thinking` asks for
+  /// `true` or for `false`, and is not met when nobody says: what stands behind `else` is written, or nothing. Only a denied
+  /// one (`not enable_thinking`, `is not`) is met.
   private static func answerOpening(_ template: String) -> String {
-    guard template.contains("enable_thinking"), template.contains("<think>") else { return "" }
-    return template.contains("enable_thinking is true") ? "<think>\n\n</think>\n\n" : "<think>\n"
+    guard let prompt = template.lastRange(of: "add_generation_prompt") else { return "" }
+    var written = template[prompt.upperBound...]
+    if let condition = written.firstRange(of: "enable_thinking") {
+      let branches = written[condition.upperBound...]
+      let isNegated =
+        written[..<condition.lowerBound].hasSuffix("not ") || branches.hasPrefix(" is not ")
+        || branches.hasPrefix(" != ")
+      let end = branches.firstRange(of: "endif")?.lowerBound ?? branches.endIndex
+      let middle = branches[..<end].firstRange(of: "else")
+      if isNegated {
+        written = branches[..<(middle?.lowerBound ?? end)]
+      } else {
+        written = middle.map { branches[$0.upperBound..<end] } ?? ""
+      }
+    }
+    guard written.contains(#"<think>\n"#) else { return "" }
+    return written.contains("</think>") ? "<think>\n\n</think>\n\n" : "<think>\n"
   }
+}
+
+extension StringProtocol {
+  /// The last place of a text.
+  fileprivate func lastRange(of text: String) -> Range<Index>? { ranges(of: text).last }
 }
