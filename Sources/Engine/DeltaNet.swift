@@ -59,6 +59,11 @@ package struct GatedDeltaNet: Sendable {
     case chunked
   }
 
+  /// Tokens that the chunked form works on together.
+  static let chunk = 64
+  /// Fewer tokens than this go one after the other.
+  static let fewTokens = 16
+
   func keyHead(of valueHead: Int) -> Int {
     switch order {
     case .grouped: valueHead / (valueHeads / keyHeads)
@@ -86,7 +91,7 @@ package struct GatedDeltaNet: Sendable {
         }
       }
     }
-    let chosen = form ?? (mixed.rows < 16 ? .recurrent : .chunked)
+    let chosen = form ?? (mixed.rows < Self.fewTokens ? .recurrent : .chunked)
     let memory = state.memory
     compute.each(valueHeads) { part in
       for head in part {

@@ -1,6 +1,5 @@
 extension GatedDeltaNet.Head {
-  /// Tokens that are worked on together.
-  private static let chunk = 64
+  private static let chunk = GatedDeltaNet.chunk
 
   /// Sixty-four tokens at a time.
   ///

@@ -2,9 +2,6 @@ import Tensors
 
 /// One sequence in progress: a model, what it remembers, and the logits after the newest token.
 package struct Session: ~Copyable {
-  /// Tokens that go through the layers together while a prompt is read.
-  package static let batch = 512
-
   package let model: any LanguageModel
   package let compute: Compute
   private var state: SequenceState
@@ -23,20 +20,19 @@ package struct Session: ~Copyable {
 
   /// Reads tokens, many at a time, and leaves the logits after the last one.
   package mutating func read(_ tokens: [Int32]) throws(CheckpointError) {
-    var start = 0
-    while start < tokens.count {
-      let end = min(start + Self.batch, tokens.count)
-      let hidden = try model.forward(Array(tokens[start..<end]), state: &state, compute: compute)
-      if end == tokens.count { logits = head(hidden) }
-      start = end
+    for slice in Slices.of(tokens.count) {
+      let hidden = try model.forward(Array(tokens[slice]), state: &state, compute: compute)
+      if slice.upperBound == tokens.count { logits = head(hidden) }
     }
   }
 
   /// Reads embeddings at given positions, as a prompt with pictures has them, and leaves the logits after the last one.
   package mutating func read(_ embeddings: Activations, at positions: Positions) throws(CheckpointError) {
-    guard embeddings.rows > 0 else { return }
-    let hidden = try model.forward(embeddings, at: positions, state: &state, compute: compute, observer: nil)
-    logits = head(hidden)
+    for slice in Slices.of(embeddings.rows) {
+      let hidden = try model.forward(
+        embeddings.copy(of: slice), at: positions[slice], state: &state, compute: compute, observer: nil)
+      if slice.upperBound == embeddings.rows { logits = head(hidden) }
+    }
   }
 
   private func head(_ hidden: Activations) -> [Float] {

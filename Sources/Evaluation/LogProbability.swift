@@ -6,11 +6,14 @@ import Tensors
 package enum LogProbability {
   /// Columns of the head that are computed together.
   static let tile = 8192
+  /// Rows that are scored together.
+  static let block = 256
 
   /// ln p(target) for some rows of hidden states: row `rows.lowerBound + i` predicts `targets[i]`.
   ///
   /// The head is walked in tiles of the vocabulary with a running maximum and sum, sums in double precision, so a vocabulary of any size
-  /// takes `rows` x 8192 floats. Throws `mismatch` for a target outside the vocabulary, and `malformed` when logits are not numbers.
+  /// and of any number of rows takes 256 x 8192 floats. Throws `mismatch` for a target outside the vocabulary, and `malformed`
+  /// when logits are not numbers.
   package static func of(
     _ targets: [Int32], predictedBy hidden: Activations, rows: Range<Int>, model: any LanguageModel, compute: Compute
   ) throws(CheckpointError) -> [Double] {
@@ -19,18 +22,24 @@ package enum LogProbability {
     for target in targets where target < 0 || target >= vocabulary {
       throw CheckpointError(.mismatch, "token \(target) is outside the model's vocabulary of \(vocabulary)")
     }
-    let normed = model.normed(hidden, rows: rows, compute: compute)
-    var sums = [RunningSum](repeating: RunningSum(), count: rows.count)
-    var chosen = [Float](repeating: 0, count: rows.count)
-    for start in stride(from: 0, to: vocabulary, by: tile) {
-      let columns = start..<min(start + tile, vocabulary)
-      let logits = model.logits(normed, vocabulary: columns, compute: compute)
-      RunningSum.add(logits, to: &sums, compute)
-      for (row, target) in targets.enumerated() where columns.contains(Int(target)) {
-        chosen[row] = logits.row(row)[Int(target) - start]
+    var result: [Double] = []
+    result.reserveCapacity(rows.count)
+    for first in stride(from: 0, to: rows.count, by: block) {
+      let part = first..<min(first + block, rows.count)
+      let normed = model.normed(
+        hidden, rows: rows.lowerBound + part.lowerBound..<rows.lowerBound + part.upperBound, compute: compute)
+      var sums = [RunningSum](repeating: RunningSum(), count: part.count)
+      var chosen = [Float](repeating: 0, count: part.count)
+      for start in stride(from: 0, to: vocabulary, by: tile) {
+        let columns = start..<min(start + tile, vocabulary)
+        let logits = model.logits(normed, vocabulary: columns, compute: compute)
+        RunningSum.add(logits, to: &sums, compute)
+        for (row, target) in targets[part].enumerated() where columns.contains(Int(target)) {
+          chosen[row] = logits.row(row)[Int(target) - start]
+        }
       }
+      result += zip(chosen, sums).map { Double($0) - $1.logarithm }
     }
-    let result = zip(chosen, sums).map { Double($0) - $1.logarithm }
     // One logit that is no number spoils the sum of its row, so that looking at the sums is enough.
     guard result.allSatisfy(\.isFinite) else { throw LogitCheck.failure }
     return result

@@ -119,10 +119,17 @@ extension Perplexity {
         var line = Array(tokens[window * context..<(window + 1) * context])
         if let beginning { line[0] = beginning }
         var state = model.makeState(capacity: context)
-        let hidden = try model.forward(line, state: &state, compute: compute)
         let scored = context / 2..<context - 1
-        let result = try LogProbability.of(
-          Array(line[context / 2 + 1..<context]), predictedBy: hidden, rows: scored, model: model, compute: compute)
+        var result: [Double] = []
+        for slice in Slices.of(context) {
+          let hidden = try model.forward(Array(line[slice]), state: &state, compute: compute)
+          let rows = slice.clamped(to: scored)
+          if rows.isEmpty { continue }
+          result += try LogProbability.of(
+            Array(line[rows.lowerBound + 1..<rows.upperBound + 1]), predictedBy: hidden,
+            rows: rows.lowerBound - slice.lowerBound..<rows.upperBound - slice.lowerBound, model: model,
+            compute: compute)
+        }
         done.withLock { done in
           done.results[window] = result
           done.statistics.add(result)

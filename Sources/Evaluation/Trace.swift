@@ -51,16 +51,28 @@ package struct Trace {
   ) throws(CheckpointError) {
     tensors.append(("input_ids", [tokens.count], .int32(tokens)))
     tensors.append(("position_ids", [3, tokens.count], .int32(positions.axes.flatMap { $0 })))
-    var layers: [(name: String, shape: [Int], value: Value)] = []
-    var state = model.makeState(capacity: tokens.count)
-    let hidden = try model.forward(embeddings, at: positions, state: &state, compute: compute) { index, x in
-      layers.append(("layer.\(index)", [x.rows, x.columns], .float32(x.values)))
+    let count = tokens.count
+    var layers = [[Float]](repeating: [], count: model.layerCount)
+    var logits: [Float] = []
+    logits.reserveCapacity(count * model.vocabularySize)
+    var state = model.makeState(capacity: count)
+    for slice in Slices.of(count) {
+      let hidden = try model.forward(
+        embeddings.copy(of: slice), at: positions[slice], state: &state, compute: compute
+      ) { index, x in layers[index] += x.values }
+      for start in stride(from: 0, to: hidden.rows, by: Self.headRows) {
+        let normed = model.normed(hidden, rows: start..<min(start + Self.headRows, hidden.rows), compute: compute)
+        logits += model.logits(normed, vocabulary: 0..<model.vocabularySize, compute: compute).values
+      }
     }
-    tensors += layers
-    let normed = model.normed(hidden, rows: 0..<tokens.count, compute: compute)
-    let logits = model.logits(normed, vocabulary: 0..<model.vocabularySize, compute: compute)
-    tensors.append(("logits", [logits.rows, logits.columns], .float32(logits.values)))
+    for (index, values) in layers.enumerated() {
+      tensors.append(("layer.\(index)", [count, values.count / count], .float32(values)))
+    }
+    tensors.append(("logits", [count, model.vocabularySize], .float32(logits)))
   }
+
+  /// Rows of logits computed together, so that there are never two copies of all of them.
+  private static let headRows = 64
 
   /// The recorded tensor of a name.
   package subscript(name: String) -> (shape: [Int], value: Value)? {

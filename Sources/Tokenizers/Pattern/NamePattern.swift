@@ -50,7 +50,7 @@ package struct NamePattern: Sendable {
   private func found(in name: UnsafeBufferPointer<UInt8>, _ budget: inout Int) -> Bool {
     var matcher = PatternMatcher(pattern, name, 0..<name.count, patience: Self.patience, budget: budget)
     let range = matcher.first(from: 0)
-    budget = matcher.budget
+    budget = matcher.isExhausted ? 0 : matcher.budget
     return range != nil
   }
 

@@ -1,0 +1,30 @@
+/// The pieces in which a long sequence goes through the layers, so that memory does not grow with its length.
+///
+/// The same bits come out as of the whole sequence at once: a piece is whole chunks of the delta net, and none is so short that
+/// the delta net would take its other form. Everything else treats each token alone.
+package enum Slices {
+  /// Tokens of a piece; the last one can have a few more.
+  package static let length = 8 * GatedDeltaNet.chunk
+
+  /// The pieces of a sequence of `count` tokens, in order.
+  package static func of(_ count: Int) -> [Range<Int>] {
+    var result: [Range<Int>] = []
+    var start = 0
+    while start < count {
+      var end = min(start + length, count)
+      if count - end < GatedDeltaNet.fewTokens { end = count }
+      result.append(start..<end)
+      start = end
+    }
+    return result
+  }
+}
+
+extension Activations {
+  /// Some rows as a matrix of their own.
+  package func copy(of range: Range<Int>) -> Activations {
+    let result = Activations(rows: range.count, columns: columns)
+    _ = result.elements.update(fromContentsOf: rows(range))
+    return result
+  }
+}
