@@ -20,14 +20,18 @@ package final class KeyValueCache {
     reserve(capacity)
   }
 
+  /// Positions there is room for.
+  package var capacity: Int { keys.rows * Self.tile }
+
   /// Makes room for `positions`; what is there stays.
   private func reserve(_ positions: Int) {
     let tiles = (positions + Self.tile - 1) / Self.tile
     guard tiles > keys.rows else { return }
     func grown(_ old: Activations) -> Activations {
       let new = Activations(rows: tiles, columns: old.columns)
-      new.clear()
-      new.base.update(from: old.base, count: old.rows * old.columns)
+      let count = old.rows * old.columns
+      new.base.update(from: old.base, count: count)
+      (new.base + count).update(repeating: 0, count: new.rows * new.columns - count)
       return new
     }
     keys = grown(keys)
@@ -48,7 +52,7 @@ package final class KeyValueCache {
   package func append(keys newKeys: Activations, values newValues: Activations) {
     precondition(newKeys.columns == heads * dimension && newValues.columns == newKeys.columns)
     precondition(newKeys.rows == newValues.rows, "a value for every key")
-    if count + newKeys.rows > keys.rows * Self.tile { reserve(max(count + newKeys.rows, 2 * count)) }
+    if count + newKeys.rows > capacity { reserve(max(count + newKeys.rows, 2 * count)) }
     for t in 0..<newKeys.rows {
       let (tile, place) = (count + t).quotientAndRemainder(dividingBy: Self.tile)
       for head in 0..<heads {

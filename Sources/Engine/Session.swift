@@ -15,6 +15,9 @@ package struct Session: ~Copyable {
     state = model.makeState(capacity: capacity)
   }
 
+  /// Room to begin with for a prompt and up to `limit` tokens more; most answers end long before a high limit, and caches grow.
+  package static func capacity(prompt: Int, limit: Int) -> Int { prompt + min(limit, Slices.length) }
+
   /// Tokens seen so far.
   package var count: Int { state.count }
 

@@ -61,4 +61,18 @@ struct AttentionTests {
     }
     #expect(pieces == whole, "a query's numbers do not depend on its company")
   }
+
+  @Test("Room grows with what is there, not with what might come")
+  func capacity() {
+    #expect(Session.capacity(prompt: 10, limit: 100_000_000) == 522)
+    #expect(Session.capacity(prompt: 10, limit: 5) == 15)
+    let cache = KeyValueCache(heads: 1, dimension: 4, capacity: 10)
+    #expect(cache.capacity == 64)
+    var numbers = Numbers(seed: 1)
+    for count in 1...300 {
+      let token = numbers.matrix(1, 4)
+      cache.append(keys: token, values: token)
+      #expect(cache.count == count && cache.capacity >= count && cache.capacity < 2 * count + 64)
+    }
+  }
 }

@@ -75,7 +75,8 @@ struct Generate: ParsableCommand {
     let input = try pictures?.prompt.tokens ?? opened.promptTokens(prompt.prompt, raw: prompt.raw)
     let limit = min(tokens, try opened.room(after: input))
     let compute = Compute(threads: common.threadCount)
-    var session = Session(model: opened.model, compute: compute, capacity: input.count + limit)
+    var session = Session(
+      model: opened.model, compute: compute, capacity: Session.capacity(prompt: input.count, limit: limit))
     var sampler = Sampler(temperature: temperature, topK: topK, topP: topP, seed: seed)
     var decoder = StreamingDecoder(opened.tokenizer)
 
