@@ -51,22 +51,26 @@ struct Generate: ParsableCommand {
   var temperature: Float = 0
 
   @Option(help: ArgumentHelp("Draw only among the n likeliest tokens; 0 for all.", valueName: "n"))
-  var topK = 0
+  var topK: Int?
 
   @Option(
     help: ArgumentHelp("Draw only among the likeliest tokens that reach this probability together.", valueName: "p"))
-  var topP: Float = 1
+  var topP: Float?
 
-  @Option(help: ArgumentHelp("The seed of drawing; the same seed gives the same text.", valueName: "n"))
-  var seed: UInt64 = 0
+  @Option(help: ArgumentHelp("The seed of drawing, 0 unless given; the same seed gives the same text.", valueName: "n"))
+  var seed: UInt64?
 
   @OptionGroup var common: CommonOptions
 
   func validate() throws {
     if tokens < 1 { throw ValidationError("--tokens must be at least 1.") }
     if !(temperature >= 0 && temperature.isFinite) { throw ValidationError("--temperature must be 0 or above.") }
-    if topK < 0 { throw ValidationError("--top-k must be 0 or above.") }
-    if !(topP > 0 && topP <= 1) { throw ValidationError("--top-p must be above 0 and at most 1.") }
+    if let topK, topK < 0 { throw ValidationError("--top-k must be 0 or above.") }
+    if let topP, !(topP > 0 && topP <= 1) { throw ValidationError("--top-p must be above 0 and at most 1.") }
+    let given = [("--top-k", topK != nil), ("--top-p", topP != nil), ("--seed", seed != nil)]
+    if temperature == 0, let idle = given.first(where: { $0.1 }) {
+      throw ValidationError("\(idle.0) does nothing without a --temperature above 0: nothing is drawn.")
+    }
   }
 
   func run() throws {
@@ -77,7 +81,7 @@ struct Generate: ParsableCommand {
     let compute = Compute(threads: common.threadCount)
     var session = Session(
       model: opened.model, compute: compute, capacity: Session.capacity(prompt: input.count, limit: limit))
-    var sampler = Sampler(temperature: temperature, topK: topK, topP: topP, seed: seed)
+    var sampler = Sampler(temperature: temperature, topK: topK ?? 0, topP: topP ?? 1, seed: seed ?? 0)
     var decoder = StreamingDecoder(opened.tokenizer)
 
     let start = monotonicSeconds()

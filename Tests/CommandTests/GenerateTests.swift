@@ -1,0 +1,42 @@
+import Foundation
+import Tensors
+import TestSupport
+import Testing
+
+/// `generate` through the binary.
+@Suite struct GenerateTests {
+  private let model = Fixtures.path("tiny-qwen3.5")
+
+  @Test(arguments: [["--top-k", "5"], ["--top-p", "0.9"], ["--seed", "1"], ["--seed", "1", "--temperature", "0"]])
+  func `options of drawing without drawing are refused`(options: [String]) throws {
+    let run = try CommandLineRun(["generate", model, "--prompt", "Hi", "--tokens", "1"] + options)
+    #expect(
+      run.status == 64 && run.errors.contains(options[0]) && run.errors.contains("--temperature"), "\(run.errors)")
+  }
+
+  @Test func `the same seed draws the same text`() throws {
+    let arguments = [
+      "generate", model, "--prompt", "Hi", "--tokens", "8", "--temperature", "1", "--top-k", "50", "--top-p", "0.9",
+      "--seed", "3", "--json",
+    ]
+    let (first, second) = try (CommandLineRun(arguments).json(), CommandLineRun(arguments).json())
+    #expect(first["tokens"] != nil && first["tokens"] == second["tokens"])
+  }
+
+  @Test func `a model that shrinks while it runs is an error in a sentence`() throws {
+    let folder = try TemporaryFolder()
+    for name in ["config.json", "tokenizer.json", "tokenizer_config.json", "chat_template.jinja", "model.safetensors"] {
+      try FileManager.default.copyItem(atPath: model + "/" + name, toPath: folder.file(name))
+    }
+    // The first text shows that the weights are in use; then they are cut off.
+    let run = try CommandLineRun(
+      shell: """
+        $QUERN generate . --prompt 'Once upon a time' --raw --tokens 4000 --quiet > text & pid=$!
+        for i in $(seq 200); do test -s text && break; sleep 0.05; done
+        : > model.safetensors
+        wait $pid
+        """, in: folder.path)
+    #expect(run.status == 74, "\(run.errors)")
+    #expect(run.errors.contains("quern: error: a file became shorter"))
+  }
+}
