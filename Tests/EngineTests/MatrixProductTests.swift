@@ -16,6 +16,7 @@ struct MatrixProductTests {
     return (0..<count).map { _ in generator.float() }
   }
 
+  /// Random weights whose memory ends at a page nobody may touch.
   static func matrix(_ type: TensorType, rows: Int, columns: Int, kernels: Kernels) throws -> WeightMatrix {
     let codec = try RowCodec(type, kernels: kernels)
     let rowBytes = try type.byteCount(columns: columns)
@@ -28,7 +29,10 @@ struct MatrixProductTests {
         }
       }
     }
-    return try WeightMatrix(rows: rows, columns: columns, type: type, copying: bytes, kernels: kernels)
+    // The last row ends where memory does: a kernel that reads past it crashes.
+    let guarded = GuardedBuffer(bytes)
+    return try WeightMatrix(
+      rows: rows, columns: columns, type: type, bytes: guarded.readOnly, owner: guarded, kernels: kernels)
   }
 
   /// Multiplies on memory whose end is guarded.

@@ -7,7 +7,7 @@
 #endif
 
 /// Memory whose last byte is the last of a readable page: a read or write past the end crashes the test.
-package final class GuardedBuffer {
+package final class GuardedBuffer: @unchecked Sendable {  // a plain mapping; tests hand parts to one thread each
   /// The bytes; the page after them is out of bounds.
   package let bytes: UnsafeMutableRawBufferPointer
   private let mapping: UnsafeMutableRawPointer
