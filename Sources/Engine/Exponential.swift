@@ -6,7 +6,7 @@
   import Darwin
 #endif
 
-/// The exponential and what is built on it, eight lanes at a time.
+/// The exponential of single numbers and what is built on it.
 ///
 /// exp(x) = 2^n e^r with n = round(x / ln 2) and |r| <= ln(2)/2; e^r is a polynomial of degree seven
 /// (the coefficients of Cephes' expf).
@@ -64,103 +64,4 @@ package enum Exponential {
 
   /// e^x of one number, the same bits as in a row.
   package static func exp(_ x: Float) -> Float { exp(Lanes(repeating: x))[0] }
-
-  /// Replaces each of `count` places by `body` of it and of what `other` holds there.
-  @inline(__always)
-  static func update(
-    _ x: UnsafeMutablePointer<Float>, _ other: UnsafePointer<Float>, _ count: Int, _ body: (Lanes, Lanes) -> Lanes
-  ) {
-    var i = 0
-    while i + 8 <= count {
-      x.store(body(x.lanes(i), other.lanes(i)), i)
-      i += 8
-    }
-    if i < count {
-      var a = Lanes.zero
-      var b = Lanes.zero
-      for j in i..<count {
-        a[j - i] = x[j]
-        b[j - i] = other[j]
-      }
-      let result = body(a, b)
-      for j in i..<count { x[j] = result[j - i] }
-    }
-  }
-
-  /// x <- silu(x) = x / (1 + e^-x).
-  static func silu(_ x: UnsafeMutablePointer<Float>, _ count: Int) {
-    update(x, x, count) { v, _ in v * sigmoid(v) }
-  }
-
-  /// gate <- silu(gate) * up, the middle of a gated feed-forward layer.
-  static func siluProduct(gate: UnsafeMutablePointer<Float>, up: UnsafePointer<Float>, _ count: Int) {
-    update(gate, up, count) { g, u in g * sigmoid(g) * u }
-  }
-
-  /// x <- x * sigmoid(gate), the output gate of attention.
-  static func gate(_ x: UnsafeMutablePointer<Float>, by gate: UnsafePointer<Float>, _ count: Int) {
-    update(x, gate, count) { v, g in v * sigmoid(g) }
-  }
-
-  /// x <- x * silu(gate), the output gate of the delta net.
-  static func multiply(_ x: UnsafeMutablePointer<Float>, bySiluOf gate: UnsafePointer<Float>, _ count: Int) {
-    update(x, gate, count) { v, g in v * (g * sigmoid(g)) }
-  }
-
-  /// x <- e^(x - shift); returns the sum of the results.
-  static func exponentials(_ x: UnsafeMutablePointer<Float>, _ count: Int, minus shift: Float) -> Float {
-    var sums = Lanes.zero
-    var i = 0
-    while i + 8 <= count {
-      let e = exp(x.lanes(i) - shift)
-      x.store(e, i)
-      sums += e
-      i += 8
-    }
-    var total = sums.sum()
-    while i < count {
-      let e = exp(x[i] - shift)
-      x[i] = e
-      total += e
-      i += 1
-    }
-    return total
-  }
-
-  /// The sum of e^(x - shift), leaving x as it is; partial sums of 512 are added in double precision.
-  static func sum(_ x: UnsafePointer<Float>, _ count: Int, minus shift: Float) -> Double {
-    var total = 0.0
-    var i = 0
-    while i + 8 <= count {
-      var sums = Lanes.zero
-      let end = min(i + 512, count)
-      while i + 8 <= end {
-        sums += exp(x.lanes(i) - shift)
-        i += 8
-      }
-      total += Double(sums.sum())
-    }
-    while i < count {
-      total += Double(exp(x[i] - shift))
-      i += 1
-    }
-    return total
-  }
-
-  /// The largest of `count` values; -infinity when there is none.
-  static func maximum(_ x: UnsafePointer<Float>, _ count: Int) -> Float {
-    var best = Lanes(repeating: -.infinity)
-    var i = 0
-    while i + 8 <= count {
-      let v = x.lanes(i)
-      best.replace(with: v, where: v .> best)
-      i += 8
-    }
-    var result = best.max()
-    while i < count {
-      if x[i] > result { result = x[i] }
-      i += 1
-    }
-    return result
-  }
 }

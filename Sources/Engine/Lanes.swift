@@ -19,21 +19,6 @@ extension UnsafeMutablePointer<Float> {
   }
 }
 
-/// y += a x over `count` elements.
-@inline(__always)
-func addScaled(_ a: Float, _ x: UnsafePointer<Float>, to y: UnsafeMutablePointer<Float>, _ count: Int) {
-  let scale = Lanes(repeating: a)
-  var i = 0
-  while i + 8 <= count {
-    y.store(y.lanes(i) + scale * x.lanes(i), i)
-    i += 8
-  }
-  while i < count {
-    y[i] += a * x[i]
-    i += 1
-  }
-}
-
 /// x *= a over `count` elements.
 @inline(__always)
 func scale(_ x: UnsafeMutablePointer<Float>, by a: Float, _ count: Int) {

@@ -60,7 +60,7 @@ struct EngineKernelTests {
     let size = zip(a.floats, b.floats).reduce(0.0) { $0 + abs(Double($1.0) * Double($1.1)) }
     let sum = engine.dot(a.readOnlyFloats.baseAddress!, b.readOnlyFloats.baseAddress!, count: count)
     #expect(abs(Double(sum) - exact) <= size * 1e-6)
-    #expect(sum == plainDot(Array(a.floats), Array(b.floats), isFused: kernels.name != "portable"))
+    #expect(sum == PlainRows(isFused: kernels.name != "portable").dot(Array(a.floats), Array(b.floats)))
     let before = Array(b.floats)
     engine.addScaled(a.readOnlyFloats.baseAddress!, by: 0.7, to: b.floats.baseAddress!, count: count)
     for i in 0..<count {
@@ -70,17 +70,29 @@ struct EngineKernelTests {
     }
   }
 
-  /// The order `ops/vector.h` promises.
-  private func plainDot(_ a: [Float], _ b: [Float], isFused: Bool) -> Float {
-    func add(_ sum: Float, _ x: Float, _ y: Float) -> Float { isFused ? sum.addingProduct(x, y) : sum + x * y }
-    var partial = [Float](repeating: 0, count: 32)
-    let whole = a.count / 32 * 32
-    for i in 0..<whole { partial[i % 32] = add(partial[i % 32], a[i], b[i]) }
-    for width in [16, 8, 4, 2, 1] {
-      for j in 0..<width { partial[j] += partial[j + width] }
+  /// Every level has the bits of the written-out function, so all levels with a fused multiply-add have the same.
+  @Test(arguments: Kernels.available)
+  func `elementary functions are the written-out ones to the bit`(kernels: Kernels) throws {
+    let engine = EngineKernels(kernels)
+    let plain = PlainRows(isFused: kernels.name != "portable")
+    var inputs: [Float] = [0, -0.0, 88.72, 88.73, 89, 200, -87.3, -88, -103.9, -104, -200, .infinity, -.infinity, .nan]
+    inputs += [.leastNonzeroMagnitude, -.leastNonzeroMagnitude, .greatestFiniteMagnitude, -.greatestFiniteMagnitude]
+    inputs += MatrixProductTests.random(20_011, seed: 9).map { $0 * 110 }
+    inputs += MatrixProductTests.random(5_000, seed: 10).map { $0 * 1e-3 }
+    let from = GuardedBuffer(inputs)
+    let to = GuardedBuffer(count: inputs.count * 4)
+    let (source, target) = (try #require(from.readOnlyFloats.baseAddress), try #require(to.floats.baseAddress))
+    func check(_ name: String, _ function: (Float) -> Float) throws {
+      for (x, y) in zip(inputs, to.floats) {
+        let expected = function(x)
+        try #require(y.bitPattern == expected.bitPattern || y.isNaN && expected.isNaN, "\(name) of \(x)")
+      }
     }
-    var total = partial[0]
-    for i in whole..<a.count { total = add(total, a[i], b[i]) }
-    return total
+    engine.exp(source, into: target, count: inputs.count)
+    try check("exp", plain.exp)
+    engine.sigmoid(source, into: target, count: inputs.count)
+    try check("sigmoid", plain.sigmoid)
+    engine.silu(source, into: target, count: inputs.count)
+    try check("silu", plain.silu)
   }
 }

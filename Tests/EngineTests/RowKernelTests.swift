@@ -12,10 +12,6 @@ struct RowKernelTests {
     return (0..<count).map { _ in numbers.next() * scale }
   }
 
-  private func close(_ found: Float, _ expected: Float) -> Bool {
-    found == expected || abs(found - expected) <= 1e-6 * max(abs(expected), 1e-30)
-  }
-
   /// Runs a loop over two rows whose memory ends at a guard page; returns what it left in the first.
   private func run(
     _ a: [Float], _ b: [Float], _ body: (UnsafeMutablePointer<Float>, UnsafePointer<Float>, Int) -> Void
@@ -26,51 +22,45 @@ struct RowKernelTests {
     return Array(first.floats)
   }
 
-  @Test("Gates and exponentials", arguments: Kernels.available, lengths)
+  @Test("Gates and exponentials, to the bit", arguments: Kernels.available, lengths)
   func rows(kernels level: Kernels, count: Int) throws {
     let kernels = EngineKernels(level)
+    let plain = PlainRows(isFused: level.name != "portable")
     let (a, b) = (numbers(count, seed: 1, times: 20), numbers(count, seed: 2, times: 20))
-    func check(_ found: [Float], _ expected: (Float, Float) -> Float) {
-      for i in 0..<count { #expect(close(found[i], expected(a[i], b[i])), "\(level) \(count) \(i)") }
-    }
-    check(try run(a, b) { kernels.siluProduct(gate: $0, up: $1, count: $2) }) { $0 * Exponential.sigmoid($0) * $1 }
-    check(try run(a, b) { kernels.multiply($0, bySiluOf: $1, count: $2) }) { $0 * ($1 * Exponential.sigmoid($1)) }
-    check(try run(a, b) { kernels.multiply($0, bySigmoidOf: $1, count: $2) }) { $0 * Exponential.sigmoid($1) }
-    check(try run(a, b) { kernels.scale($0, by: 0.5, and: $1, count: $2) }) { $0 * 0.5 * $1 }
-    let sums = try run(a, b) { kernels.multiplyAdd($1, $1, to: $0, count: $2) }
-    // One rounding or two, relative to the larger of what is added.
-    for i in 0..<count { #expect(abs(sums[i] - (b[i] * b[i] + a[i])) <= 2e-7 * (b[i] * b[i] + abs(a[i]))) }
+    func each(_ function: (Float, Float) -> Float) -> [Float] { zip(a, b).map(function) }
+    #expect(try run(a, b) { kernels.siluProduct(gate: $0, up: $1, count: $2) } == each { plain.silu($0) * $1 })
+    #expect(try run(a, b) { kernels.multiply($0, bySiluOf: $1, count: $2) } == each { $0 * plain.silu($1) })
+    #expect(try run(a, b) { kernels.multiply($0, bySigmoidOf: $1, count: $2) } == each { $0 * plain.sigmoid($1) })
+    #expect(try run(a, b) { kernels.scale($0, by: 0.3, and: $1, count: $2) } == each { $0 * 0.3 * $1 })
+    #expect(try run(a, b) { kernels.multiplyAdd($1, $1, to: $0, count: $2) } == plain.multiplyAdd(b, b, to: a))
 
     let largest = try #require(a.max())
-    var sum: Float = 0
-    let exponentials = try run(a, b) { x, _, n in
+    let expected = plain.exponentials(a, minus: largest)
+    let found = try run(a, b) { x, _, n in
       #expect(kernels.maximum(x, count: n) == largest)
-      let total = Float(kernels.sumOfExponentials(x, minus: largest, count: n))
-      sum = kernels.exponentials(x, minus: largest, count: n)
-      #expect(close(sum, total))
+      #expect(kernels.sumOfExponentials(x, minus: largest, count: n) == plain.sumOfExponentials(a, minus: largest))
+      #expect(kernels.exponentials(x, minus: largest, count: n) == expected.sum)
     }
-    check(exponentials) { a, _ in Exponential.exp(a - largest) }
-    #expect(close(sum, Float(exponentials.reduce(0.0) { $0 + Double($1) })))
+    #expect(found == expected.values)
   }
 
-  @Test("Small matrix products", arguments: Kernels.available)
+  @Test("Small matrix products, to the bit", arguments: Kernels.available)
   func dense(kernels level: Kernels) throws {
     let kernels = EngineKernels(level)
+    let plain = PlainRows(isFused: level.name != "portable")
     for (m, n, k) in [(1, 1, 1), (1, 64, 64), (6, 16, 8), (7, 33, 5), (48, 64, 64), (5, 100, 3), (13, 7, 70)] {
-      let a = GuardedBuffer(numbers(m * k, seed: 3, times: 1))
-      let b = GuardedBuffer(numbers(k * n, seed: 4, times: 1))
+      let (a, b) = (numbers(m * k, seed: 3, times: 1), numbers(k * n, seed: 4, times: 1))
+      let (left, right) = (GuardedBuffer(a), GuardedBuffer(b))
       let start = numbers(m * n, seed: 5, times: 1)
       for accumulate in [false, true] {
-        let (found, expected) = (GuardedBuffer(start), GuardedBuffer(start))
-        let left = MatrixPart(try #require(a.floats.baseAddress), stride: k)
-        let right = MatrixPart(try #require(b.floats.baseAddress), stride: n)
+        let found = GuardedBuffer(start)
         kernels.dense(
-          left, right, into: try #require(found.floats.baseAddress), stride: n, m: m, n: n, k: k,
-          accumulate: accumulate)
-        denseProduct(
-          left, right, into: try #require(expected.floats.baseAddress), stride: n, m: m, n: n, k: k,
-          accumulate: accumulate)
-        #expect(largestDifference(Array(found.floats), Array(expected.floats)) < 1e-5, "\(level) \(m) \(n) \(k)")
+          MatrixPart(try #require(left.floats.baseAddress), stride: k),
+          MatrixPart(try #require(right.floats.baseAddress), stride: n),
+          into: try #require(found.floats.baseAddress), stride: n, m: m, n: n, k: k, accumulate: accumulate)
+        let zeros = [Float](repeating: 0, count: m * n)
+        let expected = plain.dense(a, b, adding: accumulate ? start : zeros, m: m, n: n, k: k)
+        #expect(Array(found.floats) == expected, "\(level) \(m) \(n) \(k)")
       }
     }
   }
