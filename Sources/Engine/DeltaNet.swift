@@ -144,28 +144,12 @@ package struct GatedDeltaNet: Sendable {
 
     /// One token after the other, as the rule is written.
     func recurrent() {
-      let correction = Activations(rows: 1, columns: valueDimension)
-      let d = correction.base
       for t in 0..<tokens {
-        let q = queries.start + t * queries.stride
-        let k = keys.start + t * keys.stride
-        let v = values.start + t * values.stride
-        let o = output + t * outputStride
-        let kept = Exponential.exp(decay.start[t * decay.stride])
-        let rate = beta.start[t * beta.stride]
-        d.update(repeating: 0, count: valueDimension)
-        for i in 0..<keyDimension {  // S <- exp(g) S;  d = S^T k
-          let row = memory + i * valueDimension
-          Engine.scale(row, by: kept, valueDimension)
-          kernels.addScaled(row, by: k[i], to: d, count: valueDimension)
-        }
-        for j in 0..<valueDimension { d[j] = (v[j] - d[j]) * rate }
-        o.update(repeating: 0, count: valueDimension)
-        for i in 0..<keyDimension {  // S <- S + k d^T;  o = S^T q
-          let row = memory + i * valueDimension
-          kernels.addScaled(d, by: k[i], to: row, count: valueDimension)
-          kernels.addScaled(row, by: q[i], to: o, count: valueDimension)
-        }
+        kernels.deltaStep(
+          memory, keys: keyDimension, values: valueDimension, k: keys.start + t * keys.stride,
+          q: queries.start + t * queries.stride, v: values.start + t * values.stride,
+          kept: Exponential.exp(decay.start[t * decay.stride]), rate: beta.start[t * beta.stride],
+          into: output + t * outputStride)
       }
     }
   }

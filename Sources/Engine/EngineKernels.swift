@@ -142,6 +142,25 @@ package struct EngineKernels: @unchecked Sendable {  // the table is constant da
     level.dense_f32(a.start, a.stride, b.start, b.stride, c, stride, m, n, k, accumulate ? 1 : 0)
   }
 
+  /// One token of the gated delta rule on a memory of [keys, values]; see `ops/delta.h`.
+  ///
+  /// - Parameters:
+  ///   - memory: S, which becomes kept S + k d^T, where d = (v - kept S^T k) rate.
+  ///   - keys: rows of the memory, and elements of `k` and `q`.
+  ///   - values: columns of the memory, and elements of `v` and `o`.
+  ///   - k: the key.
+  ///   - q: the query.
+  ///   - v: the value.
+  ///   - kept: what is left of the memory.
+  ///   - rate: how much of what is wrong is corrected.
+  ///   - o: becomes S^T q of the new memory.
+  package func deltaStep(
+    _ memory: UnsafeMutablePointer<Float>, keys: Int, values: Int, k: UnsafePointer<Float>, q: UnsafePointer<Float>,
+    v: UnsafePointer<Float>, kept: Float, rate: Float, into o: UnsafeMutablePointer<Float>
+  ) {
+    level.delta_step_f32(memory, keys, values, k, q, v, kept, rate, o)
+  }
+
   /// gate <- silu(gate) * up, the middle of a gated feed-forward layer.
   package func siluProduct(gate: UnsafeMutablePointer<Float>, up: UnsafePointer<Float>, count: Int) {
     level.silu_product_f32(gate, up, count)

@@ -80,6 +80,25 @@ package struct PlainRows: Sendable {
     return c
   }
 
+  /// One token of the gated delta rule: what becomes of a memory of [k.count, v.count], and what the query reads from it.
+  package func deltaStep(
+    _ memory: [Float], k: [Float], q: [Float], v: [Float], kept: Float, rate: Float
+  ) -> (memory: [Float], output: [Float]) {
+    var memory = memory.map { $0 * kept }
+    var output: [Float] = []
+    for j in v.indices {
+      let seen = k.indices.reduce(Float(0)) { multiplyAdd(k[$1], memory[$1 * v.count + j], $0) }
+      let correction = (v[j] - seen) * rate
+      var sum: Float = 0
+      for i in k.indices {
+        memory[i * v.count + j] = multiplyAdd(k[i], correction, memory[i * v.count + j])
+        sum = multiplyAdd(q[i], memory[i * v.count + j], sum)
+      }
+      output.append(sum)
+    }
+    return (memory, output)
+  }
+
   /// Adds the upper half of partial sums to the lower one until one number is left.
   private static func halved(_ partial: [Float]) -> Float {
     var partial = partial

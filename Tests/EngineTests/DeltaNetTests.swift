@@ -1,5 +1,6 @@
 import Engine
 import Quants
+import TestSupport
 import Testing
 
 @Suite("The gated delta net")
@@ -86,6 +87,25 @@ struct DeltaNetTests {
       #expect(largestDifference(chunked.output, expected) < 1e-5, "\(kernels)")
       #expect(largestDifference(chunked.memory, recurrent.memory) < 1e-5, "\(kernels)")
     }
+  }
+
+  @Test("One token is the written-out rule to the bit", arguments: Kernels.available, [1, 5, 20, 64, 100, 128])
+  func oneToken(kernels: Kernels, width: Int) throws {
+    var numbers = Numbers(seed: UInt64(width))
+    func row(_ count: Int) -> [Float] { (0..<count).map { _ in numbers.next() } }
+    let keys = 37
+    let (start, k, q, v) = (row(keys * width), row(keys), row(keys), row(width))
+    let plain = PlainRows(isFused: kernels.name != "portable")
+    let expected = plain.deltaStep(start, k: k, q: q, v: v, kept: 0.9, rate: 0.4)
+    let (memory, output) = (GuardedBuffer(start), GuardedBuffer(count: width * 4))
+    let (key, query, value) = (GuardedBuffer(k), GuardedBuffer(q), GuardedBuffer(v))
+    EngineKernels(kernels).deltaStep(
+      try #require(memory.floats.baseAddress), keys: keys, values: width,
+      k: try #require(key.readOnlyFloats.baseAddress), q: try #require(query.readOnlyFloats.baseAddress),
+      v: try #require(value.readOnlyFloats.baseAddress), kept: 0.9, rate: 0.4,
+      into: try #require(output.floats.baseAddress))
+    #expect(Array(memory.floats) == expected.memory)
+    #expect(Array(output.floats) == expected.output)
   }
 
   @Test("Memory that hardly fades and memory that is gone at once agree too", arguments: [0, 1e-4, 10, 60] as [Float])
