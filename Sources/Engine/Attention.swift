@@ -27,26 +27,32 @@ package struct CausalAttention: Sendable {
     // Rows of one product: the query heads that share a key head, times a few tokens.
     let block = max(1, 48 / group)
     let blocks = (tokens + block - 1) / block
+    // A single token leaves threads idle; then the query heads of a key head part. Each is computed as in company.
+    let items = blocks * keyValueHeads
+    let parts = items < compute.threads ? min(group, (compute.threads + items - 1) / items) : 1
     let shared = Borrowed(cache)
-    compute.each(blocks * keyValueHeads) { part in
-      for item in part {
+    compute.each(items * parts) { range in
+      for item in range {
         // The last blocks see most keys: begin with them, so that threads finish together.
-        let (place, head) = item.quotientAndRemainder(dividingBy: keyValueHeads)
+        let (place, rest) = item.quotientAndRemainder(dividingBy: keyValueHeads * parts)
+        let (head, part) = rest.quotientAndRemainder(dividingBy: parts)
         let from = (blocks - 1 - place) * block
         attend(
-          queries, from..<min(from + block, tokens), first: first, head: head, cache: shared.value, into: result,
+          queries, from..<min(from + block, tokens), first: first, head: head,
+          members: part * group / parts..<(part + 1) * group / parts, cache: shared.value, into: result,
           compute.kernels)
       }
     }
     return result
   }
 
-  /// One key-value head, all query heads of its group, a few tokens.
+  /// One key-value head, some query heads of its group, a few tokens.
   private func attend(
-    _ queries: Activations, _ range: Range<Int>, first: Int, head: Int, cache: KeyValueCache, into result: Activations,
-    _ kernels: EngineKernels
+    _ queries: Activations, _ range: Range<Int>, first: Int, head: Int, members: Range<Int>, cache: KeyValueCache,
+    into result: Activations, _ kernels: EngineKernels
   ) {
-    let group = heads / keyValueHeads
+    let start = head * (heads / keyValueHeads) + members.lowerBound  // the first query head
+    let group = members.count
     let rows = range.count * group
     let keys = first + range.upperBound  // visible to the last token of the block
     let tile = KeyValueCache.tile
@@ -55,7 +61,7 @@ package struct CausalAttention: Sendable {
     let q = Activations(rows: rows, columns: dimension)  // [tokens * group, dimension], scaled
     for (index, t) in range.enumerated() {
       for g in 0..<group {
-        let source = queries.base + t * queries.columns + (head * group + g) * dimension
+        let source = queries.base + t * queries.columns + (start + g) * dimension
         let target = q.base + (index * group + g) * dimension
         for i in 0..<dimension { target[i] = source[i] * scale }
       }
@@ -87,7 +93,7 @@ package struct CausalAttention: Sendable {
         accumulate: j > 0)
     }
     for (index, t) in range.enumerated() {
-      let target = result.base + t * result.columns + head * group * dimension
+      let target = result.base + t * result.columns + start * dimension
       target.update(from: output.base + index * group * dimension, count: group * dimension)
     }
   }

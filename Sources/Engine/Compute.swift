@@ -14,6 +14,9 @@ package struct Compute: Sendable {
     product = MatrixProduct(kernels: kernels, threads: threads)
   }
 
+  /// Threads that share the work.
+  var threads: Int { product.pool.threads }
+
   /// x W^T: [T, columns] to [T, rows].
   package func callAsFunction(_ x: Activations, _ weight: WeightMatrix) -> Activations {
     precondition(x.columns == weight.columns, "a weight fits rows of its width")

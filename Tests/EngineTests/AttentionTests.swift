@@ -49,6 +49,9 @@ struct AttentionTests {
     #expect(largestDifference(whole, expected) < 1e-5)
     #expect(attention(q, over: cache, Compute(threads: 7)).values == whole, "threads change no bit")
 
+    let last = attention(part(q, tokens - 1..<tokens), over: cache, Compute(threads: 7)).values
+    #expect(last == Array(whole.suffix(heads * dimension)), "a single token's heads are shared among threads")
+
     let compute = Compute(threads: 2)
     let growing = KeyValueCache(heads: keyValueHeads, dimension: dimension, capacity: 0)
     var pieces: [Float] = []
