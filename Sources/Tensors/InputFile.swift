@@ -25,7 +25,8 @@ package final class InputFile: Sendable {
   ///
   /// - Throws: `missing` when there is none, `inputOutput` when it cannot be read or is no regular file.
   package init(path: String) throws(CheckpointError) {
-    let descriptor = open(path, O_RDONLY | O_CLOEXEC)
+    // Without O_NONBLOCK, opening a pipe waits for somebody to write into it.
+    let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
     guard descriptor >= 0 else { throw systemFailure("opening", path) }
     var status = stat()
     guard fstat(descriptor, &status) == 0 else {
@@ -37,6 +38,7 @@ package final class InputFile: Sendable {
       close(descriptor)
       throw CheckpointError(.unsupported, "this is not a regular file", file: path)
     }
+    _ = fcntl(descriptor, F_SETFL, fcntl(descriptor, F_GETFL) & ~O_NONBLOCK)
     self.path = path
     self.descriptor = descriptor
     self.size = UInt64(max(0, status.st_size))

@@ -1,0 +1,17 @@
+import Foundation
+import TestSupport
+import Tensors
+import Testing
+
+struct InputFileTests {
+  /// Opening a pipe nobody writes into would wait for ever; so would reading a terminal.
+  @Test(.timeLimit(.minutes(1))) func `what is no regular file is refused at once`() throws {
+    let folder = try TemporaryFolder()
+    try #require(mkfifo(folder.file("pipe"), 0o600) == 0)
+    for path in [folder.file("pipe"), folder.path, "/dev/null"] {
+      let error = #expect(throws: CheckpointError.self) { _ = try InputFile(path: path) }
+      #expect(error?.message == "this is not a regular file", "\(path): \(error?.description ?? "")")
+      #expect(error?.exitCode == 2)
+    }
+  }
+}
