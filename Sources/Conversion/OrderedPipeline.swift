@@ -13,7 +13,7 @@ import Tensors
 /// A piece is produced into one of a fixed number of slots, which bounds memory; reading, computing and writing overlap.
 /// What is consumed does not depend on the number of threads, and neither does the error that is thrown: it is that of
 /// the first piece that fails.
-final class OrderedPipeline: @unchecked Sendable {
+package final class OrderedPipeline: @unchecked Sendable {
   // Unchecked because all state is guarded by `lock`, which the compiler cannot see.
   private let count: Int
   private let slots: Int
@@ -40,14 +40,19 @@ final class OrderedPipeline: @unchecked Sendable {
     pthread_mutex_destroy(&lock)
   }
 
-  /// The slots that `threads` producers keep busy.
-  static func slots(threads: Int) -> Int { 2 * threads + 2 }
+  /// The most threads that produce, however many are asked for: each has memory of its own, up to twice a piece.
+  package static let mostThreads = 48
+  /// The most slots; 64 pieces of 2 MiB and the memory of 48 threads leave half of the 600 MiB a run may take.
+  package static let mostSlots = 64
+
+  /// The slots that `threads` producers keep busy: two each and two to spare, as far as memory allows.
+  package static func slots(threads: Int) -> Int { min(2 * threads + 2, mostSlots) }
 
   /// Runs all pieces.
   ///
   /// `produce` fills a slot with a piece; its third argument numbers the thread, for scratch memory of its own. `consume`
   /// takes a piece out of its slot and is called in order.
-  static func run(
+  package static func run(
     count: Int, threads: Int,
     produce: @Sendable (_ piece: Int, _ slot: Int, _ thread: Int) throws(CheckpointError) -> Void,
     consume: (_ piece: Int, _ slot: Int) throws(CheckpointError) -> Void
@@ -55,7 +60,7 @@ final class OrderedPipeline: @unchecked Sendable {
     let pipeline = OrderedPipeline(count: count, slots: slots(threads: threads))
     let outcome = withoutActuallyEscaping(produce) { produce -> Result<Void, CheckpointError> in
       var workers: [pthread_t] = []
-      for thread in 0..<min(threads, count) {
+      for thread in 0..<min(threads, count, mostThreads) {
         if let worker = startThread({ pipeline.work(thread, produce) }) { workers.append(worker) }
       }
       defer {
