@@ -8,6 +8,7 @@ package enum I8: QuantFormat {
   package static let elementType: ElementType? = .i8
   package static let blockElements = 1
   package static let blockBytes = 1
+  package static let scalePlaces = ScalePlaces.none
 }
 
 package enum I16: QuantFormat {
@@ -16,6 +17,7 @@ package enum I16: QuantFormat {
   package static let elementType: ElementType? = .i16
   package static let blockElements = 1
   package static let blockBytes = 2
+  package static let scalePlaces = ScalePlaces.none
 }
 
 package enum I32: QuantFormat {
@@ -24,6 +26,7 @@ package enum I32: QuantFormat {
   package static let elementType: ElementType? = .i32
   package static let blockElements = 1
   package static let blockBytes = 4
+  package static let scalePlaces = ScalePlaces.none
 }
 
 package enum I64: QuantFormat {
@@ -32,6 +35,7 @@ package enum I64: QuantFormat {
   package static let elementType: ElementType? = .i64
   package static let blockElements = 1
   package static let blockBytes = 8
+  package static let scalePlaces = ScalePlaces.none
 }
 
 package enum BOOL: QuantFormat {
@@ -40,6 +44,7 @@ package enum BOOL: QuantFormat {
   package static let elementType: ElementType? = .bool
   package static let blockElements = 1
   package static let blockBytes = 1
+  package static let scalePlaces = ScalePlaces.none
 }
 
 package enum U8: QuantFormat {
@@ -48,6 +53,7 @@ package enum U8: QuantFormat {
   package static let elementType: ElementType? = .u8
   package static let blockElements = 1
   package static let blockBytes = 1
+  package static let scalePlaces = ScalePlaces.none
 }
 
 package enum U16: QuantFormat {
@@ -56,6 +62,7 @@ package enum U16: QuantFormat {
   package static let elementType: ElementType? = .u16
   package static let blockElements = 1
   package static let blockBytes = 2
+  package static let scalePlaces = ScalePlaces.none
 }
 
 package enum U32: QuantFormat {
@@ -64,6 +71,7 @@ package enum U32: QuantFormat {
   package static let elementType: ElementType? = .u32
   package static let blockElements = 1
   package static let blockBytes = 4
+  package static let scalePlaces = ScalePlaces.none
 }
 
 package enum U64: QuantFormat {
@@ -72,6 +80,7 @@ package enum U64: QuantFormat {
   package static let elementType: ElementType? = .u64
   package static let blockElements = 1
   package static let blockBytes = 8
+  package static let scalePlaces = ScalePlaces.none
 }
 
 package enum F8_E4M3: QuantFormat {
@@ -80,6 +89,7 @@ package enum F8_E4M3: QuantFormat {
   package static let elementType: ElementType? = .f8_e4m3
   package static let blockElements = 1
   package static let blockBytes = 1
+  package static let scalePlaces = ScalePlaces.none
 }
 
 package enum F8_E5M2: QuantFormat {
@@ -88,6 +98,7 @@ package enum F8_E5M2: QuantFormat {
   package static let elementType: ElementType? = .f8_e5m2
   package static let blockElements = 1
   package static let blockBytes = 1
+  package static let scalePlaces = ScalePlaces.none
 }
 
 package enum F8_E8M0: QuantFormat {
@@ -96,4 +107,5 @@ package enum F8_E8M0: QuantFormat {
   package static let elementType: ElementType? = .f8_e8m0
   package static let blockElements = 1
   package static let blockBytes = 1
+  package static let scalePlaces = ScalePlaces.none
 }

@@ -15,6 +15,7 @@ package enum IQ1_M: QuantCodec {
   package static let ggufID: UInt32? = 29
   package static let blockElements = 256
   package static let blockBytes = 56
+  package static let scalePlaces = ScalePlaces.quarters(at: 48)
 
   /// Groups whose largest magnitude is below this have no scale.
   private static let smallest: Float = 1e-7

@@ -15,6 +15,7 @@ package enum IQ2_S: QuantCodec {
   package static let ggufID: UInt32? = 22
   package static let blockElements = 256
   package static let blockBytes = 82
+  package static let scalePlaces = ScalePlaces.halves(at: [0])
 
   private static let magnitudes: [Float] = [8, 25, 43]
 

@@ -14,6 +14,7 @@ package enum IQ3_XXS: QuantCodec {
   package static let ggufID: UInt32? = 18
   package static let blockElements = 256
   package static let blockBytes = 98
+  package static let scalePlaces = ScalePlaces.halves(at: [0])
 
   private static let magnitudes: [Float] = [4, 12, 20, 28, 36, 44, 52, 62]
 

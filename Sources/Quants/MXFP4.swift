@@ -12,6 +12,7 @@ package enum MXFP4: QuantCodec {
   package static let ggufID: UInt32? = 39
   package static let blockElements = 32
   package static let blockBytes = 17
+  package static let scalePlaces = ScalePlaces.none
 
   package static func decode(_ source: UnsafeRawBufferPointer, into row: UnsafeMutableBufferPointer<Float>) {
     for block in 0..<source.count / blockBytes {

@@ -13,6 +13,7 @@ package enum NVFP4: QuantCodec {
   package static let ggufID: UInt32? = 40
   package static let blockElements = 64
   package static let blockBytes = 36
+  package static let scalePlaces = ScalePlaces.none
 
   package static func decode(_ source: UnsafeRawBufferPointer, into row: UnsafeMutableBufferPointer<Float>) {
     for block in 0..<source.count / blockBytes {

@@ -7,6 +7,7 @@ package enum F32: QuantCodec {
   package static let elementType: ElementType? = .f32
   package static let blockElements = 1
   package static let blockBytes = 4
+  package static let scalePlaces = ScalePlaces.none
 
   package static func decode(_ source: UnsafeRawBufferPointer, into row: UnsafeMutableBufferPointer<Float>) {
     UnsafeMutableRawBufferPointer(row).copyMemory(from: source)
@@ -27,6 +28,7 @@ package enum F16: QuantCodec {
   package static let elementType: ElementType? = .f16
   package static let blockElements = 1
   package static let blockBytes = 2
+  package static let scalePlaces = ScalePlaces.none
 
   package static func decode(_ source: UnsafeRawBufferPointer, into row: UnsafeMutableBufferPointer<Float>) {
     for i in 0..<source.count / 2 {
@@ -52,6 +54,7 @@ package enum BF16: QuantCodec {
   package static let elementType: ElementType? = .bf16
   package static let blockElements = 1
   package static let blockBytes = 2
+  package static let scalePlaces = ScalePlaces.none
 
   package static func decode(_ source: UnsafeRawBufferPointer, into row: UnsafeMutableBufferPointer<Float>) {
     for i in 0..<source.count / 2 {
@@ -77,6 +80,7 @@ package enum F64: QuantCodec {
   package static let elementType: ElementType? = .f64
   package static let blockElements = 1
   package static let blockBytes = 8
+  package static let scalePlaces = ScalePlaces.none
 
   package static func decode(_ source: UnsafeRawBufferPointer, into row: UnsafeMutableBufferPointer<Float>) {
     for i in 0..<source.count / 8 {

@@ -16,6 +16,7 @@ package enum Q5_K: QuantCodec {
   package static let ggufID: UInt32? = 13
   package static let blockElements = 256
   package static let blockBytes = 176
+  package static let scalePlaces = ScalePlaces.halves(at: [0, 2])
 
   private static let highBits = AffineSuperBlock.headerBytes
   private static let nibbles = AffineSuperBlock.headerBytes + 32

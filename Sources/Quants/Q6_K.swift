@@ -16,6 +16,7 @@ package enum Q6_K: QuantCodec {
   package static let ggufID: UInt32? = 14
   package static let blockElements = 256
   package static let blockBytes = 210
+  package static let scalePlaces = ScalePlaces.halves(at: [208])
 
   private static let highBits = 128
   private static let scales = 192

@@ -15,6 +15,22 @@ package protocol QuantFormat: Sendable {
   static var blockElements: Int { get }
   /// Bytes of a block.
   static var blockBytes: Int { get }
+  /// Where the scales of a block lie that can be NaN or infinite.
+  static var scalePlaces: ScalePlaces { get }
+}
+
+/// The places of a block's floating-point scales, for finding those that are no numbers.
+///
+/// Every format states its own: one that forgot could write infinities and nobody would notice.
+package enum ScalePlaces: Sendable, Equatable {
+  /// No scale, or none that can fail: numbers that stand alone, powers of two.
+  case none
+  /// Half-precision scales at these bytes of the block.
+  case halves(at: [Int])
+  /// One half-precision scale in the upper four bits of four little-endian 16-bit words, its lowest bits first.
+  case quarters(at: Int)
+  /// One single-precision scale.
+  case single(at: Int)
 }
 
 extension QuantFormat {

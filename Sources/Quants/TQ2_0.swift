@@ -13,6 +13,7 @@ package enum TQ2_0: QuantCodec {
   package static let ggufID: UInt32? = 35
   package static let blockElements = 256
   package static let blockBytes = 66
+  package static let scalePlaces = ScalePlaces.halves(at: [64])
 
   package static func decode(_ source: UnsafeRawBufferPointer, into row: UnsafeMutableBufferPointer<Float>) {
     for block in 0..<source.count / blockBytes {

@@ -182,7 +182,9 @@ struct SourceTests {
   }
 
   /// The file would be refused where it is used, so it is not written.
-  @Test(arguments: [("Q4_0", 25), ("Q8_0", 25), ("Q4_K_S", 3), ("IQ4_XS", 3), ("TQ2_0", 3), ("Q6_K", 3)])
+  @Test(arguments: [
+    ("Q4_0", 25), ("Q8_0", 25), ("Q4_K_S", 3), ("IQ4_XS", 3), ("TQ2_0", 3), ("Q6_K", 3), ("Q1_0", 6), ("Q2_0", 12),
+  ])
   func `weights that a format cannot hold are refused`(recipe: String, block: Int) throws {
     let folder = try TemporaryFolder()
     for (large, words) in [
