@@ -39,7 +39,7 @@ enum Restoring {
     let codec = try RowCodec(entry.type)
     let bytes = UnsafeMutableRawBufferPointer.allocate(byteCount: entry.byteCount, alignment: 64)
     defer { bytes.deallocate() }
-    try entry.read(into: bytes)
+    try entry.readBlocks(into: bytes)
     let count = entry.shape.elementCount
     return [Float](unsafeUninitializedCapacity: count) { buffer, initialized in
       codec.decode(UnsafeRawBufferPointer(bytes), into: UnsafeMutableBufferPointer(rebasing: buffer[..<count]))
@@ -77,7 +77,7 @@ enum Restoring {
         bytes.deallocate()
         values.deallocate()
       }
-      try entry.read(into: bytes, at: range.lowerBound * entry.type.blockBytes)
+      try entry.readBlocks(into: bytes, at: range.lowerBound * entry.type.blockBytes)
       codec.decode(UnsafeRawBufferPointer(bytes), into: values)
       if !holds(UnsafeBufferPointer(values), type) { failed.store(true, ordering: .relaxed) }
     }

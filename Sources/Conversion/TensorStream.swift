@@ -199,7 +199,7 @@ struct TensorStream: Sendable {
     let source = plan.sources[0]
     let (elements, size) = (source.type.blockElements, source.type.blockBytes)
     guard let rows else {
-      return try source.read(into: target, at: values.lowerBound / elements * size)
+      return try source.readBlocks(into: target, at: values.lowerBound / elements * size)
     }
     let rowBytes = columnCount / elements * size
     var row = values.lowerBound / columnCount
@@ -208,7 +208,7 @@ struct TensorStream: Sendable {
     while row < end {
       let count = min(rows.run(at: row), end - row)
       let part = UnsafeMutableRawBufferPointer(rebasing: target[filled..<filled + count * rowBytes])
-      try source.read(into: part, at: rows.source(of: row) * rowBytes)
+      try source.readBlocks(into: part, at: rows.source(of: row) * rowBytes)
       filled += part.count
       row += count
     }
