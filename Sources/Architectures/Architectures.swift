@@ -85,8 +85,8 @@ package protocol Architecture: Sendable {
   func visionModel(_ checkpoint: Checkpoint) throws(CheckpointError) -> (any VisionModel)?
   /// The part a Hugging Face name belongs to, by its prefix.
   func part(of name: String) -> TensorRule.Part
-  /// Metadata of a text GGUF from which the MTP block is left out.
-  func withoutMTP(_ metadata: Metadata) -> Metadata
+  /// Metadata of a text GGUF with what it says of its blocks as this model has them, and the keys that were wrong.
+  func corrected(_ metadata: Metadata) -> (metadata: Metadata, changed: [String])
   /// Why a tensor without a rule may be left out; nil when it may not.
   func reasonToIgnore(_ name: String) -> String?
   /// The same model without its MTP block.

@@ -29,7 +29,7 @@ struct GGUFPlanner {
 
   mutating func plan() throws(CheckpointError) -> Plan {
     let recipe = options.fullRecipe
-    let (entries, kept) = withoutMTP()
+    let (entries, kept) = try wanted()
     var assignment = try TypeAssignment(
       recipe, tensors: entries.map { ($0.name, $0.shape) }, metadata: kept, importance: options.importance)
     var tensors: [PlannedTensor] = []
@@ -64,7 +64,9 @@ struct GGUFPlanner {
   private func file(
     _ path: String, _ recipe: Recipe, _ tensors: [PlannedTensor], _ kept: Metadata, _ gaps: ImportanceGaps
   ) throws(CheckpointError) -> PlannedFile {
-    let isUnchanged = recipe.base == nil && recipe.rules.isEmpty && tensors.count == checkpoint.tensors.count
+    let isUnchanged =
+      recipe.base == nil && recipe.rules.isEmpty && tensors.count == checkpoint.tensors.count
+      && kept == checkpoint.metadata
     if isUnchanged, options.splitSize == nil, let shards = checkpoint.gguf?.shards, shards.count == 1 {
       return PlannedFile(path: path, unchanged: shards[0], tensors: tensors)
     }
@@ -83,11 +85,20 @@ struct GGUFPlanner {
   }
 
   /// The tensors and metadata that are wanted: all, unless an MTP block is to be left out.
-  private mutating func withoutMTP() -> ([TensorEntry], Metadata) {
+  ///
+  /// A known family's names are checked, and what the metadata says of the blocks follows the tensors: llama.cpp refuses
+  /// files that announce an MTP block they lack, and those that have one and do not say so.
+  private mutating func wanted() throws(CheckpointError) -> (entries: [TensorEntry], metadata: Metadata) {
     let all = checkpoint.tensors
-    guard !options.mtp, let model else { return (all, checkpoint.metadata) }
-    let block = Set(model.rules.filter { $0.part == .mtp }.map { BinaryString($0.gguf) })
-    guard !block.isEmpty else { return (all, checkpoint.metadata) }
-    return (all.filter { !block.contains(BinaryString($0.name)) }, model.withoutMTP(checkpoint.metadata))
+    guard let model else { return (all, checkpoint.metadata) }
+    let rules = model.rules
+    try GGUFNames(text: checkpoint, mtp: options.mtp).check(rules)
+    let (metadata, changed) = model.corrected(checkpoint.metadata)
+    if !changed.isEmpty {
+      notes.append("the metadata is corrected to the tensors that are there: \(changed.joined(separator: ", "))")
+    }
+    guard !options.mtp else { return (all, metadata) }
+    let block = Set(rules.filter { $0.part == .mtp }.map { BinaryString($0.gguf) })
+    return (all.filter { !block.contains(BinaryString($0.name)) }, model.withoutMTP().corrected(metadata).metadata)
   }
 }

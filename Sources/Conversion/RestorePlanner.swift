@@ -10,6 +10,7 @@ struct RestorePlanner {
   private let options: ConversionOptions
   private let model: any Architecture
   private let threads: Int
+  private let names: GGUFNames
   private var notes: [String]
 
   init(
@@ -41,12 +42,13 @@ struct RestorePlanner {
     self.options = options
     self.threads = threads
     model = try Architectures.open(text, vision: vision)
+    names = GGUFNames(text: text, vision: vision, mtp: options.mtp)
     notes = model.notes
   }
 
   mutating func plan() throws(CheckpointError) -> Plan {
     let all = model.rules
-    try checkNames(all)
+    try names.check(all)
     let rules = all.filter { options.mtp || $0.part != .mtp }
     var recorded = Provenance.types(in: text.metadata)
     if let vision { recorded.merge(Provenance.types(in: vision.metadata)) { $1 } }
@@ -70,38 +72,13 @@ struct RestorePlanner {
       overwrite: options.overwrite, checksums: options.checksums)
   }
 
-  private func entry(_ rule: TensorRule) -> TensorEntry? {
-    rule.part == .vision ? vision?[rule.gguf] : text[rule.gguf]
-  }
-
-  /// Every tensor needs a rule, and every rule a tensor of its shape.
-  private func checkNames(_ rules: [TensorRule]) throws(CheckpointError) {
-    let missing = rules.filter { entry($0) == nil && (options.mtp || $0.part != .mtp) }.map(\.gguf)
-    if !missing.isEmpty {
-      throw CheckpointError(
-        .missing, "\(missing.count) tensor\(missing.count == 1 ? " is" : "s are") missing: \(listed(missing))",
-        file: text.path)
-    }
-    let known = Set(rules.map { BinaryString($0.gguf) })
-    let unexpected = (text.tensors + (vision?.tensors ?? [])).map(\.name).filter { !known.contains(BinaryString($0)) }
-    if !unexpected.isEmpty {
-      throw CheckpointError(
-        .unsupported,
-        "\(unexpected.count) tensor\(unexpected.count == 1 ? " has" : "s have") no place in this family: \(listed(unexpected))",
-        file: text.path)
-    }
-  }
-
   /// Plans the tensor of rules that share a Hugging Face name.
   private mutating func tensor(
     _ rules: [TensorRule], _ recorded: ElementType?
   ) throws(CheckpointError) -> PlannedTensor {
     var sources: [TensorEntry] = []
     for rule in rules {
-      guard let source = entry(rule) else { continue }
-      guard source.shape == rule.ggufShape else {
-        throw source.failure(.mismatch, "has shape \(source.shape); the configuration asks for \(rule.ggufShape)")
-      }
+      guard let source = names.entry(rule) else { continue }
       _ = try source.type.requiredCodec()
       sources.append(source)
     }

@@ -23,14 +23,16 @@ extension Qwen35.Configuration {
     let blocks = try reader.integer(blockKey, in: 1...4096)
     let predicted = try reader.integer(Key("", "nextn_predict_layers"), in: 0...(blocks - 1), fallback: 0)
     // The tensors have the last word: files exist that announce an MTP block they lack, and the reverse.
-    let found = (0..<blocks).filter { tensors[BinaryString("blk.\($0).nextn.eh_proj.weight")] != nil }
+    let found = (0...blocks).filter { block in
+      Self.predictionNames.contains { tensors[BinaryString("blk.\(block).nextn.\($0).weight")] != nil }
+    }
     let block = found.first
     guard found.count <= 1 else {
       throw CheckpointError(
         .unsupported, "\(found.count) MTP blocks (the first is blk.\(found[0])) are more than the one that is known",
         file: file)
     }
-    guard block == nil || block == blocks - 1 else {
+    guard (block ?? blocks) >= blocks - 1 else {
       throw reader.broken(
         blockKey, "(\(blocks)) counts layers behind the MTP block blk.\(found[0])", code: .unsupported)
     }
@@ -72,4 +74,7 @@ extension Qwen35.Configuration {
       }
     }
   }
+
+  /// Tensors that only an MTP block has; one of them is enough to say that there is one.
+  private static let predictionNames = ["eh_proj", "enorm", "hnorm", "shared_head_norm"]
 }

@@ -83,15 +83,27 @@ package struct Qwen35: Architecture {
     return .text
   }
 
-  /// Metadata of a text GGUF from which the MTP block is left out.
-  package func withoutMTP(_ metadata: Metadata) -> Metadata {
+  /// Metadata of a text GGUF with what it says of its blocks as this model has them, and the keys that were wrong.
+  package func corrected(_ metadata: Metadata) -> (metadata: Metadata, changed: [String]) {
     var copy = metadata
-    copy["qwen35.block_count"] = .uint32(UInt32(clamping: configuration.layerCount))
-    copy.remove("qwen35.nextn_predict_layers")
-    if let flags = metadata.bools("qwen35.attention.recurrent_layers") {
-      copy["qwen35.attention.recurrent_layers"] = .array(.bool(Array(flags.prefix(configuration.layerCount))))
+    var changed: [String] = []
+    func put(_ key: String, _ value: MetadataValue?) {
+      copy["qwen35." + key] = value
+      changed.append("qwen35." + key)
     }
-    return copy
+    let predicted = UInt64(configuration.mtpLayers)
+    if metadata.uint("qwen35.block_count") != UInt64(blockCount) {
+      put("block_count", .uint32(UInt32(clamping: blockCount)))
+    }
+    if metadata.uint("qwen35.nextn_predict_layers") ?? 0 != predicted {
+      put("nextn_predict_layers", predicted == 0 ? nil : .uint32(UInt32(clamping: predicted)))
+    }
+    // llama.cpp wants exactly one flag a block; the MTP block is attention.
+    let recurrent = configuration.layerIsFull.map { !$0 } + [Bool](repeating: false, count: configuration.mtpLayers)
+    if let flags = metadata.bools("qwen35.attention.recurrent_layers"), flags != recurrent {
+      put("attention.recurrent_layers", .array(.bool(recurrent)))
+    }
+    return (copy, changed)
   }
 
   /// Tied heads stored twice, and buffers that the configuration already says.
