@@ -40,6 +40,11 @@ package enum TokenizerSource {
       if let key = role.ggufAddKey, let isAdded = metadata.bool(key) { special.isAdded[role] = isAdded }
     }
     do throws(CheckpointError) {
+      // Counted before it is taken out of its stored type, which may be an eighth as wide.
+      if case .array(let types)? = metadata["tokenizer.ggml.token_type"], types.count != tokens.count {
+        throw CheckpointError(
+          .mismatch, "tokenizer.ggml.token_type has \(types.count) entries for \(tokens.count) tokens")
+      }
       return try Tokenizer(
         tokens: tokens,
         tokenTypes: metadata.integers("tokenizer.ggml.token_type")?.map { Int32(clamping: $0) },
@@ -65,7 +70,7 @@ package enum TokenizerSource {
     }
     let path = path(in: folder)
     do throws(CheckpointError) {
-      let document = try TokenizerDocument(parsing: bytes, file: path, mostValues: JSONDocument.mostValues)
+      let document = try TokenizerDocument(parsing: bytes, file: path)
       guard case .object = document.rest else {
         throw CheckpointError(.malformed, "the document has to be a JSON object", file: path)
       }
@@ -96,6 +101,6 @@ package enum TokenizerSource {
 
   private static func document(_ file: InputFile) throws(CheckpointError) -> TokenizerDocument {
     try TokenizerDocument(
-      parsing: try file.readBytes(at: 0, count: Int(file.size)), file: file.path, mostValues: JSONDocument.mostValues)
+      parsing: try FileSystem.read(file.path, limit: HuggingFaceFolder.longestTokenizer), file: file.path)
   }
 }

@@ -52,13 +52,14 @@ package enum Containers {
   }
 
   private static func openIndex(_ file: InputFile) throws(CheckpointError) -> Checkpoint {
-    let document = try JSONDocument.parse(try FileSystem.read(file.path), file: file.path)
+    var budget = MemoryBudget()
+    let document = try JSONDocument.read(file.path, budget: &budget)
     guard SafetensorsIndex.matches(document) else {
       throw CheckpointError(
         .unsupported, "this JSON is no index of safetensors files (it has no weight_map); name the model's folder",
         file: file.path)
     }
-    let contents = try SafetensorsIndex(document, path: file.path).open()
+    let contents = try SafetensorsIndex(document, path: file.path).open(budget: budget)
     return Checkpoint(
       format: .safetensors, path: file.path, tensors: contents.tensors, metadata: contents.metadata,
       folder: try folder(around: file))

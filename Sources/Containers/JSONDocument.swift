@@ -1,21 +1,26 @@
 import Tensors
 
-/// JSON of a model's files, held to a number of values.
-package enum JSONDocument {
-  /// The largest published vocabularies have one million values, a header of four hundred thousand tensors four.
-  package static let mostValues = 1 << 22
-
+/// JSON of a model's files, held to a budget of memory.
+enum JSONDocument {
   /// Parses a document.
   ///
-  /// A parsed value takes many times the two bytes it can have as text; without a bound a small file could fill the memory.
-  ///
-  /// - Throws: `malformed` when there are too many values or the text breaks a rule of JSON.
-  static func parse(_ bytes: [UInt8], file: String, at base: UInt64 = 0) throws(CheckpointError) -> OrderedJSON {
+  /// - Throws: `malformed` when it would take more memory than there is left or the text breaks a rule of JSON.
+  static func parse(
+    _ bytes: [UInt8], file: String, at base: UInt64 = 0, budget: inout MemoryBudget
+  ) throws(CheckpointError) -> OrderedJSON {
     let result = bytes.withUnsafeBytes { view in
       Result { () throws(CheckpointError) in
-        try OrderedJSON(parsing: view, file: file, at: base, mostValues: mostValues)
+        try OrderedJSON(parsing: view, file: file, at: base, budget: &budget)
       }
     }
     return try result.get()
   }
+
+  /// Reads and parses a file that is a document.
+  static func read(_ path: String, budget: inout MemoryBudget) throws(CheckpointError) -> OrderedJSON {
+    try parse(try FileSystem.read(path, limit: longest), file: path, budget: &budget)
+  }
+
+  /// The longest document that is read: the index of a hundred thousand tensors has ten megabytes.
+  static let longest: UInt64 = 64 << 20
 }

@@ -75,14 +75,18 @@ package struct Metadata: Sendable, Equatable {
   }
 
   /// The array of integers of any width under a key, when all fit in 64 signed bits.
+  ///
+  /// Nil for more than any vocabulary has: widened, bytes of a file would take eight times their length.
   package func integers(_ key: String) -> [Int64]? {
-    if case .array(let values)? = self[key] { values.integers } else { nil }
+    if case .array(let values)? = self[key], values.count <= Self.mostNumbers { values.integers } else { nil }
   }
+
+  private static let mostNumbers = 1 << 23
 
   /// The array of floating-point numbers of either width under a key.
   package func floats(_ key: String) -> [Double]? {
     switch self[key] {
-    case .array(.float32(let values))?: values.map(Double.init)
+    case .array(.float32(let values))? where values.count <= Self.mostNumbers: values.map(Double.init)
     case .array(.float64(let values))?: values
     default: nil
     }

@@ -177,6 +177,7 @@ struct HuggingFacePlanner {
 
   private mutating func addTokenizer(_ folder: HuggingFaceFolder, to metadata: inout Metadata) throws(CheckpointError) {
     readAhead()
+    notes += folder.notes
     let document = try TokenizerSource.document(of: folder)
     let tokenizer = try TokenizerSource.tokenizer(document, of: folder)
     let entries = try TokenizerMetadata.entries(

@@ -25,10 +25,15 @@ struct RestoredDocuments {
     }
     guard metadata.strings("tokenizer.ggml.tokens") != nil else { return documents }
     let tokenizer = RestoredTokenizer(checkpoint: text)
-    documents.append(("tokenizer.json", pretty(try tokenizer.tokenizerJSON())))
+    documents.append(("tokenizer.json", try tokenizer.tokenizerJSON()))
     let carried = Provenance.document("tokenizer_config", in: metadata)
-    documents.append(("tokenizer_config.json", carried ?? pretty(tokenizer.configurationJSON())))
-    let configuration = carried.flatMap { try? OrderedJSON(parsing: $0, file: "tokenizer_config.json") }
+    var configuration: OrderedJSON?
+    if let carried {
+      configuration = try OrderedJSON(parsing: carried, file: text.path, memory: MemoryBudget.documents)
+      documents.append(("tokenizer_config.json", carried))
+    } else {
+      documents.append(("tokenizer_config.json", pretty(try tokenizer.configurationJSON())))
+    }
     if let template = metadata.string("tokenizer.chat_template"),
       Provenance.hasTemplateFile(metadata) || configuration?["chat_template"] == nil
     {

@@ -1,24 +1,42 @@
 extension OrderedJSON {
   /// Parses a document (RFC 8259), stricter than most: no duplicate keys, at most 128 levels, nothing behind it.
   ///
-  /// `mostValues` bounds the memory: a parsed value takes many times the two bytes it can have as text.
-  ///
-  /// - Throws: `malformed` with the byte offset of the first thing that breaks the rules.
+  /// - Throws: `malformed` with the byte offset of the first thing that breaks the rules, or passes the budget.
   package init(
-    parsing bytes: UnsafeRawBufferPointer, file: String, at base: UInt64 = 0, mostValues: Int = .max
+    parsing bytes: UnsafeRawBufferPointer, file: String, at base: UInt64 = 0, budget: inout MemoryBudget
   ) throws(CheckpointError) {
-    var reader = JSONReader(bytes, file: file, at: base, mostValues: mostValues)
+    var reader = JSONReader(bytes, file: file, at: base, budget: budget)
     self = try reader.value()
     try reader.finish()
+    budget = reader.budget
   }
 
   /// Parses a document held in an array.
-  package init(parsing bytes: [UInt8], file: String) throws(CheckpointError) {
+  ///
+  /// `memory` bounds what the parsed form may take.
+  package init(parsing bytes: [UInt8], file: String, memory: Int = MemoryBudget.file) throws(CheckpointError) {
+    var budget = MemoryBudget(memory)
     let result = bytes.withUnsafeBytes { view in
-      Result { () throws(CheckpointError) in try OrderedJSON(parsing: view, file: file) }
+      Result { () throws(CheckpointError) in try OrderedJSON(parsing: view, file: file, budget: &budget) }
     }
     self = try result.get()
   }
+}
+
+/// What parsed values take, rounded up: measured, not derived.
+enum JSONCost {
+  /// A box, and the place in the list that holds it.
+  static let value = 48
+  /// Beside the value: the storage of a list.
+  static let array = 32
+  /// Beside the value: the storage of members and of their index.
+  static let object = 96
+  /// Beside key and value: the places of both, and of the key's hash.
+  static let member = 48
+  /// A text of so many bytes, beside the value that holds it; up to 15 lie in the value.
+  static func text(_ bytes: Int) -> Int { bytes > 15 ? 48 + bytes : 0 }
+  /// A text in a list of many, with what a vocabulary keeps of it.
+  static func listed(_ bytes: Int) -> Int { 32 + bytes }
 }
 
 /// A cursor over a JSON document: whole values as `OrderedJSON`, or piece by piece where a part has a better form.
@@ -29,21 +47,21 @@ package struct JSONReader {
   let base: UInt64
   let file: String
   var position = 0
-  /// Values that may still come.
-  private var valuesLeft: Int
-  private let mostValues: Int
+  /// What may still be taken.
+  package private(set) var budget: MemoryBudget
 
   static let depthLimit = 128
 
   /// Starts at the first byte of a document, which lies at `base` in `file`.
   ///
   /// The bytes must stay valid while the reader is used.
-  package init(_ bytes: UnsafeRawBufferPointer, file: String, at base: UInt64 = 0, mostValues: Int = .max) {
+  package init(
+    _ bytes: UnsafeRawBufferPointer, file: String, at base: UInt64 = 0, budget: MemoryBudget = MemoryBudget()
+  ) {
     self.bytes = bytes
     self.base = base
     self.file = file
-    self.mostValues = mostValues
-    valuesLeft = mostValues
+    self.budget = budget
   }
 
   /// A `malformed` error at the present place.
@@ -102,17 +120,20 @@ package struct JSONReader {
     }
   }
 
-  /// Counts a value and its depth.
+  /// Charges a value and checks its depth.
   private mutating func enter(_ depth: Int) throws(CheckpointError) {
     skipSpace()
     guard depth < Self.depthLimit else { throw failure("JSON is nested deeper than \(Self.depthLimit) levels") }
-    try count(1)
+    try charge(JSONCost.value)
   }
 
-  /// Counts values that are read piece by piece.
-  package mutating func count(_ values: Int) throws(CheckpointError) {
-    valuesLeft -= values
-    guard valuesLeft >= 0 else { throw failure("the JSON has more than \(mostValues) values") }
+  /// Takes memory from the budget for what is about to be kept.
+  package mutating func charge(_ bytes: Int) throws(CheckpointError) {
+    do throws(CheckpointError) {
+      try budget.take(bytes)
+    } catch {
+      throw failure(error.message)
+    }
   }
 
   private mutating func word(_ text: StaticString, _ value: OrderedJSON) throws(CheckpointError) -> OrderedJSON {
@@ -135,7 +156,9 @@ package struct JSONReader {
   ) throws(CheckpointError) -> OrderedObject {
     var object = OrderedObject()
     guard try begin("{", "}") else { return object }
+    try charge(JSONCost.object)
     repeat {
+      try charge(JSONCost.member)
       let (key, start) = try key()
       guard let value = try read(&self, key) else { continue }
       guard object.append(key, value) else {
@@ -166,6 +189,7 @@ package struct JSONReader {
   private mutating func array(depth: Int) throws(CheckpointError) -> OrderedJSON {
     var elements: [OrderedJSON] = []
     guard try begin("[", "]") else { return .array(elements) }
+    try charge(JSONCost.array)
     repeat {
       elements.append(try value(depth: depth + 1))
     } while try goesOn("]", "a comma or ] must follow a JSON element")
@@ -192,8 +216,8 @@ package struct JSONReader {
   }
 
   /// A whole number of up to 18 digits, as most are; nil, and nothing taken, for anything else.
-  package mutating func shortInteger() throws(CheckpointError) -> Int? {
-    try enter(0)
+  package mutating func shortInteger() -> Int? {
+    skipSpace()
     var (place, value) = (position, 0)
     while place < bytes.count, Self.isDigit(bytes[place]), place - position < 18 {
       value = value * 10 + Int(bytes[place] - UInt8(ascii: "0"))

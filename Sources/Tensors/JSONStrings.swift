@@ -9,10 +9,13 @@ extension JSONReader {
       let text = UnsafeRawBufferPointer(rebasing: bytes[start..<position])
       guard isASCII || isUTF8(text) else { throw failure(Self.notUTF8) }
       position += 1
+      try charge(JSONCost.listed(text.count))
       list.append(utf8: text)
       return
     }
-    list.append(utf8: try escaped(from: start)[...])
+    let text = try escaped(from: start)
+    try charge(JSONCost.listed(text.count))
+    list.append(utf8: text[...])
   }
 
   /// The next string.
@@ -21,11 +24,14 @@ extension JSONReader {
     let start = position
     _ = skipPlain()
     if next == UInt8(ascii: "\"") {
+      try charge(JSONCost.text(position - start))
       guard let text = String(validating: bytes[start..<position], as: UTF8.self) else { throw failure(Self.notUTF8) }
       position += 1
       return text
     }
-    return String(decoding: try escaped(from: start), as: UTF8.self)
+    let text = try escaped(from: start)
+    try charge(JSONCost.text(text.count))
+    return String(decoding: text, as: UTF8.self)
   }
 
   private static let notUTF8 = "a JSON string is not valid UTF-8"

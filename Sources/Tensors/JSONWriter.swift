@@ -7,7 +7,7 @@ extension OrderedJSON {
     return output
   }
 
-  private func write(into output: inout [UInt8], indent: Int?) {
+  func write(into output: inout [UInt8], indent: Int?) {
     switch self {
     case .null: output.append(contentsOf: "null".utf8)
     case .bool(let value): output.append(contentsOf: (value ? "true" : "false").utf8)
@@ -43,13 +43,13 @@ extension OrderedJSON {
     output.append(contentsOf: close.utf8)
   }
 
-  private static func startLine(_ indent: Int?, in output: inout [UInt8]) {
+  static func startLine(_ indent: Int?, in output: inout [UInt8]) {
     guard let indent else { return }
     output.append(0x0A)
     output.append(contentsOf: repeatElement(0x20, count: indent))
   }
 
-  private static func write(string: String, into output: inout [UInt8]) {
+  static func write(string: String, into output: inout [UInt8]) {
     output.append(UInt8(ascii: "\""))
     for byte in string.utf8 {
       switch byte {

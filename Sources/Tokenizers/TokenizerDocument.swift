@@ -21,12 +21,12 @@ package struct TokenizerDocument: Sendable {
   /// - Parameters:
   ///   - bytes: the document.
   ///   - file: what to call it in errors.
-  ///   - mostValues: how many values it may have, which bounds the memory.
+  ///   - memory: what its parsed form may take.
   /// - Throws: `malformed` with the offset of what breaks a rule of JSON, or for an id or a merge of another form.
-  package init(parsing bytes: [UInt8], file: String, mostValues: Int = .max) throws(CheckpointError) {
+  package init(parsing bytes: [UInt8], file: String, memory: Int = MemoryBudget.file) throws(CheckpointError) {
     let result = bytes.withUnsafeBytes { view in
       Result { () throws(CheckpointError) in
-        var reader = JSONReader(view, file: file, mostValues: mostValues)
+        var reader = JSONReader(view, file: file, budget: MemoryBudget(memory))
         var document = TokenizerDocument()
         try document.read(&reader)
         try reader.finish()
@@ -74,7 +74,7 @@ package struct TokenizerDocument: Sendable {
         guard reader.peek() == UInt8(ascii: "\"") else { throw reader.failure("a JSON key must be a string") }
         try reader.append(to: &words)
         try reader.colon()
-        var value = try reader.shortInteger()
+        var value = reader.shortInteger()
         if value == nil { value = try reader.value(depth: 3).intValue }
         guard let value, let id = Int32(exactly: value) else {
           throw CheckpointError(
@@ -100,17 +100,20 @@ package struct TokenizerDocument: Sendable {
           try readPart(&reader, rank, into: &merges)
           guard try !reader.goesOn("]", Self.afterElement) else { throw Self.notAMerge(rank) }
         case UInt8(ascii: "\""):
-          try Self.appendHalves(of: Array(try reader.string().utf8)[...], rank: rank, to: &merges)
+          let text = Array(try reader.string().utf8)
+          try reader.charge(Self.mergeCost + text.count)
+          try Self.appendHalves(of: text[...], rank: rank, to: &merges)
         default:
           _ = try reader.value(depth: 3)
           throw Self.notAMerge(rank)
         }
-        try reader.count(3)
       } while try reader.goesOn("]", Self.afterElement)
     }
     self.merges = merges
   }
 
+  /// What both parts of a merge take beside their bytes.
+  private static let mergeCost = 64
   private static let afterElement: StaticString = "a comma or ] must follow a JSON element"
 
   private func readPart(_ reader: inout JSONReader, _ rank: Int, into merges: inout TextList) throws(CheckpointError) {

@@ -178,5 +178,26 @@ import Testing
     #expect(error?.tensor == "w")
   }
 
+  /// Whatever is written can be read again: the layout holds to the reader's own limits.
+  @Test func `The layout refuses metadata that the reader would refuse`() throws {
+    var deep = MetadataArray.uint8([1])
+    for _ in 0..<16 { deep = .array([deep]) }
+    let long = String(repeating: "x", count: 130 << 20)
+    let cases: [(Metadata, String)] = [
+      (Metadata([("k", .bool(true)), ("k", .bool(false))]), "the metadata key k would be written twice"),
+      (Metadata([("k", .array(deep))]), "nests arrays more than 16 deep"),
+      (Metadata((0...65_536).map { ("k\($0)", .bool(true)) }), "65537 metadata pairs"),
+      (Metadata([("k", .string(long))]), "take at most 134217728"),
+      (Metadata([("k", .array(.array(Array(repeating: .bool([]), count: 3_000_000))))]), "MiB of memory"),
+    ]
+    for (metadata, words) in cases {
+      let error = #expect(throws: CheckpointError.self) { _ = try GGUFLayout(metadata: metadata, tensors: []) }
+      #expect(error?.message.contains(words) == true, "\(error?.description ?? "")")
+      #expect(error?.exitCode == 2)
+    }
+    let many = (0..<200_000).map { TensorDescription(name: "w\($0)", type: .f32, shape: Shape([1])) }
+    #expect(throws: CheckpointError.self) { _ = try GGUFLayout(metadata: Metadata(), tensors: many) }
+  }
+
   private func bytes(_ path: String) throws -> [UInt8] { try FileSystem.read(path) }
 }

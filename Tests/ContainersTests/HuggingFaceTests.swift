@@ -13,6 +13,7 @@ import Testing
   @Test(arguments: [
     ("chat_template.jinja", "J"), ("chat_template.json", #"{"chat_template":"J"}"#),
     ("tokenizer_config.json", #"{"chat_template":"J"}"#),
+    ("processor_config.json", #"{"chat_template":"J"}"#),
     (
       "tokenizer_config.json",
       #"{"chat_template":[{"name":"tool_use","template":"T"},{"name":"default","template":"J"}]}"#
@@ -30,7 +31,56 @@ import Testing
     let folder = try TemporaryFolder()
     try put("A", folder.file("chat_template.jinja"))
     try put(#"{"chat_template":"B"}"#, folder.file("tokenizer_config.json"))
-    #expect(try HuggingFaceFolder(path: folder.path).chatTemplate == "A")
+    let found = try HuggingFaceFolder(path: folder.path)
+    #expect(found.chatTemplate == "A")
+    #expect(found.notes.count == 1 && found.notes[0].contains("tokenizer_config.json are left out (default)"))
+    try put(#"{"chat_template":"A"}"#, folder.file("tokenizer_config.json"))
+    #expect(try HuggingFaceFolder(path: folder.path).notes == [])
+  }
+
+  @Test func `The tokenizer's own template beats the processor's`() throws {
+    let folder = try TemporaryFolder()
+    try put(#"{"chat_template":"B"}"#, folder.file("tokenizer_config.json"))
+    try put(#"{"chat_template":"C"}"#, folder.file("processor_config.json"))
+    #expect(try HuggingFaceFolder(path: folder.path).chatTemplate == "B")
+  }
+
+  /// As in transformers: files take the place of the whole list, and what that leaves out is told.
+  @Test func `A list beside the file is left out with a note`() throws {
+    let folder = try TemporaryFolder()
+    let list = #"{"chat_template":[{"name":"default","template":"D"},{"name":"tool_use","template":"T"}]}"#
+    try put(list, folder.file("tokenizer_config.json"))
+    try put("D", folder.file("chat_template.jinja"))
+    var found = try HuggingFaceFolder(path: folder.path)
+    #expect(found.chatTemplate == "D" && found.namedChatTemplates.isEmpty)
+    #expect(found.notes.count == 1 && found.notes[0].contains("left out (tool_use)"))
+    try makeFolder(folder.file("additional_chat_templates"))
+    try put("T", folder.file("additional_chat_templates/tool_use.jinja"))
+    found = try HuggingFaceFolder(path: folder.path)
+    #expect(found.namedChatTemplates.map(\.template) == ["T"] && found.notes.isEmpty)
+  }
+
+  @Test func `Of equal names in a list the last counts, and a file before the list`() throws {
+    let folder = try TemporaryFolder()
+    let items = [("default", "A"), ("tool_use", "B"), ("default", "C"), ("tool_use", "D")]
+    let list = items.map { #"{"name":"\#($0.0)","template":"\#($0.1)"}"# }.joined(separator: ",")
+    try put(#"{"chat_template":[\#(list)]}"#, folder.file("tokenizer_config.json"))
+    var found = try HuggingFaceFolder(path: folder.path)
+    #expect(found.chatTemplate == "C" && found.namedChatTemplates.map(\.template) == ["D"])
+    #expect(found.notes.count == 2 && found.notes.allSatisfy { $0.contains("twice: the last one is used") })
+    try makeFolder(folder.file("additional_chat_templates"))
+    try put("E", folder.file("additional_chat_templates/tool_use.jinja"))
+    found = try HuggingFaceFolder(path: folder.path)
+    #expect(found.chatTemplate == "C" && found.namedChatTemplates.map(\.template) == ["E"])
+    #expect(found.notes.last?.contains("tool_use of tokenizer_config.json is left out") == true)
+  }
+
+  @Test func `More templates than sensible are refused`() throws {
+    let folder = try TemporaryFolder()
+    let list = (0..<300).map { #"{"name":"\#($0)","template":""}"# }.joined(separator: ",")
+    try put(#"{"chat_template":[\#(list)]}"#, folder.file("tokenizer_config.json"))
+    let error = #expect(throws: CheckpointError.self) { _ = try HuggingFaceFolder(path: folder.path) }
+    #expect(error?.message.contains("lists 300 templates; at most 256") == true)
   }
 
   @Test(arguments: [

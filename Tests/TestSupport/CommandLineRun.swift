@@ -9,6 +9,8 @@ package struct CommandLineRun: Sendable {
   package let output: String
   /// Standard error.
   package let errors: String
+  /// The most memory that was resident, in bytes; 0 unless it was asked for and the system tells.
+  package let peakBytes: Int
 
   /// The checkout.
   package static let root = URL(filePath: Fixtures.folder).deletingLastPathComponent().path
@@ -33,13 +35,19 @@ package struct CommandLineRun: Sendable {
     try self.init(executable: Self.binary, arguments, environment: environment, in: folder)
   }
 
+  /// Runs the binary with its standard output thrown away, and watches its memory.
+  package init(measuring arguments: [String]) throws {
+    try self.init(executable: Self.binary, arguments, environment: [:], in: nil, isMeasured: true)
+  }
+
   /// Runs a shell script in which `$QUERN` is the binary.
   package init(shell script: String, in folder: String? = nil) throws {
     try self.init(executable: "/bin/sh", ["-c", script], environment: ["QUERN": Self.binary], in: folder)
   }
 
   private init(
-    executable: String, _ arguments: [String], environment: [String: String], in folder: String?
+    executable: String, _ arguments: [String], environment: [String: String], in folder: String?,
+    isMeasured: Bool = false
   ) throws {
     let process = Process()
     process.executableURL = URL(filePath: executable)
@@ -52,9 +60,11 @@ package struct CommandLineRun: Sendable {
       _ = FileManager.default.createFile(atPath: scratch.file(name), contents: nil)
     }
     process.standardInput = FileHandle.nullDevice
-    process.standardOutput = FileHandle(forWritingAtPath: scratch.file("output"))
+    process.standardOutput =
+      isMeasured ? FileHandle.nullDevice : FileHandle(forWritingAtPath: scratch.file("output"))
     process.standardError = FileHandle(forWritingAtPath: scratch.file("errors"))
     try process.run()
+    peakBytes = isMeasured ? Self.peak(of: process) : 0
     process.waitUntilExit()
     status = process.terminationReason == .exit ? process.terminationStatus : -process.terminationStatus
     output = String(decoding: (try? Data(contentsOf: URL(filePath: scratch.file("output")))) ?? Data(), as: UTF8.self)
@@ -64,5 +74,22 @@ package struct CommandLineRun: Sendable {
   /// Standard output parsed as the one JSON document it has to be.
   package func json() throws -> OrderedJSON {
     try OrderedJSON(parsing: Array(output.utf8), file: "standard output")
+  }
+
+  /// The high-water mark of a running program's memory, read until it ends.
+  ///
+  /// The system's own count at the end (`ru_maxrss`) begins with the memory of the process that started the program.
+  private static func peak(of process: Process) -> Int {
+    var peak = 0
+    while process.isRunning {
+      let status = (try? String(contentsOfFile: "/proc/\(process.processIdentifier)/status", encoding: .utf8)) ?? ""
+      if let line = status.split(separator: "\n").first(where: { $0.hasPrefix("VmHWM:") }),
+        let kibibytes = Int(line.split(whereSeparator: { $0 == " " || $0 == "\t" }).dropFirst().first ?? "")
+      {
+        peak = max(peak, kibibytes << 10)
+      }
+      usleep(1_000)
+    }
+    return peak
   }
 }

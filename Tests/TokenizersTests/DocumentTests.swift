@@ -35,14 +35,14 @@ import Tokenizers
     #expect(throws: CheckpointError.self) { try TokenizerDocument(parsing: bad, file: "tokenizer.json") }
   }
 
-  @Test func aLimitOfValuesHolds() throws {
+  @Test func aLimitOfMemoryHolds() throws {
     let words = (0..<100).map { "\"\($0)\":\($0)" }.joined(separator: ",")
     let bytes = document("\"vocab\":{\(words)},\"merges\":[]")
-    _ = try TokenizerDocument(parsing: bytes, file: "tokenizer.json", mostValues: 200)
+    _ = try TokenizerDocument(parsing: bytes, file: "tokenizer.json", memory: 8 << 10)
     let error = #expect(throws: CheckpointError.self) {
-      try TokenizerDocument(parsing: bytes, file: "tokenizer.json", mostValues: 50)
+      try TokenizerDocument(parsing: bytes, file: "tokenizer.json", memory: 2 << 10)
     }
-    #expect(error?.message.contains("more than 50 values") == true)
+    #expect(error?.message.contains("MiB of memory") == true)
   }
 
   /// Escapes, spaces and texts for pairs, as other programs write them.

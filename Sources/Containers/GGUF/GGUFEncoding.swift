@@ -5,6 +5,34 @@ struct GGUFEncoder {
   /// The bytes so far.
   private(set) var bytes: [UInt8] = []
 
+  /// Makes room for so many bytes.
+  init(capacity: Int) { bytes.reserveCapacity(capacity) }
+
+  /// The bytes that a pair takes.
+  static func byteCount(_ key: String, _ value: MetadataValue) -> UInt64 {
+    let start = 8 + UInt64(key.utf8.count) + 4
+    switch value {
+    case .uint8, .int8, .bool: return start + 1
+    case .uint16, .int16: return start + 2
+    case .uint32, .int32, .float32: return start + 4
+    case .uint64, .int64, .float64: return start + 8
+    case .string(let text): return start + 8 + UInt64(text.utf8.count)
+    case .array(let array): return start + byteCount(array)
+    }
+  }
+
+  private static func byteCount(_ array: MetadataArray) -> UInt64 {
+    let count = UInt64(array.count)
+    switch array {
+    case .uint8, .int8, .bool: return 12 + count
+    case .uint16, .int16: return 12 + 2 * count
+    case .uint32, .int32, .float32: return 12 + 4 * count
+    case .uint64, .int64, .float64: return 12 + 8 * count
+    case .string(let texts): return 12 + 8 * count + UInt64(texts.bytes.count)
+    case .array(let arrays): return arrays.reduce(12) { $0 + byteCount($1) }
+    }
+  }
+
   mutating func append<T: FixedWidthInteger>(_ value: T) {
     withUnsafeBytes(of: value.littleEndian) { bytes.append(contentsOf: $0) }
   }
@@ -58,7 +86,6 @@ struct GGUFEncoder {
     case .float64(let values): for value in values { append(value.bitPattern) }
     case .bool(let values): for value in values { append(value ? 1 : 0 as UInt8) }
     case .string(let values):
-      bytes.reserveCapacity(bytes.count + values.bytes.count + 8 * values.count)
       values.bytes.withUnsafeBytes { text in
         for index in values.indices {
           let range = values.range(index)

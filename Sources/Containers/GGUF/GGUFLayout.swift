@@ -51,6 +51,13 @@ package struct GGUFLayout: Sendable {
         pairs[GGUFFormat.splitCountKey] = .uint16(UInt16(ranges.count))
         pairs[GGUFFormat.splitTensorsKey] = .int32(Int32(tensors.count))
       }
+      let size = header.byteCount(pairs, tensors[range])
+      guard size <= GGUFFormat.largestHeader, pairs.entries.count <= Int(GGUFFormat.mostPairs) else {
+        throw CheckpointError(
+          .unsupported,
+          "the header would have \(size) bytes and \(pairs.entries.count) metadata pairs; GGUF readers here take at most "
+            + "\(GGUFFormat.largestHeader) and \(GGUFFormat.mostPairs)")
+      }
       let bytes = header.encode(pairs, tensors[range], byteCounts[range])
       let data = range.reduce(UInt64(0)) { $0 + UInt64(byteCounts[$1]) + UInt64(paddings[$1]) }
       parts.append(Part(tensors: range, header: bytes, bytes: UInt64(bytes.count) + data))
@@ -96,11 +103,15 @@ package struct GGUFLayout: Sendable {
   private static func check(
     _ metadata: Metadata, _ tensors: [TensorDescription]
   ) throws(CheckpointError) -> [Int] {
-    for (key, _) in metadata.entries {
-      guard !key.isEmpty, key.utf8.count <= Int(GGUFFormat.longestKey) else {
-        throw CheckpointError(.malformed, "a metadata key of \(key.utf8.count) bytes cannot be written to GGUF")
-      }
+    try check(metadata)
+    guard tensors.count <= Int(GGUFFormat.mostTensors) else {
+      throw CheckpointError(
+        .unsupported,
+        "\(tensors.count) tensors cannot be written to GGUF; at most \(GGUFFormat.mostTensors) are allowed")
     }
+    var budget = MemoryBudget()
+    try budget.take(metadata.entries.reduce(0) { $0 + GGUFMemory.cost($1.key, $1.value) })
+    try budget.take(tensors.reduce(0) { $0 + GGUFMemory.tensor + $1.name.utf8.count })
     var seen: Set<BinaryString> = []
     var counts: [Int] = []
     for tensor in tensors {
@@ -114,6 +125,29 @@ package struct GGUFLayout: Sendable {
       }
     }
     return counts
+  }
+
+  /// Holds keys and values against the reader's rules.
+  private static func check(_ metadata: Metadata) throws(CheckpointError) {
+    var seen: Set<BinaryString> = []
+    for (key, value) in metadata.entries {
+      guard !key.isEmpty, key.utf8.count <= Int(GGUFFormat.longestKey) else {
+        throw CheckpointError(.malformed, "a metadata key of \(key.utf8.count) bytes cannot be written to GGUF")
+      }
+      guard seen.insert(BinaryString(key)).inserted else {
+        throw CheckpointError(.malformed, "the metadata key \(printable(key)) would be written twice")
+      }
+      if case .array(let array) = value, !isShallow(array, depth: 1) {
+        throw CheckpointError(
+          .unsupported, "metadata \(printable(key)) nests arrays more than \(GGUFFormat.deepestNesting) deep")
+      }
+    }
+  }
+
+  private static func isShallow(_ array: MetadataArray, depth: Int) -> Bool {
+    guard depth <= GGUFFormat.deepestNesting else { return false }
+    guard case .array(let inner) = array else { return true }
+    return inner.allSatisfy { isShallow($0, depth: depth + 1) }
   }
 
   private static func check(_ tensor: TensorDescription) throws(CheckpointError) -> Int {
@@ -139,8 +173,8 @@ package struct GGUFLayout: Sendable {
     guard let splitSize, !tensors.isEmpty else { return [0..<tensors.count] }
     // Room for the three split.* pairs and for the padding of the header.
     let extra = UInt64(128) + header.alignment
-    let firstHeader = UInt64(header.encode(metadata, [], []).count) + extra
-    let otherHeader = UInt64(header.encode(continued(metadata), [], []).count) + extra
+    let firstHeader = header.byteCount(metadata, []) + extra
+    let otherHeader = header.byteCount(continued(metadata), []) + extra
     var ranges: [Range<Int>] = []
     var start = 0
     var size = firstHeader
@@ -173,7 +207,7 @@ struct GGUFHeader {
   func encode(
     _ metadata: Metadata, _ tensors: ArraySlice<TensorDescription>, _ byteCounts: ArraySlice<Int>
   ) -> [UInt8] {
-    var encoder = GGUFEncoder()
+    var encoder = GGUFEncoder(capacity: Int(byteCount(metadata, tensors)))
     encoder.appendMagic()
     encoder.append(version)
     encoder.append(UInt64(tensors.count))
@@ -191,6 +225,13 @@ struct GGUFHeader {
     let end = UInt64(encoder.bytes.count)
     encoder.pad(to: Int((end + alignment - 1) & ~(alignment - 1)))
     return encoder.bytes
+  }
+
+  /// The length of what `encode` gives.
+  func byteCount(_ metadata: Metadata, _ tensors: ArraySlice<TensorDescription>) -> UInt64 {
+    let pairs = metadata.entries.reduce(UInt64(0)) { $0 + GGUFEncoder.byteCount($1.key, $1.value) }
+    let end = tensors.reduce(UInt64(GGUFFormat.preambleBytes) + pairs) { $0 + descriptionBytes($1) }
+    return (end + alignment - 1) & ~(alignment - 1)
   }
 
   /// The bytes of one tensor's description.

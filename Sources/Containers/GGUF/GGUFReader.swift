@@ -10,14 +10,23 @@ struct GGUFReader {
 
   private var reader: ByteReader
   private let file: InputFile
+  private var budget: MemoryBudget
 
   /// Opens a file as one shard, whatever its `split.*` keys say.
   static func read(_ file: InputFile) throws(CheckpointError) -> GGUFShard {
+    var budget = MemoryBudget()
+    return try read(file, budget: &budget)
+  }
+
+  /// Opens a file as one shard; what it keeps in memory is taken from the budget.
+  static func read(_ file: InputFile, budget: inout MemoryBudget) throws(CheckpointError) -> GGUFShard {
     let headerLimit = Int(min(file.size, GGUFFormat.largestHeader))
     do throws(CheckpointError) {
       let shard = try file.withBytes(at: 0, count: headerLimit) { (bytes) throws(CheckpointError) in
-        var parser = GGUFReader(reader: ByteReader(bytes, file: file.path), file: file)
-        return try parser.parse()
+        var parser = GGUFReader(reader: ByteReader(bytes, file: file.path), file: file, budget: budget)
+        let shard = try parser.parse()
+        budget = parser.budget
+        return shard
       }
       file.release(at: 0, count: headerLimit)
       try checkPadding(of: shard, in: file)
@@ -108,6 +117,15 @@ struct GGUFReader {
     return Int(count)
   }
 
+  /// Takes memory from the budget for what is about to be kept.
+  private mutating func charge(_ bytes: Int) throws(CheckpointError) {
+    do throws(CheckpointError) {
+      try budget.take(bytes)
+    } catch {
+      throw reader.failure(error.message)
+    }
+  }
+
   /// Reads the length of a text and holds it against the bytes that are left.
   private mutating func readLength(_ what: String, longest: UInt64 = .max) throws(CheckpointError) -> Int {
     let at = reader.offset
@@ -124,7 +142,9 @@ struct GGUFReader {
   }
 
   private mutating func readString(_ what: String, longest: UInt64 = .max) throws(CheckpointError) -> String {
-    try reader.string(try readLength(what, longest: longest), what)
+    let length = try readLength(what, longest: longest)
+    try charge(length)
+    return try reader.string(length, what)
   }
 
   private mutating func readBool(_ what: String) throws(CheckpointError) -> Bool {
@@ -152,6 +172,7 @@ struct GGUFReader {
     entries.reserveCapacity(min(count, Self.mostReserved))
     var seen: Set<BinaryString> = []
     for index in 0..<count {
+      try charge(GGUFMemory.pair)
       let at = reader.offset
       let key = try readString("metadata key \(index)", longest: GGUFFormat.longestKey)
       guard !key.isEmpty else { throw CheckpointError(.malformed, "metadata key \(index) is empty", offset: at) }
@@ -189,6 +210,8 @@ struct GGUFReader {
     let at = reader.offset
     let claimed = try reader.u64("the length of \(what)")
     let count = try checked(claimed, "elements of \(what)", smallest: type.smallestSize, at: at)
+    // Texts and arrays are charged one by one.
+    if type != .string, type != .array { try charge(count * type.smallestSize) }
     switch type {
     case .uint8: return .uint8(try reader.bytes(count, what))
     case .int8: return .int8(try readIntegers(count, what))
@@ -198,22 +221,29 @@ struct GGUFReader {
     case .int32: return .int32(try readIntegers(count, what))
     case .uint64: return .uint64(try readIntegers(count, what))
     case .int64: return .int64(try readIntegers(count, what))
-    case .float32: return .float32((try readIntegers(count, what) as [UInt32]).map { Float(bitPattern: $0) })
-    case .float64: return .float64((try readIntegers(count, what) as [UInt64]).map { Double(bitPattern: $0) })
+    case .float32: return .float32(try readNumbers(count, what) { Float(bitPattern: $0) })
+    case .float64: return .float64(try readNumbers(count, what) { Double(bitPattern: $0) })
     case .bool:
       var values: [Bool] = []
-      values.reserveCapacity(min(count, Self.mostReserved))
+      values.reserveCapacity(count)
       for _ in 0..<count { values.append(try readBool("an element of \(what)")) }
       return .bool(values)
     case .string:
       var values = TextList()
       let name = "an element of \(what)"
-      for _ in 0..<count { values.append(utf8: try reader.utf8(try readLength(name), name)) }
+      for _ in 0..<count {
+        let length = try readLength(name)
+        try charge(GGUFMemory.text + length)
+        values.append(utf8: try reader.utf8(length, name))
+      }
       return .string(values)
     case .array:
       var values: [MetadataArray] = []
       values.reserveCapacity(min(count, Self.mostReserved))
-      for _ in 0..<count { values.append(try readArray(what, depth: depth + 1)) }
+      for _ in 0..<count {
+        try charge(GGUFMemory.array)
+        values.append(try readArray(what, depth: depth + 1))
+      }
       return .array(values)
     }
   }
@@ -222,9 +252,15 @@ struct GGUFReader {
   private mutating func readIntegers<T: FixedWidthInteger>(
     _ count: Int, _ what: String
   ) throws(CheckpointError) -> [T] {
-    let bytes = try reader.view(count * MemoryLayout<T>.size, what)
+    try readNumbers(count, what) { (bits: T) in bits }
+  }
+
+  private mutating func readNumbers<Bits: FixedWidthInteger, T>(
+    _ count: Int, _ what: String, _ number: (Bits) -> T
+  ) throws(CheckpointError) -> [T] {
+    let bytes = try reader.view(count * MemoryLayout<Bits>.size, what)
     return (0..<count).map { index in
-      T(littleEndian: bytes.loadUnaligned(fromByteOffset: index * MemoryLayout<T>.size, as: T.self))
+      number(Bits(littleEndian: bytes.loadUnaligned(fromByteOffset: index * MemoryLayout<Bits>.size, as: Bits.self)))
     }
   }
 
@@ -245,6 +281,7 @@ struct GGUFReader {
     descriptions.reserveCapacity(min(count, Self.mostReserved))
     var seen: Set<BinaryString> = []
     for index in 0..<count {
+      try charge(GGUFMemory.tensor)
       let at = reader.offset
       let name = try readString("the name of tensor \(index)", longest: GGUFFormat.longestName)
       guard !name.isEmpty else { throw CheckpointError(.malformed, "the name of tensor \(index) is empty", offset: at) }

@@ -77,8 +77,10 @@ enum GGUFSplit {
     return max(1, Int(count))
   }
 
-  /// Opens all files of the split GGUF that `shard`, any one of them, belongs to.
-  static func assemble(_ shard: GGUFShard, count: Int) throws(CheckpointError) -> [GGUFShard] {
+  /// Opens all files of the split GGUF that `shard`, any one of them, belongs to; what they keep is taken from the budget.
+  static func assemble(
+    _ shard: GGUFShard, count: Int, budget: inout MemoryBudget
+  ) throws(CheckpointError) -> [GGUFShard] {
     guard let name = Name(path: shard.path) else {
       throw CheckpointError(
         .missing,
@@ -97,16 +99,18 @@ enum GGUFSplit {
         continue
       }
       let path = "\(name.stem)-\(padded(number))-of-\(padded(count))\(name.suffix)"
-      shards.append(try openPart(path, count: count))
+      shards.append(try openPart(path, count: count, budget: &budget))
     }
     for (index, shard) in shards.enumerated() { try check(shard, index: index, count: count) }
     try checkTensors(shards)
     return shards
   }
 
-  private static func openPart(_ path: String, count: Int) throws(CheckpointError) -> GGUFShard {
+  private static func openPart(
+    _ path: String, count: Int, budget: inout MemoryBudget
+  ) throws(CheckpointError) -> GGUFShard {
     do throws(CheckpointError) {
-      return try GGUFReader.read(try InputFile(path: path))
+      return try GGUFReader.read(try InputFile(path: path), budget: &budget)
     } catch {
       guard error.code == .missing else { throw error }
       throw CheckpointError(.missing, "this file of a GGUF split in \(count) is missing", file: path)
@@ -148,9 +152,11 @@ enum GGUFSplit {
 extension Checkpoint {
   /// Opens a GGUF: a single file, or a split one by any of its files.
   static func openGGUF(_ file: InputFile) throws(CheckpointError) -> Checkpoint {
-    let first = try GGUFReader.read(file)
+    // All files of a split together are one model and have one budget.
+    var budget = MemoryBudget()
+    let first = try GGUFReader.read(file, budget: &budget)
     let count = try GGUFSplit.count(of: first)
-    let shards = count == 1 ? [first] : try GGUFSplit.assemble(first, count: count)
+    let shards = count == 1 ? [first] : try GGUFSplit.assemble(first, count: count, budget: &budget)
     var metadata = shards[0].metadata
     metadata.removeAll(prefix: "split.")
     return Checkpoint(

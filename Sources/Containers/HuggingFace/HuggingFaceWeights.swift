@@ -23,7 +23,7 @@ private enum HuggingFaceWeights {
     if let index = indexes.first(where: { $0 == "model.safetensors.index.json" })
       ?? (indexes.count == 1 ? indexes[0] : nil)
     {
-      return try openIndex(folder + "/" + index)
+      return try SafetensorsIndex.open(folder + "/" + index)
     }
     let files = names.filter { $0.hasSuffix(".safetensors") }
     if files.count == 1 { return try openOnly(files[0], in: folder) }
@@ -34,11 +34,6 @@ private enum HuggingFaceWeights {
           + "download the index, or name one file", file: folder)
     }
     throw explain(names, in: folder)
-  }
-
-  private static func openIndex(_ path: String) throws(CheckpointError) -> SafetensorsReader.Contents {
-    let document = try JSONDocument.parse(try FileSystem.read(path), file: path)
-    return try SafetensorsIndex(document, path: path).open()
   }
 
   /// The only file, unless its name says that it is one of several.

@@ -12,6 +12,12 @@ struct SafetensorsIndex {
     document["weight_map"] != nil
   }
 
+  /// Reads an index and opens all its shards.
+  static func open(_ path: String) throws(CheckpointError) -> SafetensorsReader.Contents {
+    var budget = MemoryBudget()
+    return try SafetensorsIndex(try JSONDocument.read(path, budget: &budget), path: path).open(budget: budget)
+  }
+
   /// Reads and validates an index.
   ///
   /// - Throws: `malformed` when `weight_map` is no object of plain file names.
@@ -45,8 +51,11 @@ struct SafetensorsIndex {
 
   /// Opens all shards and holds them against the index.
   ///
+  /// `budget` is what the index has left; every shard's header may take all of it, and what is kept of its tensors stays taken.
+  ///
   /// - Throws: `missing` for absent shards, all named at once; `mismatch` when index and shards disagree.
-  func open() throws(CheckpointError) -> SafetensorsReader.Contents {
+  func open(budget: MemoryBudget) throws(CheckpointError) -> SafetensorsReader.Contents {
+    var budget = budget
     let folder = AtomicWriter.folder(of: path)
     let names = fileNames
     let absent = names.filter { !FileSystem.isFile(folder + "/" + $0) }
@@ -61,7 +70,12 @@ struct SafetensorsIndex {
     var places: [BinaryString: BinaryString] = [:]
     for (tensor, file) in files { places[BinaryString(tensor)] = BinaryString(file) }
     for (number, name) in names.enumerated() {
-      let shard = try SafetensorsReader.read(try InputFile(path: folder + "/" + name))
+      let shard = try SafetensorsReader.read(try InputFile(path: folder + "/" + name), budget: budget)
+      do throws(CheckpointError) {
+        try budget.take(shard.tensors.count * SafetensorsReader.tensorCost)
+      } catch {
+        throw error.in(file: path)
+      }
       if number == 0 { contents.metadata = shard.metadata }
       for tensor in shard.tensors {
         guard let place = places.removeValue(forKey: BinaryString(tensor.name)) else {

@@ -23,13 +23,19 @@ enum SafetensorsReader {
     start.count > 8 && start[8] == UInt8(ascii: "{")
   }
 
+  /// What is kept of a tensor when the header is gone.
+  static let tensorCost = 256
+
   /// Reads and validates a file.
-  static func read(_ file: InputFile) throws(CheckpointError) -> Contents {
+  ///
+  /// `budget` bounds what the parsed header may take.
+  static func read(
+    _ file: InputFile, budget: MemoryBudget = MemoryBudget()
+  ) throws(CheckpointError) -> Contents {
     do throws(CheckpointError) {
       let headerLength = try readLength(file)
       let dataOffset = 8 + UInt64(headerLength)
-      let bytes = try file.readBytes(at: 8, count: headerLength)
-      let header = try parse(bytes, file: file)
+      let header = try parse(try file.readBytes(at: 8, count: headerLength), file: file, budget: budget)
       var contents = Contents()
       for (name, value) in header.entries {
         if name == "__metadata__" {
@@ -63,11 +69,14 @@ enum SafetensorsReader {
     return Int(length)
   }
 
-  private static func parse(_ bytes: [UInt8], file: InputFile) throws(CheckpointError) -> OrderedObject {
+  private static func parse(
+    _ bytes: [UInt8], file: InputFile, budget: MemoryBudget
+  ) throws(CheckpointError) -> OrderedObject {
+    var budget = budget
     guard bytes.first == UInt8(ascii: "{") else {
       throw CheckpointError(.malformed, "the header has to begin with {", offset: 8)
     }
-    guard case .object(let object) = try JSONDocument.parse(bytes, file: file.path, at: 8) else {
+    guard case .object(let object) = try JSONDocument.parse(bytes, file: file.path, at: 8, budget: &budget) else {
       throw CheckpointError(.malformed, "the header has to be a JSON object", offset: 8)
     }
     return object

@@ -3,6 +3,14 @@ import Containers
 import Quants
 import Tensors
 
+#if canImport(Glibc)
+  import Glibc
+#elseif canImport(Musl)
+  import Musl
+#else
+  import Darwin
+#endif
+
 /// `quern show`: what a file says of itself, from its headers alone.
 struct Show: ParsableCommand {
   static let configuration = CommandConfiguration(
@@ -19,31 +27,46 @@ struct Show: ParsableCommand {
   func run() throws {
     let checkpoint = try Containers.open(path)
     if common.json {
-      printJSON(document(checkpoint))
+      try printDocument(checkpoint)
     } else {
       printLine(summary(checkpoint))
       if tensors { printLine("\n" + tensorTable(checkpoint)) }
     }
   }
 
-  private func document(_ checkpoint: Checkpoint) -> OrderedJSON {
-    let metadata = checkpoint.metadata.entries.map { ($0.key, json($0.value)) }
-    let tensors = checkpoint.tensors.map { tensor in
-      jsonObject([
-        ("name", .string(tensor.name)), ("type", .string(tensor.type.name)),
-        ("shape", .array(tensor.shape.dimensions.map { .integer(Int64($0)) })),
-        ("offset", jsonCount(tensor.offset)), ("bytes", .integer(Int64(tensor.byteCount))),
-        ("bits_per_weight", .number(bitsPerWeight(UInt64(tensor.byteCount), UInt64(tensor.shape.elementCount)))),
-      ])
+  /// Prints the document while it is made: as JSON values a header would take many times its bytes.
+  private func printDocument(_ checkpoint: Checkpoint) throws(CheckpointError) {
+    var stream = JSONStream { emit($0, to: STDOUT_FILENO) }
+    try stream.object { (stream) throws(CheckpointError) in
+      stream.member("format", .string(checkpoint.format.rawValue))
+      stream.member("version", checkpoint.version.map { .integer(Int64($0)) } ?? .null)
+      stream.key("metadata")
+      try stream.object { (stream) throws(CheckpointError) in
+        for (key, value) in checkpoint.metadata.entries {
+          stream.key(key)
+          try write(value, to: &stream)
+        }
+      }
+      stream.key("tensors")
+      try stream.array { (stream) throws(CheckpointError) in
+        for tensor in checkpoint.tensors {
+          stream.element()
+          stream.value(document(tensor))
+        }
+      }
+      stream.member("parameters", jsonCount(checkpoint.parameterCount))
+      stream.member("bytes", jsonCount(checkpoint.totalBytes))
+      stream.member("bits_per_weight", .number(bitsPerWeight(checkpoint.totalBytes, checkpoint.parameterCount)))
     }
-    return jsonObject([
-      ("format", .string(checkpoint.format.rawValue)),
-      ("version", checkpoint.version.map { .integer(Int64($0)) } ?? .null),
-      ("metadata", jsonObject(metadata)),
-      ("tensors", .array(tensors)),
-      ("parameters", jsonCount(checkpoint.parameterCount)),
-      ("bytes", jsonCount(checkpoint.totalBytes)),
-      ("bits_per_weight", .number(bitsPerWeight(checkpoint.totalBytes, checkpoint.parameterCount))),
+    stream.finish()
+  }
+
+  private func document(_ tensor: TensorEntry) -> OrderedJSON {
+    jsonObject([
+      ("name", .string(tensor.name)), ("type", .string(tensor.type.name)),
+      ("shape", .array(tensor.shape.dimensions.map { .integer(Int64($0)) })),
+      ("offset", jsonCount(tensor.offset)), ("bytes", .integer(Int64(tensor.byteCount))),
+      ("bits_per_weight", .number(bitsPerWeight(UInt64(tensor.byteCount), UInt64(tensor.shape.elementCount)))),
     ])
   }
 
@@ -112,7 +135,29 @@ func bitsPerWeight(_ bytes: UInt64, _ weights: UInt64) -> Double {
   weights == 0 ? 0 : Double(bytes) * 8 / Double(weights)
 }
 
-/// A metadata value as JSON.
+/// Writes a metadata value as JSON.
+private func write(_ value: MetadataValue, to stream: inout JSONStream) throws(CheckpointError) {
+  guard case .array(let array) = value else { return stream.value(json(value)) }
+  switch array {
+  case .uint8(let numbers): stream.list(numbers)
+  case .int8(let numbers): stream.list(numbers)
+  case .uint16(let numbers): stream.list(numbers)
+  case .int16(let numbers): stream.list(numbers)
+  case .uint32(let numbers): stream.list(numbers)
+  case .int32(let numbers): stream.list(numbers)
+  case .uint64(let numbers): stream.list(numbers)
+  case .int64(let numbers): stream.list(numbers)
+  case .float32, .float64, .bool, .string, .array:
+    try stream.array { (stream) throws(CheckpointError) in
+      for index in 0..<array.count {
+        stream.element()
+        try write(array[index], to: &stream)
+      }
+    }
+  }
+}
+
+/// A metadata value that is no array as JSON.
 private func json(_ value: MetadataValue) -> OrderedJSON {
   switch value {
   case .string(let text): .string(text)
@@ -120,7 +165,6 @@ private func json(_ value: MetadataValue) -> OrderedJSON {
   // The shortest digits that name this float: 1e-06 rather than 9.999999974752427e-07.
   case .float32(let number): .number(Double(number.description) ?? Double(number))
   case .float64(let number): .number(number)
-  case .array(let array): .array((0..<array.count).map { json(array[$0]) })
   default: value.signedInteger.map { .integer($0) } ?? value.unsignedInteger.map { jsonCount($0) } ?? .null
   }
 }
