@@ -97,6 +97,8 @@ package protocol Architecture: Sendable {
   func visionMetadata(_ description: FileDescription, folder: HuggingFaceFolder?) throws(CheckpointError) -> Metadata?
   /// A `config.json` for this configuration, for a GGUF that does not carry the original.
   func configurationJSON() -> OrderedJSON
+  /// A carried `config.json` with what it says of parts as this model has them, and what was changed, one sentence each.
+  func corrected(configuration: OrderedJSON) -> (json: OrderedJSON, changes: [String])
   /// A `preprocessor_config.json`; nil without a vision tower.
   func preprocessorJSON(mmproj: Metadata) -> OrderedJSON?
 }

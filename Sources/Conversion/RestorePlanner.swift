@@ -64,7 +64,9 @@ struct RestorePlanner {
       index += group.count
     }
     let path = options.output ?? Naming.stem(of: text.path) + "-safetensors"
-    let documents = try RestoredDocuments(model: model, text: text, vision: vision).all()
+    var restored = RestoredDocuments(model: options.mtp ? model : model.withoutMTP(), text: text, vision: vision)
+    let documents = try restored.all()
+    notes += restored.notes
     let file = try PlannedFile(
       folder: path, tensors: tensors, documents: documents, shardSize: options.splitSize ?? 5_000_000_000)
     return Plan(

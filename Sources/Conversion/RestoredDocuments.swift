@@ -4,16 +4,24 @@ import Tensors
 
 /// The documents of a restored Hugging Face folder: those the GGUF carries, and the others rebuilt from its metadata.
 struct RestoredDocuments {
+  /// The model that is restored, without the parts that are not.
   let model: any Architecture
   let text: Checkpoint
   let vision: Checkpoint?
+  /// What differs from the documents that were carried, one sentence each.
+  private(set) var notes: [String] = []
+
+  init(model: any Architecture, text: Checkpoint, vision: Checkpoint?) {
+    self.model = model
+    self.text = text
+    self.vision = vision
+  }
+
+  private var metadata: Metadata { text.metadata }
 
   /// All documents, by file name.
-  func all() throws(CheckpointError) -> [(name: String, bytes: [UInt8])] {
-    let metadata = text.metadata
-    var documents: [(name: String, bytes: [UInt8])] = [
-      ("config.json", Provenance.document("config", in: metadata) ?? pretty(model.configurationJSON()))
-    ]
+  mutating func all() throws(CheckpointError) -> [(name: String, bytes: [UInt8])] {
+    var documents = [(name: "config.json", bytes: try configuration())]
     if let bytes = Provenance.document("generation_config", in: metadata) {
       documents.append(("generation_config.json", bytes))
     }
@@ -23,23 +31,77 @@ struct RestoredDocuments {
         documents.append(("preprocessor_config.json", bytes))
       }
     }
-    guard metadata.strings("tokenizer.ggml.tokens") != nil else { return documents }
+    guard metadata.texts("tokenizer.ggml.tokens") != nil else { return documents }
     let tokenizer = RestoredTokenizer(checkpoint: text)
     documents.append(("tokenizer.json", try tokenizer.tokenizerJSON()))
+    return documents + (try tokenizerConfiguration(tokenizer))
+  }
+
+  /// `config.json` as it was carried, unless it speaks of parts that are not restored.
+  private mutating func configuration() throws(CheckpointError) -> [UInt8] {
+    guard let bytes = Provenance.document("config", in: metadata) else { return pretty(model.configurationJSON()) }
+    let (json, changes) = model.corrected(configuration: try parse(bytes))
+    notes += changes
+    return changes.isEmpty ? bytes : pretty(json)
+  }
+
+  /// `tokenizer_config.json`, and the chat template's file where it has one.
+  ///
+  /// Named templates become a list in the configuration, which transformers reads when there is no `chat_template.jinja`.
+  private func tokenizerConfiguration(
+    _ tokenizer: RestoredTokenizer
+  ) throws(CheckpointError) -> [(name: String, bytes: [UInt8])] {
+    let name = "tokenizer_config.json"
     let carried = Provenance.document("tokenizer_config", in: metadata)
-    var configuration: OrderedJSON?
-    if let carried {
-      configuration = try OrderedJSON(parsing: carried, file: text.path, memory: MemoryBudget.documents)
-      documents.append(("tokenizer_config.json", carried))
-    } else {
-      documents.append(("tokenizer_config.json", pretty(try tokenizer.configurationJSON())))
+    let configuration = try carried.map { (bytes) throws(CheckpointError) in try parse(bytes) }
+    let main = metadata.string("tokenizer.chat_template")
+    let list = templates(main)
+    if list.count > (main == nil ? 0 : 1) {
+      if let carried, let known = configuration?["chat_template"]?.arrayValue, isSame(known, list) {
+        return [(name, carried)]
+      }
+      var document = configuration?.objectValue ?? OrderedObject()
+      if configuration == nil, let made = try tokenizer.configurationJSON().objectValue { document = made }
+      document["chat_template"] = .array(list)
+      return [(name, pretty(.object(document)))]
     }
-    if let template = metadata.string("tokenizer.chat_template"),
-      Provenance.hasTemplateFile(metadata) || configuration?["chat_template"] == nil
-    {
-      documents.append((Provenance.templateFile, Array(template.utf8)))
+    var documents: [(name: String, bytes: [UInt8])] = []
+    if let carried {
+      documents.append((name, carried))
+    } else {
+      documents.append((name, pretty(try tokenizer.configurationJSON())))
+    }
+    if let main, Provenance.hasTemplateFile(metadata) || configuration?["chat_template"] == nil {
+      documents.append((Provenance.templateFile, Array(main.utf8)))
     }
     return documents
+  }
+
+  /// The default template and the named ones, as a configuration lists them.
+  private func templates(_ main: String?) -> [OrderedJSON] {
+    var list: [OrderedJSON] = []
+    func append(_ name: String, _ template: String) {
+      list.append(.object(["name": .string(name), "template": .string(template)]))
+    }
+    if let main { append("default", main) }
+    for name in (metadata.texts("tokenizer.chat_templates") ?? []).prefix(Self.mostTemplates) where name != "default" {
+      if let template = metadata.string("tokenizer.chat_template." + name) { append(name, template) }
+    }
+    return list
+  }
+
+  private static let mostTemplates = 256
+
+  /// Whether two lists hold the same templates under the same names.
+  private func isSame(_ a: [OrderedJSON], _ b: [OrderedJSON]) -> Bool {
+    a.count == b.count
+      && b.allSatisfy { item in
+        a.contains { $0["name"] == item["name"] && $0["template"] == item["template"] }
+      }
+  }
+
+  private func parse(_ bytes: [UInt8]) throws(CheckpointError) -> OrderedJSON {
+    try OrderedJSON(parsing: bytes, file: text.path, memory: MemoryBudget.documents)
   }
 
   private func pretty(_ json: OrderedJSON) -> [UInt8] { json.serialized(pretty: true) }

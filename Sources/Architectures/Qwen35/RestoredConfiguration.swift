@@ -54,7 +54,43 @@ extension Qwen35 {
     if let v = c.vision { config["vision_config"] = .object(visionJSON(v)) }
     if let token = c.visionEndTokenID { config["vision_end_token_id"] = .integer(Int64(token)) }
     if let token = c.visionStartTokenID { config["vision_start_token_id"] = .integer(Int64(token)) }
-    return .object(config)
+    return c.vision == nil ? Self.textOnly(text, beside: config) : .object(config)
+  }
+
+  /// A carried `config.json` with what it says of the MTP block and the vision tower as this model has them.
+  ///
+  /// Without a tower it becomes the text model's: of a missing `vision_config` transformers would make a tower of its own
+  /// defaults, and of one without tensors a tower of random weights. The text model finds its tensors under their
+  /// published names.
+  package func corrected(configuration json: OrderedJSON) -> (json: OrderedJSON, changes: [String]) {
+    guard var outer = json.objectValue else {
+      return (configurationJSON(), ["the config.json that the file carries is no object: it is made anew"])
+    }
+    var changes: [String] = []
+    let nested = outer["text_config"]?.objectValue
+    var text = nested ?? outer
+    if text["mtp_num_hidden_layers"]?.intValue ?? 0 != configuration.mtpLayers {
+      text["mtp_num_hidden_layers"] = .integer(Int64(configuration.mtpLayers))
+      changes.append("config.json: mtp_num_hidden_layers is \(configuration.mtpLayers), as the tensors say")
+    }
+    guard nested != nil else { return (.object(text), changes) }
+    if configuration.vision == nil, outer["vision_config"]?.objectValue != nil {
+      changes.append("config.json: that of the text model alone (qwen3_5_text), since there is no vision tower")
+      return (Self.textOnly(text, beside: outer), changes)
+    }
+    outer["text_config"] = .object(text)
+    return (.object(outer), changes)
+  }
+
+  /// The flat configuration of a text model, from the two parts of the nested one.
+  private static func textOnly(_ text: OrderedObject, beside outer: OrderedObject) -> OrderedJSON {
+    var flat: OrderedObject = ["architectures": .array([.string("Qwen3_5ForCausalLM")])]
+    for (key, value) in text.entries where key != "architectures" { flat[key] = value }
+    flat["model_type"] = .string("qwen3_5_text")
+    for key in ["dtype", "torch_dtype", "tie_word_embeddings", "transformers_version"] where flat[key] == nil {
+      if let value = outer[key] { flat[key] = value }
+    }
+    return .object(flat)
   }
 
   /// A `preprocessor_config.json` with the family's published limits; nil without a vision tower.
