@@ -8,7 +8,7 @@
 /// Tokens at most; more than these are cheaper through panels.
 #define CK_GEMV_TOKENS 4
 /// Registers of rows that are worked on side by side: independent chains hide the latency of the multiply-add.
-#define CK_GEMV_VECTORS (CK_LANES == 8 ? 2 : 4)
+#define CK_GEMV_VECTORS 2
 #define CK_GEMV_ROWS (CK_LANES * CK_GEMV_VECTORS)
 /// Columns that are summed before they are added to the output.
 #define CK_GEMV_COLUMNS 256
