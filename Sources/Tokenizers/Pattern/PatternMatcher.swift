@@ -77,7 +77,8 @@ struct PatternMatcher {
         place += 1
       case .split(let preferred, let other):
         steps += 1
-        budget -= 1
+        // A state of a nested run is looked up and kept each time, which costs about eight plain choices.
+        budget -= isNested ? 8 : 1
         guard budget > 0 else {
           isExhausted = true
           return nil
