@@ -79,16 +79,17 @@ extension CheckpointWriter {
     try endTensor()
   }
 
-  /// Copies a whole tensor from a checkpoint, in pieces.
+  /// Copies a whole tensor from a checkpoint, in pieces of whole blocks, whose scales are looked at on the way.
   package func copyTensor(_ index: Int, from entry: TensorEntry) throws(CheckpointError) {
     try beginTensor(index)
-    let piece = 4 << 20
-    let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: min(piece, max(1, entry.byteCount)), alignment: 64)
+    let block = entry.type.blockBytes
+    let piece = min((4 << 20) / block * block, max(1, entry.byteCount))
+    let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: piece, alignment: 64)
     defer { buffer.deallocate() }
     var done = 0
     while done < entry.byteCount {
       let part = UnsafeMutableRawBufferPointer(rebasing: buffer[..<min(buffer.count, entry.byteCount - done)])
-      try entry.read(into: part, at: done)
+      try entry.readBlocks(into: part, at: done)
       try write(UnsafeRawBufferPointer(part))
       done += part.count
     }

@@ -28,13 +28,6 @@ package struct Plan: Sendable {
   /// Bytes of all outputs together.
   package var bytesOut: UInt64 { files.reduce(0) { $0 + $1.bytes } }
 
-  /// Bits of one weight over all outputs, headers left out.
-  package var bitsPerWeight: Double {
-    let weights = files.reduce(0) { $0 + $1.parameterCount }
-    let bytes = files.reduce(0) { $0 + $1.tensors.reduce(0) { $0 + $1.byteCount } }
-    return weights == 0 ? 0 : Double(bytes) * 8 / Double(weights)
-  }
-
   /// Free bytes on the disk of the first output; nil when the system does not say.
   package var bytesFree: UInt64? {
     files.first.flatMap { AtomicWriter.freeBytes(in: AtomicWriter.folder(of: $0.path)) }

@@ -73,34 +73,4 @@ package struct PlannedTensor: Sendable {
     guard case .stream(_, let columns) = work, sources[0].type == type else { return false }
     return columns.map { $0.block % type.blockElements == 0 } ?? true
   }
-
-  /// Stored bits of one value.
-  package var bitsPerWeight: Double {
-    shape.elementCount == 0 ? 0 : Double(byteCount) * 8 / Double(shape.elementCount)
-  }
-
-  /// What is done, in a word or two.
-  package var workText: String {
-    var words: [String] = []
-    func say(_ transforms: [TensorTransform]) {
-      for transform in transforms {
-        switch transform {
-        case .addOne: words.append("+1")
-        case .negativeExponential: words.append("-exp")
-        case .rows, .columns: words.append("reorder")
-        case .plane(let plane): words.append("plane \(plane.index)")
-        }
-      }
-    }
-    switch work {
-    case .stream(let rows, let columns):
-      if rows != nil || columns != nil { words.append("reorder") }
-    case .forward(let transforms): say(transforms)
-    case .backward(let transforms):
-      say(Array(transforms.joined()))
-      words = words.map { "undo " + $0 }
-    }
-    if words.isEmpty { words.append(isCopy ? "copy" : "convert") }
-    return words.joined(separator: ", ")
-  }
 }

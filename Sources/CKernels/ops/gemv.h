@@ -62,8 +62,9 @@ CK_INLINE void ck_gemv_f32(ck_gemv *g, size_t tokens, size_t at) {
   }
 }
 
-/// 32 columns of bf16: two to a word, the first in its lower half.
-CK_INLINE void ck_gemv_bf16(ck_gemv *g, size_t tokens, size_t at) {
+/// 32 columns of sixteen bits, two to a word, the first in its lower half. `upper` says how a half becomes a float: bf16 is
+/// the upper half of one, f16 is converted.
+CK_INLINE void ck_gemv_pairs(ck_gemv *g, size_t tokens, size_t at, int upper) {
   CK_UNROLL for (size_t quad = 0; quad < 4; quad++) {
     ck_f32 word[CK_GEMV_VECTORS][4];
     CK_UNROLL for (size_t v = 0; v < CK_GEMV_VECTORS; v++) {
@@ -72,28 +73,19 @@ CK_INLINE void ck_gemv_bf16(ck_gemv *g, size_t tokens, size_t at) {
     CK_UNROLL for (size_t i = 0; i < 8; i++) {
       CK_UNROLL for (size_t v = 0; v < CK_GEMV_VECTORS; v++) {
         const ck_u32 pair = (ck_u32)word[v][i / 2];
-        ck_gemv_add(g, tokens, v, quad * 8 + i, (ck_f32)(i % 2 ? pair & 0xffff0000u : pair << 16));
+        if (upper) {
+          ck_gemv_add(g, tokens, v, quad * 8 + i, (ck_f32)(i % 2 ? pair & 0xffff0000u : pair << 16));
+        } else {
+          const ck_u16 half = __builtin_convertvector(i % 2 ? pair >> 16 : pair & 0xffff, ck_u16);
+          ck_gemv_add(g, tokens, v, quad * 8 + i, ck_gemv_from_f16(half));
+        }
       }
     }
   }
 }
 
-/// 32 columns of f16.
-CK_INLINE void ck_gemv_f16(ck_gemv *g, size_t tokens, size_t at) {
-  CK_UNROLL for (size_t quad = 0; quad < 4; quad++) {
-    ck_f32 word[CK_GEMV_VECTORS][4];
-    CK_UNROLL for (size_t v = 0; v < CK_GEMV_VECTORS; v++) {
-      ck_transpose_four(g->row + v * CK_LANES, at * 2 + quad * 16, word[v]);
-    }
-    CK_UNROLL for (size_t i = 0; i < 8; i++) {
-      CK_UNROLL for (size_t v = 0; v < CK_GEMV_VECTORS; v++) {
-        const ck_u32 pair = (ck_u32)word[v][i / 2];
-        const ck_u16 half = __builtin_convertvector(i % 2 ? pair >> 16 : pair & 0xffff, ck_u16);
-        ck_gemv_add(g, tokens, v, quad * 8 + i, ck_gemv_from_f16(half));
-      }
-    }
-  }
-}
+CK_INLINE void ck_gemv_bf16(ck_gemv *g, size_t tokens, size_t at) { ck_gemv_pairs(g, tokens, at, 1); }
+CK_INLINE void ck_gemv_f16(ck_gemv *g, size_t tokens, size_t at) { ck_gemv_pairs(g, tokens, at, 0); }
 
 /// A block of Q8_0.
 CK_INLINE void ck_gemv_q8_0(ck_gemv *g, size_t tokens, size_t at) {

@@ -72,26 +72,7 @@ package final class GGUFWriter: CheckpointWriter {
   ) throws(CheckpointError) -> GGUFWriter {
     let writer = try GGUFWriter(
       path: path, layout: try GGUFLayout(copying: shard), overwrite: overwrite, checksums: checksums)
-    for (index, tensor) in shard.tensors.enumerated() { try writer.copyBlocks(index, from: tensor) }
+    for (index, tensor) in shard.tensors.enumerated() { try writer.copyTensor(index, from: tensor) }
     return writer
   }
-
-  /// Copies a tensor in pieces of whole blocks, whose scales are looked at on the way.
-  private func copyBlocks(_ index: Int, from entry: TensorEntry) throws(CheckpointError) {
-    try beginTensor(index)
-    let size = entry.type.blockBytes
-    let piece = min(Self.copiedPiece / size * size, max(1, entry.byteCount))
-    let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: piece, alignment: 64)
-    defer { buffer.deallocate() }
-    var done = 0
-    while done < entry.byteCount {
-      let part = UnsafeMutableRawBufferPointer(rebasing: buffer[..<min(buffer.count, entry.byteCount - done)])
-      try entry.readBlocks(into: part, at: done)
-      try write(UnsafeRawBufferPointer(part))
-      done += part.count
-    }
-    try endTensor()
-  }
-
-  private static let copiedPiece = 4 << 20
 }
