@@ -95,6 +95,25 @@ package enum Interruption {
     return try body()
   }
 
+  private static let lostMapping = Atomic<Bool>(false)
+
+  /// Ends the process with one sentence and exit code 74 when a file becomes shorter while it is used where it is mapped.
+  ///
+  /// The signal arrives in whatever thread touches the missing page, so its handler must belong to no actor; and only what
+  /// is safe in a handler may follow: no allocation, no locks.
+  package static func reportLostMappings() {
+    lostMapping.store(false, ordering: .relaxed)
+    _ = places
+    signal(SIGBUS) { _ in
+      // Several threads may touch missing pages at once; one of them reports.
+      while Interruption.lostMapping.exchange(true, ordering: .acquiringAndReleasing) { pause() }
+      Interruption.places.removeFiles()
+      let sentence: StaticString = "quern: error: a file became shorter or unreadable while it was in use\n"
+      _ = write(STDERR_FILENO, sentence.utf8Start, sentence.utf8CodeUnitCount)
+      _exit(74)
+    }
+  }
+
   private static func watch() {
     for number in signals {
       // What was ignored, as by nohup, stays ignored.

@@ -34,13 +34,8 @@ struct Quern: ParsableCommand {
     // Broken pipes and file size limits are errors to report, not reasons to vanish.
     signal(SIGPIPE, SIG_IGN)
     signal(SIGXFSZ, SIG_IGN)
-    // Weights are used where they are mapped. When their file shrinks, touching them raises this signal in any thread, and
-    // only what is safe in a handler may follow: no allocation, no locks.
-    signal(SIGBUS) { _ in
-      let sentence: StaticString = "quern: error: a file became shorter or unreadable while it was in use\n"
-      _ = write(STDERR_FILENO, sentence.utf8Start, sentence.utf8CodeUnitCount)
-      _exit(74)
-    }
+    // Weights are used where they are mapped.
+    Interruption.reportLostMappings()
     var running: (any ParsableCommand.Type)?
     do {
       var command = try parseAsRoot()

@@ -23,7 +23,9 @@ import Testing
     #expect(first["tokens"] != nil && first["tokens"] == second["tokens"])
   }
 
-  @Test func `a model that shrinks while it runs is an error in a sentence`() throws {
+  /// Whichever thread notices: with eight it is seldom the first one.
+  @Test(arguments: [1, 2, 8])
+  func `a model that shrinks while it runs is an error in a sentence`(threads: Int) throws {
     let folder = try TemporaryFolder()
     for name in ["config.json", "tokenizer.json", "tokenizer_config.json", "chat_template.jinja", "model.safetensors"] {
       try FileManager.default.copyItem(atPath: model + "/" + name, toPath: folder.file(name))
@@ -31,12 +33,13 @@ import Testing
     // The first text shows that the weights are in use; then they are cut off.
     let run = try CommandLineRun(
       shell: """
-        $QUERN generate . --prompt 'Once upon a time' --raw --tokens 4000 --quiet > text & pid=$!
+        $QUERN generate . --prompt 'Once upon a time' --raw --tokens 4000 --threads \(threads) \
+          --quiet > text & pid=$!
         for i in $(seq 200); do test -s text && break; sleep 0.05; done
         : > model.safetensors
         wait $pid
         """, in: folder.path)
     #expect(run.status == 74, "\(run.errors)")
-    #expect(run.errors.contains("quern: error: a file became shorter"))
+    #expect(run.errors == "quern: error: a file became shorter or unreadable while it was in use\n")
   }
 }
