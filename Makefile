@@ -26,11 +26,11 @@ fuzz: setup
 
 # The NEON kernels under an emulator.
 neon:
-	Tests/neon/run.sh
+	Tests/KernelsInC/neon.sh
 
 # The AVX-512 kernels under another.
 avx512: build
-	Tests/avx512/run.sh
+	Tests/KernelsInC/avx512.sh
 
 clean:
 	rm -rf .build out

@@ -16,7 +16,7 @@ fi
 
 out=$(mktemp -d)
 trap 'rm -rf "$out"' EXIT
-kernels=(Sources/CKernels/*.c Tests/neon/wide.c)
+kernels=(Sources/CKernels/*.c Tests/KernelsInC/wide.c)
 flags=(-std=c17 -Wall -Wextra -Werror -ISources/CKernels/include)
 arm=(--target=aarch64-linux-gnu --gcc-toolchain=/usr --sysroot=/usr/aarch64-linux-gnu -isystem /usr/aarch64-linux-gnu/include
   -static -fuse-ld=lld -L/usr/aarch64-linux-gnu/lib)
@@ -25,7 +25,7 @@ golden=(fixtures/golden/blocks.safetensors Sources/Quants/CodebookData.swift)
 for level in -O2 -O0; do
   echo "== 64-bit Arm, $level"
   for test in kernels_test golden_test; do
-    clang "${arm[@]}" "${flags[@]}" "$level" "${kernels[@]}" "Tests/neon/$test.c" -lm -o "$out/arm-$test"
+    clang "${arm[@]}" "${flags[@]}" "$level" "${kernels[@]}" "Tests/KernelsInC/$test.c" -lm -o "$out/arm-$test"
   done
   qemu-aarch64 "$out/arm-kernels_test"
   qemu-aarch64 "$out/arm-golden_test" "${golden[@]}"
@@ -33,7 +33,7 @@ done
 for level in -O2 -O0; do
   echo "== $(uname -m), $level"
   for test in kernels_test golden_test; do
-    clang "${flags[@]}" "$level" "${kernels[@]}" "Tests/neon/$test.c" -lm -o "$out/here-$test"
+    clang "${flags[@]}" "$level" "${kernels[@]}" "Tests/KernelsInC/$test.c" -lm -o "$out/here-$test"
   done
   "$out/here-kernels_test"
   "$out/here-golden_test" "${golden[@]}"

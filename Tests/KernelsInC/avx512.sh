@@ -3,7 +3,7 @@
 # only program is the kernels' tests, and the whole program on the small model. Installs the emulator and what makes a
 # disc for it, where apt-get has them. Takes about ten minutes; `make avx512` builds the program first.
 #
-# The golden rows of Tests/neon are not among them: at this level the emulator ends their run with an invalid instruction after
+# The golden rows of golden_test.c are not among them: at this level the emulator ends their run with an invalid instruction after
 # Q4_0, for a reason not found yet. It also rounds halfway cases of conversions to F16 wrongly at every instruction set (soft.c).
 set -euo pipefail
 cd "$(dirname "$0")/../.."
@@ -33,7 +33,7 @@ image=$(apt-cache depends linux-image-cloud-amd64 | awk '/Depends: linux-image/ 
 cp "$out"/kernel/boot/vmlinuz-* "$out/disc/boot/vmlinuz"
 
 clang -std=c17 -Wall -Wextra -Werror -O2 -ISources/CKernels/include -DCK_ONLY=ck_avx512_soft \
-  Sources/CKernels/*.c Tests/neon/wide.c Tests/avx512/soft.c Tests/neon/kernels_test.c -lm -static -o "$root/work/kernels_test"
+  Sources/CKernels/*.c Tests/KernelsInC/wide.c Tests/KernelsInC/soft.c Tests/KernelsInC/kernels_test.c -lm -static -o "$root/work/kernels_test"
 cp -r fixtures/tiny-qwen3.5 "$quern" "$root/work/"
 ldd "$quern" | awk '/=> \// { print $3 }' | xargs -I{} cp -L {} "$root/work/lib/"
 cp -L /lib64/ld-linux-x86-64.so.2 "$root/lib64/"

@@ -1,4 +1,4 @@
-// The AVX-512 level with conversions to f16 written out. The emulator of run.sh rounds halfway cases of the conversion
+// The AVX-512 level with conversions to f16 written out. The emulator of avx512.sh rounds halfway cases of the conversion
 // instruction away from even, at every instruction set; processors do not. Everything else is the level as it is shipped.
 
 #include "../../Sources/CKernels/levels.h"

@@ -1,5 +1,5 @@
 // Every block format at every level against the reference's rows: encoded plain, encoded with importance, and decoded.
-// Takes fixtures/golden/blocks.safetensors and Sources/Quants/CodebookData.swift; built and run by run.sh.
+// Takes fixtures/golden/blocks.safetensors and Sources/Quants/CodebookData.swift; built and run by neon.sh and avx512.sh.
 
 #include <stdio.h>
 #include <stdlib.h>

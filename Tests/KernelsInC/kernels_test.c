@@ -1,5 +1,5 @@
 // Every level of CKernels against the portable one and against plain loops, on buffers that end at a guard page.
-// Built and run by run.sh, for Arm under an emulator and for this machine.
+// Built and run by neon.sh and avx512.sh, for Arm under an emulator and for this machine.
 
 #define _GNU_SOURCE
 #include <math.h>
@@ -244,35 +244,104 @@ static void products(const ck_level *level, int fused) {
   }
 }
 
+typedef void gemv(const void *, size_t, size_t, const float *, size_t, size_t, size_t, float *, size_t);
+typedef void weighting(const float *, const float *, void *, size_t);
+
+// A format's row of weights: how it is stored, read and multiplied. One of the encoders; f32 has none.
+typedef struct {
+  const char *name;
+  size_t columns, bytes;
+  encoder *encode;
+  weighting *encode_weighted;
+  decoder *decode;
+  gemv *multiply;
+} stored_row;
+
 // A few tokens by stored rows: the promised sums over the decoded weights.
+static void few_of(const ck_level *level, int fused, const stored_row *format, size_t tokens) {
+  const size_t rows = 70, columns = format->columns;
+  float *x = guarded(tokens * columns * 4), *w = guarded(rows * columns * 4), *y = guarded(tokens * rows * 4);
+  uint8_t *stored = guarded(rows * format->bytes);
+  fill(x, tokens * columns, 0);
+  fill(w, rows * columns, 0);
+  for (size_t r = 0; r < rows; r++) {
+    float *weights = w + r * columns;
+    uint8_t *row = stored + r * format->bytes;
+    if (format->encode) {
+      format->encode(weights, row, columns);
+    } else if (format->encode_weighted) {
+      format->encode_weighted(weights, NULL, row, columns);
+    } else {
+      memcpy(row, weights, format->bytes);
+    }
+    if (format->decode) format->decode(row, weights, columns);
+  }
+  format->multiply(stored, format->bytes, rows, x, columns, tokens, columns, y, rows);
+  for (size_t t = 0; t < tokens; t++) {
+    for (size_t r = 0; r < rows; r++) {
+      const float expected = promised(x + t * columns, w + r * columns, columns, 256, fused);
+      check(memcmp(&y[t * rows + r], &expected, 4) == 0, level->name, format->name, tokens);
+    }
+  }
+  done();
+}
+
 static void few(const ck_level *level, int fused) {
-  const size_t rows = 70, columns = 544;
-  typedef void gemv(const void *, size_t, size_t, const float *, size_t, size_t, size_t, float *, size_t);
-  struct { size_t bytes; encoder *encode; decoder *decode; gemv *multiply; } formats[] = {
-      {2 * columns, level->encode_f16, level->decode_f16, level->gemv_f16},
-      {2 * columns, level->encode_bf16, level->decode_bf16, level->gemv_bf16},
-      {columns / 32 * 34, level->encode_q8_0, level->decode_q8_0, level->gemv_q8_0},
-      {columns / 32 * 18, level->encode_q4_0, level->decode_q4_0, level->gemv_q4_0},
+  const stored_row formats[] = {
+      {"gemv f32", 544, 544 * 4, NULL, NULL, NULL, level->gemv_f32},
+      {"gemv f16", 544, 544 * 2, level->encode_f16, NULL, level->decode_f16, level->gemv_f16},
+      {"gemv bf16", 544, 544 * 2, level->encode_bf16, NULL, level->decode_bf16, level->gemv_bf16},
+      {"gemv q8_0", 544, 544 / 32 * 34, level->encode_q8_0, NULL, level->decode_q8_0, level->gemv_q8_0},
+      {"gemv q4_0", 544, 544 / 32 * 18, level->encode_q4_0, NULL, level->decode_q4_0, level->gemv_q4_0},
+      {"gemv q4_k", 768, 3 * 144, NULL, level->encode_q4_k, level->decode_q4_k, level->gemv_q4_k},
+      {"gemv q5_k", 768, 3 * 176, NULL, level->encode_q5_k, level->decode_q5_k, level->gemv_q5_k},
+      {"gemv q6_k", 768, 3 * 210, NULL, level->encode_q6_k, level->decode_q6_k, level->gemv_q6_k},
   };
   for (size_t f = 0; f < sizeof formats / sizeof formats[0]; f++) {
-    for (size_t tokens = 1; tokens <= 4; tokens++) {
-      float *x = guarded(tokens * columns * 4), *w = guarded(rows * columns * 4), *y = guarded(tokens * rows * 4);
-      uint8_t *stored = guarded(rows * formats[f].bytes);
-      fill(x, tokens * columns, 0);
-      fill(w, rows * columns, 0);
-      for (size_t r = 0; r < rows; r++) {
-        formats[f].encode(w + r * columns, stored + r * formats[f].bytes, columns);
-        formats[f].decode(stored + r * formats[f].bytes, w + r * columns, columns);
+    for (size_t tokens = 1; tokens <= 4; tokens++) few_of(level, fused, &formats[f], tokens);
+  }
+}
+
+static float multiply_add(float a, float b, float c, int fused) {
+  if (fused) return fmaf(a, b, c);
+  volatile float term = a * b;
+  return term + c;
+}
+
+// One token of the delta rule, element by element.
+static void delta(const ck_level *level, int fused) {
+  const size_t sizes[][2] = {{1, 1}, {7, 5}, {16, 128}, {32, 24}, {128, 128}, {5, 77}, {9, 16}};
+  for (size_t s = 0; s < sizeof sizes / sizeof sizes[0]; s++) {
+    const size_t keys = sizes[s][0], values = sizes[s][1];
+    float *memory = guarded(keys * values * 4), *expected = guarded(keys * values * 4);
+    float *k = guarded(keys * 4), *q = guarded(keys * 4), *v = guarded(values * 4), *o = guarded(values * 4);
+    float *output = guarded(values * 4);
+    const float kept = 0.9375f - 0.01f * random_float(), rate = 0.5f + 0.25f * random_float();
+    fill(memory, keys * values, 0);
+    fill(k, keys, 0);
+    fill(q, keys, 0);
+    fill(v, values, 0);
+    memcpy(expected, memory, keys * values * 4);
+    for (size_t j = 0; j < values; j++) {
+      volatile float difference = 0, sum = 0;
+      for (size_t i = 0; i < keys; i++) {
+        volatile float faded = expected[i * values + j] * kept;
+        expected[i * values + j] = faded;
+        difference = multiply_add(k[i], faded, difference, fused);
       }
-      formats[f].multiply(stored, formats[f].bytes, rows, x, columns, tokens, columns, y, rows);
-      for (size_t t = 0; t < tokens; t++) {
-        for (size_t r = 0; r < rows; r++) {
-          const float expected = promised(x + t * columns, w + r * columns, columns, 256, fused);
-          check(memcmp(&y[t * rows + r], &expected, 4) == 0, level->name, "gemv", f);
-        }
+      difference = v[j] - difference;
+      difference = difference * rate;
+      for (size_t i = 0; i < keys; i++) {
+        const float value = multiply_add(k[i], difference, expected[i * values + j], fused);
+        expected[i * values + j] = value;
+        sum = multiply_add(q[i], value, sum, fused);
       }
-      done();
+      output[j] = sum;
     }
+    level->delta_step_f32(memory, keys, values, k, q, v, kept, rate, o);
+    check(memcmp(o, output, values * 4) == 0, level->name, "delta_step_f32, outputs", s);
+    check(memcmp(memory, expected, keys * values * 4) == 0, level->name, "delta_step_f32, memory", s);
+    done();
   }
 }
 
@@ -290,6 +359,7 @@ static void run(const ck_level *level, int fused) {
   unpacking(level);
   products(level, fused);
   few(level, fused);
+  delta(level, fused);
   printf("%s: %s\n", level->name, failures ? "failed" : "passed");
 }
 
