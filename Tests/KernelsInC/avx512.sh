@@ -1,10 +1,12 @@
 #!/usr/bin/env bash
 # Runs the AVX-512 kernels where no processor has the instructions: an emulated machine with them starts a Linux kernel whose
 # only program is the kernels' tests, and the whole program on the small model. Installs the emulator and what makes a
-# disc for it, where apt-get has them. Takes about ten minutes; `make avx512` builds the program first.
+# disc for it, where apt-get has them. Takes about twenty minutes; `make avx512` builds the program first.
 #
-# The golden rows of golden_test.c are not among them: at this level the emulator ends their run with an invalid instruction after
-# Q4_0, for a reason not found yet. It also rounds halfway cases of conversions to F16 wrongly at every instruction set (soft.c).
+# Three instructions are not the emulator's, which five lines of assembly each show: it rounds halfway cases of conversions to
+# F16 away from even, at every instruction set (soft.c); gathers by a register above the fifteenth are illegal to it (so none are
+# made of loops here); and shifting a mask by fifteen gives zero. The compiler makes that shift in one place, encoding IQ2_S, which
+# therefore is tested without joining neighbouring statements into vectors.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 quern=${QUERN:-.build/release/quern}
@@ -32,8 +34,12 @@ image=$(apt-cache depends linux-image-cloud-amd64 | awk '/Depends: linux-image/ 
 (cd "$out" && apt-get download -qq "$image" 2>/dev/null && dpkg -x "$image"*.deb kernel)
 cp "$out"/kernel/boot/vmlinuz-* "$out/disc/boot/vmlinuz"
 
-clang -std=c17 -Wall -Wextra -Werror -O2 -ISources/CKernels/include -DCK_ONLY=ck_avx512_soft \
-  Sources/CKernels/*.c Tests/KernelsInC/wide.c Tests/KernelsInC/soft.c Tests/KernelsInC/kernels_test.c -lm -static -o "$root/work/kernels_test"
+kernels=(Sources/CKernels/*.c Tests/KernelsInC/wide.c Tests/KernelsInC/soft.c)
+flags=(-std=c17 -Wall -Wextra -Werror -O2 -ISources/CKernels/include -DCK_ONLY=ck_avx512_soft -static)
+clang "${flags[@]}" "${kernels[@]}" Tests/KernelsInC/kernels_test.c -lm -o "$root/work/kernels_test"
+clang "${flags[@]}" -mno-gather "${kernels[@]}" Tests/KernelsInC/golden_test.c -lm -o "$root/work/golden_test"
+clang "${flags[@]}" -mno-gather -fno-slp-vectorize "${kernels[@]}" Tests/KernelsInC/golden_test.c -lm -o "$root/work/golden_test_iq2_s"
+cp fixtures/golden/blocks.safetensors Sources/Quants/CodebookData.swift "$root/work/"
 cp -r fixtures/tiny-qwen3.5 "$quern" "$root/work/"
 ldd "$quern" | awk '/=> \// { print $3 }' | xargs -I{} cp -L {} "$root/work/lib/"
 cp -L /lib64/ld-linux-x86-64.so.2 "$root/lib64/"
@@ -55,6 +61,8 @@ exec >/dev/ttyS0 2>&1 </dev/null
 cd /work
 echo "instructions: \$(grep -m1 -o 'avx512[a-z]*' /proc/cpuinfo | tr '\n' ' ')"
 ./kernels_test; echo "kernels: exit \$?"
+./golden_test blocks.safetensors CodebookData.swift -IQ2_S; echo "golden: exit \$?"
+./golden_test_iq2_s blocks.safetensors CodebookData.swift IQ2_S; echo "golden IQ2_S: exit \$?"
 export LD_LIBRARY_PATH=/work/lib QUERN_KERNELS=avx512
 ( $work ) > /tmp/found; cmp /work/expected /tmp/found; echo "program: exit \$?"; cat /tmp/found
 echo "== done"; sleep 1
@@ -94,7 +102,7 @@ for _ in $(seq 3600); do
   kill -0 "$emulator" 2>/dev/null || break
 done
 grep -v '^\[' "$out/serial"
-for part in kernels program; do
+for part in kernels golden "golden IQ2_S" program; do
   grep -q "^$part: exit 0" "$out/serial" || { echo "avx512: $part failed"; exit 1; }
 done
 echo "avx512: passed"
