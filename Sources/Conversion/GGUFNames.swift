@@ -21,20 +21,10 @@ struct GGUFNames {
     let known = Set(rules.map { BinaryString($0.gguf) })
     let unexpected = (text.tensors + (vision?.tensors ?? [])).map(\.name).filter { !known.contains(BinaryString($0)) }
     let missing = rules.filter { isWanted($0) && entry($0) == nil }
-    if let first = missing.first {
-      let near = unexpected.isEmpty ? [] : NearNames.of(first.gguf, in: unexpected, count: 3)
-      let hint = missing.allSatisfy { $0.part == .mtp } ? " (--no-mtp leaves the MTP block out)" : ""
-      throw CheckpointError(
-        .missing,
-        "\(missing.count) tensor\(missing.count == 1 ? " is" : "s are") missing: \(listed(missing.map(\.gguf)))\(hint)"
-          + (near.isEmpty ? "" : "; similar names there: \(near.joined(separator: ", "))"),
-        file: text.path)
-    }
-    if !unexpected.isEmpty {
-      throw CheckpointError(
-        .unsupported,
-        "\(unexpected.count) tensor\(unexpected.count == 1 ? " has" : "s have") no place in this family: \(listed(unexpected))",
-        file: text.path)
+    let mtpNames = Set(rules.filter { $0.part == .mtp }.map(\.gguf))
+    try NameDifferences(missing: missing.map(\.gguf), unexpected: unexpected).refuse(in: text.path, nearby: unexpected)
+    {
+      $0.allSatisfy(mtpNames.contains) ? " (--no-mtp leaves the MTP block out)" : ""
     }
     for rule in rules where isWanted(rule) {
       guard let entry = entry(rule), entry.shape != rule.ggufShape else { continue }

@@ -62,19 +62,8 @@ struct HuggingFacePlanner {
       notes.append("\(count) tensor\(count == 1 ? "" : "s") left out: \(reason)")
     }
     let missing = rules.filter { checkpoint[$0.huggingFace] == nil && !isLeftOut($0.part) }.map(\.huggingFace)
-    if let first = missing.first {
-      let near = NearNames.of(first, in: unexpected.isEmpty ? checkpoint.tensors.map(\.name) : unexpected, count: 3)
-      throw CheckpointError(
-        .missing,
-        "\(missing.count) tensor\(missing.count == 1 ? " is" : "s are") missing: \(listed(missing))\(hint(missing)); similar names there: \(near.joined(separator: ", "))",
-        file: checkpoint.path)
-    }
-    if !unexpected.isEmpty {
-      throw CheckpointError(
-        .unsupported,
-        "\(unexpected.count) tensor\(unexpected.count == 1 ? " has" : "s have") no place in this family: \(listed(unexpected))\(hint(unexpected))",
-        file: checkpoint.path)
-    }
+    try NameDifferences(missing: missing, unexpected: unexpected).refuse(
+      in: checkpoint.path, nearby: unexpected.isEmpty ? checkpoint.tensors.map(\.name) : unexpected, hint: hint)
   }
 
   private func isLeftOut(_ part: TensorRule.Part) -> Bool {
@@ -238,10 +227,4 @@ struct HuggingFacePlanner {
     for tensor in tensors { bytes[tensor.type, default: 0] += tensor.byteCount }
     return bytes.max { $0.value != $1.value ? $0.value < $1.value : $0.key.name < $1.key.name }?.key
   }
-}
-
-/// A few names of a list, and how many more there are.
-func listed(_ names: [String], _ limit: Int = 5) -> String {
-  let shown = names.prefix(limit).map { printable($0) }.joined(separator: ", ")
-  return names.count > limit ? "\(shown) and \(names.count - limit) more" : shown
 }

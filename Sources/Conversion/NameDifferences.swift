@@ -1,0 +1,39 @@
+import Tensors
+
+/// Where the names of a checkpoint and the rules of its family differ.
+struct NameDifferences {
+  /// Tensors that rules ask for and the checkpoint lacks.
+  let missing: [String]
+  /// Tensors of the checkpoint that no rule knows.
+  let unexpected: [String]
+
+  /// Refuses what differs.
+  ///
+  /// - Parameters:
+  ///   - file: the checkpoint.
+  ///   - nearby: names that a missing one may be written as.
+  ///   - hint: the option that does without some tensors, after a space; empty where there is none.
+  /// - Throws: `missing` or `unsupported`, naming tensors.
+  func refuse(in file: String, nearby: [String], hint: ([String]) -> String) throws(CheckpointError) {
+    if let first = missing.first {
+      let near = nearby.isEmpty ? [] : NearNames.of(first, in: nearby, count: 3)
+      throw CheckpointError(
+        .missing,
+        "\(missing.count) tensor\(missing.count == 1 ? " is" : "s are") missing: \(listed(missing))\(hint(missing))"
+          + (near.isEmpty ? "" : "; similar names there: \(near.joined(separator: ", "))"),
+        file: file)
+    }
+    if !unexpected.isEmpty {
+      throw CheckpointError(
+        .unsupported,
+        "\(unexpected.count) tensor\(unexpected.count == 1 ? " has" : "s have") no place in this family: \(listed(unexpected))\(hint(unexpected))",
+        file: file)
+    }
+  }
+}
+
+/// A few names of a list, and how many more there are.
+func listed(_ names: [String], _ limit: Int = 5) -> String {
+  let shown = names.prefix(limit).map { printable($0) }.joined(separator: ", ")
+  return names.count > limit ? "\(shown) and \(names.count - limit) more" : shown
+}
