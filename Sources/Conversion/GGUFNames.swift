@@ -22,8 +22,8 @@ struct GGUFNames {
     let unexpected = (text.tensors + (vision?.tensors ?? [])).map(\.name).filter { !known.contains(BinaryString($0)) }
     let missing = rules.filter { isWanted($0) && entry($0) == nil }
     let mtpNames = Set(rules.filter { $0.part == .mtp }.map(\.gguf))
-    try NameDifferences(missing: missing.map(\.gguf), unexpected: unexpected).refuse(in: text.path, nearby: unexpected)
-    {
+    let differences = NameDifferences(missing: missing.map(\.gguf), unexpected: unexpected)
+    try differences.refuse(in: text.path, nearby: unexpected) {
       $0.allSatisfy(mtpNames.contains) ? " (--no-mtp leaves the MTP block out)" : ""
     }
     for rule in rules where isWanted(rule) {
