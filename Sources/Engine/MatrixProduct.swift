@@ -20,10 +20,10 @@ package struct MatrixProduct: Sendable {
   private let tileScratch = ScratchStore()
 
   /// Weights are unpacked and used this many rows at a time, rounded up to whole panels; with the tokens of one
-  /// pass they fit the second-level cache.
+  /// pass, those of the next and their sums they fit the second-level cache.
   private static let tileRows = 64
-  /// Tokens that pass one tile of weights together.
-  private static let tileTokens = 192
+  /// Tokens that pass one tile of weights together, while the kernel fetches those of the next pass.
+  private static let tileTokens = 48
   /// Tokens that are packed at a time; bounds the memory.
   private static let chunkTokens = 512
   /// Rows that a thread takes at a time when there are few tokens; whole register blocks at every level.
@@ -219,7 +219,7 @@ private final class ScratchStore: Sendable {
     }
     if let kept, kept.count >= count { return kept }
     kept?.base.deallocate()
-    let bytes = UnsafeMutableRawPointer.allocate(byteCount: count * MemoryLayout<Float>.stride, alignment: 64)
+    let bytes = LargePages.allocate(byteCount: count * MemoryLayout<Float>.stride)
     return Buffer(base: bytes.bindMemory(to: Float.self, capacity: count), count: count)
   }
 

@@ -8,30 +8,31 @@
 /// Registers to a cache line.
 #define CK_LINE (16 / CK_LANES)
 
-/// One register block: `tokens` tokens by `panels` panels of rows, both constants after inlining.
-CK_INLINE void ck_block(
-    size_t tokens, size_t panels, const float *x, const float *w, size_t count, size_t rows, float *y,
-    size_t stride, int add) {
-  ck_f32 sum[CK_TOKENS][4 * CK_VECTORS];
-  const size_t vectors = panels * CK_VECTORS;
+/// Sums of a register block that starts; by the time they are ready, so are the outputs they are added to.
+CK_INLINE void ck_start(size_t tokens, size_t vectors, ck_f32 (*sum)[4 * CK_VECTORS], const float *y, size_t stride) {
   CK_UNROLL for (size_t t = 0; t < tokens; t++) {
-    // By the time the sums are ready, so are the outputs they are added to.
     CK_UNROLL for (size_t v = 0; v < vectors; v += CK_LINE) __builtin_prefetch(y + t * stride + v * CK_LANES, 1);
     CK_UNROLL for (size_t v = 0; v < vectors; v++) sum[t][v] = 0;
   }
-  CK_UNROLL_TWICE for (size_t c = 0; c < count; c++) {
-    ck_f32 lane[4 * CK_VECTORS];
-    CK_UNROLL for (size_t v = 0; v < vectors; v++) {
-      lane[v] = CK_LOAD(w + (v / CK_VECTORS) * count * CK_ROWS + (v % CK_VECTORS) * CK_LANES);
-    }
-    CK_UNROLL for (size_t t = 0; t < tokens; t++) {
-      const ck_f32 value = x[t];
-      CK_UNROLL for (size_t v = 0; v < vectors; v++) sum[t][v] = ck_fma(value, lane[v], sum[t][v]);
-    }
-    x += tokens;
-    w += CK_ROWS;
+}
+
+/// One column of a register block; `panel` floats from one panel of weights to the next.
+CK_INLINE void ck_column(
+    size_t tokens, size_t vectors, ck_f32 (*sum)[4 * CK_VECTORS], const float *x, const float *w, size_t panel) {
+  ck_f32 lane[4 * CK_VECTORS];
+  CK_UNROLL for (size_t v = 0; v < vectors; v++) {
+    lane[v] = CK_LOAD(w + (v / CK_VECTORS) * panel + (v % CK_VECTORS) * CK_LANES);
   }
-  if (rows >= panels * CK_ROWS) {
+  CK_UNROLL for (size_t t = 0; t < tokens; t++) {
+    const ck_f32 value = x[t];
+    CK_UNROLL for (size_t v = 0; v < vectors; v++) sum[t][v] = ck_fma(value, lane[v], sum[t][v]);
+  }
+}
+
+/// The sums of a register block to their outputs.
+CK_INLINE void ck_finish(
+    size_t tokens, size_t vectors, ck_f32 (*sum)[4 * CK_VECTORS], size_t rows, float *y, size_t stride, int add) {
+  if (rows >= vectors * CK_LANES) {
     CK_UNROLL for (size_t t = 0; t < tokens; t++) {
       CK_UNROLL for (size_t v = 0; v < vectors; v++) {
         float *at = y + t * stride + v * CK_LANES;
@@ -55,8 +56,46 @@ CK_INLINE void ck_block(
   }
 }
 
-/// The block that does nearly all the work, on its own so that nothing around it competes for registers.
+/// One register block: `tokens` tokens by `panels` panels of rows, both constants after inlining.
+CK_INLINE void ck_block(
+    size_t tokens, size_t panels, const float *x, const float *w, size_t count, size_t rows, float *y,
+    size_t stride, int add) {
+  ck_f32 sum[CK_TOKENS][4 * CK_VECTORS];
+  const size_t vectors = panels * CK_VECTORS;
+  ck_start(tokens, vectors, sum, y, stride);
+  CK_UNROLL_TWICE for (size_t c = 0; c < count; c++) {
+    ck_column(tokens, vectors, sum, x, w, count * CK_ROWS);
+    x += tokens;
+    w += CK_ROWS;
+  }
+  ck_finish(tokens, vectors, sum, rows, y, stride, add);
+}
+
+/// Columns for which a full block fetches one cache line ahead.
+#define CK_FETCH_COLUMNS (CK_TOKENS > 6 ? 4 : 8)
+
+/// The block that does nearly all the work, on its own so that nothing around it competes for registers: whole panels of rows
+/// and tokens, CK_FETCH_COLUMNS columns at a time.
+///
+/// ahead: memory that is wanted in the second-level cache soon; it need not be there, so it is no pointer.
 static __attribute__((noinline)) void ck_full_block(
+    const float *x, const float *w, size_t count, float *y, size_t stride, int add, uintptr_t ahead) {
+  ck_f32 sum[CK_TOKENS][4 * CK_VECTORS];
+  ck_start(CK_TOKENS, CK_VECTORS, sum, y, stride);
+  for (size_t c = 0; c < count; c += CK_FETCH_COLUMNS) {
+    __builtin_prefetch((const void *)ahead, 0, 2);
+    ahead += 64;
+    CK_UNROLL for (size_t i = 0; i < CK_FETCH_COLUMNS; i++) {
+      ck_column(CK_TOKENS, CK_VECTORS, sum, x, w, 0);
+      x += CK_TOKENS;
+      w += CK_ROWS;
+    }
+  }
+  ck_finish(CK_TOKENS, CK_VECTORS, sum, CK_ROWS, y, stride, add);
+}
+
+/// As many tokens where rows or columns are no multiples.
+static __attribute__((noinline)) void ck_edge_block(
     const float *x, const float *w, size_t count, size_t rows, float *y, size_t stride, int add) {
   ck_block(CK_TOKENS, 1, x, w, count, rows, y, stride, add);
 }
@@ -75,17 +114,26 @@ static __attribute__((noinline)) void ck_full_block(
 
 /// y[tokens][rows] (+)= x W^T over one stretch of `count` columns.
 ///
-/// x_panels, w_panels: packed tokens and rows, panel after panel, each of `count` columns. y: row stride in
-/// elements; added to if `add`, else overwritten.
+/// x_panels, w_panels: packed tokens and rows, panel after panel, each of `count` columns. What lies behind x_panels is taken
+/// for the tokens of the next call. y: row stride in elements; added to if `add`, else overwritten.
 static void product(
     const float *x_panels, size_t tokens, const float *w_panels, size_t rows, size_t count, float *y,
     size_t stride, int add) {
   const size_t full = tokens - tokens % CK_TOKENS;
-  // A panel of weights stays in the first-level cache while the tokens stream past it.
+  // A panel of weights stays in the first-level cache while the tokens stream past it. Meanwhile the tokens after these
+  // come nearer, each panel of weights fetching its part of every panel of tokens.
   for (size_t r = 0; r < rows && full > 0; r += CK_ROWS) {
+    const int is_whole = rows - r >= CK_ROWS && count % CK_FETCH_COLUMNS == 0;
+    const uintptr_t next = (uintptr_t)(x_panels + full * count) + r * CK_TOKENS * count / rows / 16 * 64;
+    const float *w = w_panels + r * count;
     for (size_t token = 0; token < full; token += CK_TOKENS) {
-      ck_full_block(x_panels + token * count, w_panels + r * count, count, rows - r, y + token * stride + r,
-                    stride, add);
+      const float *x = x_panels + token * count;
+      float *at = y + token * stride + r;
+      if (is_whole) {
+        ck_full_block(x, w, count, at, stride, add, next + token * count * sizeof *x);
+      } else {
+        ck_edge_block(x, w, count, rows - r, at, stride, add);
+      }
     }
   }
   const float *x = x_panels + full * count;
