@@ -12,7 +12,8 @@ import Tensors
 /// A folder that appears under its name with everything in it, or not at all.
 ///
 /// Its files are written without names, or hidden, beside the place of the folder. When all are complete they are named
-/// in a hidden folder, which then takes the place in one step.
+/// in a hidden folder, which then takes the place in one step. A run that is killed in that moment may leave the hidden folder;
+/// the next one takes it over.
 final class FolderOutput {
   /// The folder to be.
   private let path: String
@@ -20,6 +21,10 @@ final class FolderOutput {
   let staging: String
   /// The hidden folder; there only while files are named.
   let temporary: String
+  /// Where a folder that stood in the place goes while the new one takes it.
+  private var old: String { temporary + ".old" }
+  /// Holds the lock of the hidden folder, which tells the folder of a run that is alive from a leftover; negative without.
+  private var lock: Int32 = -1
   private var documents: [(writer: AtomicWriter, sha256: String?)] = []
 
   /// Prepares a folder; nothing is made yet.
@@ -28,7 +33,11 @@ final class FolderOutput {
     self.path = place
     staging = AtomicWriter.folder(of: place)
     let name = place.split(separator: "/").last.map(String.init) ?? "model"
-    temporary = "\(staging)/.\(name.prefix(60)).\(getpid()).partial"
+    temporary = "\(staging)/.\(name.prefix(60)).partial"
+  }
+
+  deinit {
+    if lock >= 0 { close(lock) }
   }
 
   /// Writes and syncs the documents that belong beside the weights.
@@ -42,7 +51,7 @@ final class FolderOutput {
 
   /// Makes the hidden folder, and names everything in it: first what `weights` names, then the documents.
   func fill(_ weights: () throws(CheckpointError) -> Void) throws(CheckpointError) {
-    guard mkdir(temporary, 0o777) == 0 else { throw systemFailure("making the folder", temporary) }
+    try makeTemporary()
     try weights()
     for (writer, _) in documents {
       let folder = AtomicWriter.folder(of: writer.path)
@@ -50,7 +59,22 @@ final class FolderOutput {
         throw systemFailure("making the folder", folder)
       }
       try writer.commit()
+      if folder != temporary { syncFolder(folder) }
     }
+  }
+
+  /// Makes the hidden folder, or empties the one that a killed run left.
+  private func makeTemporary() throws(CheckpointError) {
+    let isNew = mkdir(temporary, 0o777) == 0
+    guard isNew || errno == EEXIST else { throw systemFailure("making the folder", temporary) }
+    let handle = open(temporary, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
+    guard handle >= 0 else { throw systemFailure("making the folder", temporary) }
+    guard flock(handle, LOCK_EX | LOCK_NB) == 0 else {
+      close(handle)
+      throw CheckpointError(.inputOutput, "another run is writing this output now", file: path)
+    }
+    lock = handle
+    if !isNew { emptyTemporary() }
   }
 
   /// Everything in the folder, under the names it has after ``publish()``.
@@ -70,23 +94,30 @@ final class FolderOutput {
   /// Gives the folder its place; one that stands there is exchanged, and what quern did not write is carried over.
   func publish() throws(CheckpointError) {
     syncFolder(temporary)
+    try finishExchange()
     if rename(temporary, path) != 0 {
       guard errno == EEXIST || errno == ENOTEMPTY else { throw systemFailure("naming the folder", path) }
       // Both folders are whole at every moment; only which of them has the name changes.
-      let old = temporary + ".old"
       guard rename(path, old) == 0 else { throw systemFailure("setting the old folder aside", path) }
       guard rename(temporary, path) == 0 else {
         let failure = systemFailure("naming the folder", path)
         rename(old, path)
         throw failure
       }
-      try keepOthers(of: old)
+      try keepOthers()
     }
     syncFolder(staging)
   }
 
-  /// Moves what an earlier run of quern did not write from the old folder to the new one, and removes the rest.
-  private func keepOthers(of old: String) throws(CheckpointError) {
+  /// Does what is left of an exchange in which an earlier run was killed.
+  private func finishExchange() throws(CheckpointError) {
+    guard FileSystem.isFolder(old) else { return }
+    if FileSystem.exists(path) { return try keepOthers() }
+    guard rename(old, path) == 0 else { throw systemFailure("giving the old folder its name back", path) }
+  }
+
+  /// Moves what quern did not write from the old folder to the one that has the place, and removes the rest.
+  private func keepOthers() throws(CheckpointError) {
     let new = Set(try FileSystem.names(in: path))
     for name in try FileSystem.names(in: old) {
       if new.contains(name) || Self.isWeights(name), unlink(old + "/" + name) == 0 { continue }
@@ -106,11 +137,17 @@ final class FolderOutput {
   /// Throws everything away.
   func remove() {
     for (writer, _) in documents { writer.abandon() }
+    // Without the lock it is another run's folder.
+    guard lock >= 0 else { return }
+    emptyTemporary()
+    rmdir(temporary)
+  }
+
+  private func emptyTemporary() {
     for name in (try? FileSystem.names(in: temporary)) ?? [] {
       for inner in (try? FileSystem.names(in: temporary + "/" + name)) ?? [] { unlink("\(temporary)/\(name)/\(inner)") }
       if unlink(temporary + "/" + name) != 0 { rmdir(temporary + "/" + name) }
     }
-    rmdir(temporary)
   }
 
   /// Weights of an earlier output, which would be read together with the new ones.

@@ -48,7 +48,9 @@ struct StagingFile {
     Interruption.remember(sibling)
   }
 
-  /// Gives the file its final name, makes the name durable, and closes it; on failure nothing of it is left.
+  /// Gives the file its final name and closes it; on failure nothing of it is left.
+  ///
+  /// The name is made durable, unless it is in another folder: one that is being filled is made durable as a whole.
   func publish(as path: String, overwrite: Bool) throws(CheckpointError) {
     defer { close(descriptor) }
     if let temporary {
@@ -57,7 +59,7 @@ struct StagingFile {
     } else {
       try publishNameless(as: path, overwrite: overwrite)
     }
-    syncFolder(AtomicWriter.folder(of: path))
+    if AtomicWriter.folder(of: path) == folder { syncFolder(folder) }
   }
 
   /// Fills a buffer with bytes that were written.
