@@ -47,11 +47,11 @@ cp /bin/busybox "$root/bin/"
 ln -s busybox "$root/bin/sh"
 
 # What the whole program must give: the bytes of another level. The model's BF16 weights need no conversion to F16.
-work='for recipe in Q8_0 Q4_0; do ./quern quantize tiny-qwen3.5 $recipe --no-vision --quiet -o /tmp/avx512-$recipe.gguf >/dev/null; done
-./quern trace tiny-qwen3.5 --prompt "The mill grinds slowly, but" --output /tmp/avx512-trace.safetensors >/dev/null
-cd /tmp && sha256sum avx512-*'
-(cd "$root/work" && rm -f /tmp/avx512-* && sh -c "$work") > "$out/expected"
-rm -f /tmp/avx512-*
+work='for recipe in Q8_0 Q4_0; do ./quern quantize tiny-qwen3.5 $recipe --no-vision --quiet -o $made/$recipe.gguf >/dev/null; done
+./quern trace tiny-qwen3.5 --prompt "The mill grinds slowly, but" --output $made/trace.safetensors >/dev/null
+cd $made && sha256sum *'
+mkdir "$out/made"
+(cd "$root/work" && made=$out/made sh -c "$work") > "$out/expected"
 cp "$out/expected" "$root/work/expected"
 cat > "$root/init" <<INIT
 #!/bin/sh
@@ -63,7 +63,8 @@ echo "instructions: \$(grep -m1 -o 'avx512[a-z]*' /proc/cpuinfo | tr '\n' ' ')"
 ./kernels_test; echo "kernels: exit \$?"
 ./golden_test blocks.safetensors CodebookData.swift -IQ2_S; echo "golden: exit \$?"
 ./golden_test_iq2_s blocks.safetensors CodebookData.swift IQ2_S; echo "golden IQ2_S: exit \$?"
-export LD_LIBRARY_PATH=/work/lib QUERN_KERNELS=avx512
+export LD_LIBRARY_PATH=/work/lib QUERN_KERNELS=avx512 made=/tmp/made
+mkdir /tmp/made
 ( $work ) > /tmp/found; cmp /work/expected /tmp/found; echo "program: exit \$?"; cat /tmp/found
 echo "== done"; sleep 1
 poweroff -f
