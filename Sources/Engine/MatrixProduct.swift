@@ -5,9 +5,10 @@ import Tensors
 /// y = x W^T in 32-bit floats over weights as they are stored.
 ///
 /// Weights are unpacked a tile at a time into panels the register block reads, tokens are packed once; for a few tokens
-/// weights are expanded in registers instead, which gives the same bits. Each output is computed in one fixed order: columns in blocks of ``columnBlock``; in a block one chain of multiply-adds in
-/// column order, from zero; block sums added in order. Nothing else enters, so the bits of an output depend neither
-/// on the number of threads nor on the tokens beside it, and are the same at every level with a fused multiply-add.
+/// weights are expanded in registers instead, which gives the same bits. Each output is computed in one fixed order:
+/// columns in blocks of ``columnBlock``; in a block one chain of multiply-adds in column order, from zero; block sums added
+/// in order. Nothing else enters, so the bits of an output depend neither on the number of threads nor on the tokens
+/// beside it, and are the same at every level with a fused multiply-add.
 package struct MatrixProduct: Sendable {
   /// Columns that are summed before they are added to the output.
   package static let columnBlock = 256
