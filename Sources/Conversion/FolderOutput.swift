@@ -32,8 +32,7 @@ final class FolderOutput {
     let place = Self.place(of: path)
     self.path = place
     staging = AtomicWriter.folder(of: place)
-    let name = place.split(separator: "/").last.map(String.init) ?? "model"
-    temporary = "\(staging)/.\(name.prefix(60)).partial"
+    temporary = AtomicWriter.hiddenName(of: place, in: staging)
   }
 
   deinit {

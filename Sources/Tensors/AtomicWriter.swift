@@ -79,6 +79,13 @@ package final class AtomicWriter {
     return slash == path.startIndex ? "/" : String(path[..<slash])
   }
 
+  /// Where an output that has no name yet is kept in a folder; long names are cut, since a name has at most 255 bytes.
+  package static func hiddenName(of path: String, in folder: String) -> String {
+    var name = path.lastIndex(of: "/").map { path[path.index(after: $0)...] } ?? path[...]
+    while name.utf8.count > 240 { name.removeLast() }
+    return folder + "/." + name + ".partial"
+  }
+
   /// The bytes an ordinary user can still write to the disk of a folder; nil when the system does not say.
   package static func freeBytes(in folder: String) -> UInt64? {
     var status = statvfs()

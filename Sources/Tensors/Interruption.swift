@@ -102,6 +102,7 @@ package enum Interruption {
   /// The signal arrives in whatever thread touches the missing page, so its handler must belong to no actor; and only what
   /// is safe in a handler may follow: no allocation, no locks.
   package static func reportLostMappings() {
+    // A global is made when it is first used, which must not be in the handler.
     lostMapping.store(false, ordering: .relaxed)
     _ = places
     signal(SIGBUS) { _ in

@@ -30,7 +30,7 @@ struct StagingFile {
       let failure = Self.mayBeNameless ? errno : EOPNOTSUPP
       guard [EOPNOTSUPP, EISDIR, EINVAL].contains(failure) else { throw Self.failure(path, folder, failure) }
     #endif
-    let sibling = Self.siblingName(of: path, in: folder)
+    let sibling = AtomicWriter.hiddenName(of: path, in: folder)
     let named = open(sibling, O_CREAT | O_RDWR | O_CLOEXEC, mode)
     guard named >= 0 else { throw Self.failure(path, folder, errno) }
     // A leftover of a run that was killed is taken over; the file of a run that is alive is not.
@@ -98,7 +98,7 @@ struct StagingFile {
     guard overwrite else {
       throw CheckpointError(.exists, "the output already exists; use --overwrite to replace it", file: path)
     }
-    let sibling = Self.siblingName(of: path, in: folder)
+    let sibling = AtomicWriter.hiddenName(of: path, in: folder)
     unlink(sibling)
     guard linkat(AT_FDCWD, source, AT_FDCWD, sibling, AT_SYMLINK_FOLLOW) == 0 else {
       throw systemFailure("naming the output", path)
@@ -124,13 +124,6 @@ struct StagingFile {
     let failure = systemFailure("naming the output", path)
     unlink(sibling)
     throw failure
-  }
-
-  /// The hidden name beside the output; long names are cut, since a name has at most 255 bytes.
-  private static func siblingName(of path: String, in folder: String) -> String {
-    var name = path.lastIndex(of: "/").map { path[path.index(after: $0)...] } ?? path[...]
-    while name.utf8.count > 240 { name.removeLast() }
-    return folder + "/." + name + ".partial"
   }
 }
 

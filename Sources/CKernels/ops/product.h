@@ -94,7 +94,7 @@ static __attribute__((noinline)) void ck_full_block(
   ck_finish(CK_TOKENS, CK_VECTORS, sum, CK_ROWS, y, stride, add);
 }
 
-/// As many tokens where rows or columns are no multiples.
+/// A block of as many tokens where the rows do not fill their panel or the columns are no multiple of CK_FETCH_COLUMNS.
 static __attribute__((noinline)) void ck_edge_block(
     const float *x, const float *w, size_t count, size_t rows, float *y, size_t stride, int add) {
   ck_block(CK_TOKENS, 1, x, w, count, rows, y, stride, add);
