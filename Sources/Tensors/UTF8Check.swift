@@ -36,3 +36,16 @@ package func firstInvalidUTF8(_ bytes: UnsafeRawBufferPointer) -> Int? {
   }
   return nil
 }
+
+/// Bytes as a text in which those that are not UTF-8 are written as `\xff`.
+package func textWithBytesShown(_ bytes: UnsafeRawBufferPointer) -> String {
+  var text = ""
+  var rest = bytes[...]
+  while let place = firstInvalidUTF8(UnsafeRawBufferPointer(rebasing: rest)) {
+    let odd = rest.startIndex + place
+    let digits = String(bytes[odd], radix: 16)
+    text += String(decoding: rest[..<odd], as: UTF8.self) + "\\x" + digits
+    rest = rest[(odd + 1)...]
+  }
+  return text + String(decoding: rest, as: UTF8.self)
+}

@@ -6,8 +6,8 @@ import Tensors
 /// A plan and its run as text and as JSON.
 enum PlanReport {
   /// The plan for a reader: every tensor, then the sums.
-  static func text(_ plan: Plan) -> String {
-    var lines: [String] = []
+  static func text(_ plan: Plan) -> TerminalText {
+    var lines: [TerminalText] = []
     for file in plan.files {
       var table = Table([
         ("tensor", .left), ("type", .left), ("shape", .left), ("bytes", .right), ("bits/weight", .right),
@@ -15,24 +15,24 @@ enum PlanReport {
       ])
       for tensor in file.tensors {
         table.add([
-          printable(tensor.name), tensor.type.name, tensor.shape.description, String(tensor.byteCount),
+          tensor.name, tensor.type.name, tensor.shape.description, String(tensor.byteCount),
           fixed(quern.bitsPerWeight(UInt64(tensor.byteCount), UInt64(tensor.shape.elementCount)), 3),
-          tensor.sources.map { printable($0.name) + " " + $0.type.name }.joined(separator: ", "),
+          tensor.sources.map { $0.name + " " + $0.type.name }.joined(separator: ", "),
           tensor.note ?? (tensor.importance == nil ? "" : "by importance"),
         ])
       }
-      lines += [printable(file.path), table.text, ""]
+      lines += ["\(file.path)", table.text, ""]
     }
-    lines += [printable(plan.recipe.text, limit: 10_000)] + sums(plan)
-    lines += plan.notes.map { "note: " + printable($0, limit: 2000) }
+    lines += ["\(plan.recipe.text, first: 10_000)"] + sums(plan)
+    lines += plan.notes.map { "note: \($0)" }
     lines.append("nothing was written")
     return lines.joined(separator: "\n")
   }
 
   /// Output sizes, and the disk space needed against what is free.
-  private static func sums(_ plan: Plan) -> [String] {
-    var lines = plan.files.map { file in
-      "\(printable(file.path)): \(counted(file.tensors.count, "tensor")), \(byteSize(file.bytes)), \(bits(of: file))"
+  private static func sums(_ plan: Plan) -> [TerminalText] {
+    var lines: [TerminalText] = plan.files.map { file in
+      "\(file.path): \(counted(file.tensors.count, "tensor")), \(byteSize(file.bytes)), \(bits(of: file))"
     }
     let free = plan.bytesFree.map { byteSize($0) } ?? "unknown"
     lines.append("\(byteSize(plan.bytesOut)) to write, \(free) free")
@@ -96,7 +96,7 @@ enum PlanReport {
       try plan.check()
       return
     }
-    if !common.quiet { for note in plan.notes { printNote("note: " + printable(note, limit: 2000)) } }
+    if !common.quiet { for note in plan.notes { printNote("note: \(note)") } }
     let progress = ProgressReport(quiet: common.quiet)
     progress.begin("writing")
     let report = try plan.run(threads: common.threadCount) { state in
@@ -110,14 +110,13 @@ enum PlanReport {
     } else {
       for file in report.files {
         let figure = planned(file.path, in: plan).map { ", " + bits(of: $0) } ?? ""
-        printLine("\(printable(file.path)): \(byteSize(file.bytes))\(figure)")
+        printLine("\(file.path): \(byteSize(file.bytes))\(figure)")
       }
       for file in plan.files where !report.files.contains(where: { planned($0.path, in: plan)?.path == file.path }) {
-        printLine("\(printable(file.path)): \(bits(of: file)) over all its files")
+        printLine("\(file.path): \(bits(of: file)) over all its files")
       }
-      printLine(
-        "\(fixed(report.seconds, 2)) s, "
-          + byteSize(UInt64(Double(report.bytesIn) / max(report.seconds, 1e-9))) + "/s read")
+      let rate = byteSize(UInt64(Double(report.bytesIn) / max(report.seconds, 1e-9)))
+      printLine("\(fixed(report.seconds, 2)) s, \(rate)/s read")
     }
   }
 

@@ -17,8 +17,9 @@ struct Quern: ParsableCommand {
     commandName: "quern",
     abstract: "Convert, quantize and validate open-weight models.",
     discussion: """
-      A model is a Hugging Face folder, a .safetensors file or its index, a .gguf file (any shard of a split one), or an \
-      owner/name id that is present in the local Hugging Face cache. What it is, is decided by its content.
+      A model is a Hugging Face folder, a .safetensors file or its index, a .gguf file (any shard of a split one), a folder \
+      that holds one of these, or an owner/name id that is present in the local Hugging Face cache. What it is, is decided \
+      by its content.
 
       Exit codes: 0 done, 1 a check failed, 2 the input is bad, 64 wrong usage, 70 a fault of quern, 74 reading or \
       writing failed.
@@ -36,31 +37,41 @@ struct Quern: ParsableCommand {
     signal(SIGXFSZ, SIG_IGN)
     // Weights are used where they are mapped.
     Interruption.reportLostMappings()
-    var running: (any ParsableCommand.Type)?
     do {
-      var command = try parseAsRoot()
-      running = type(of: command)
-      try Kernels.checkOverride()
-      try command.run()
+      let arguments = try Arguments.read()
+      var command = try parsed(arguments)
+      do {
+        try Kernels.checkOverride()
+        try command.run()
+      } catch let error as ValidationError {
+        throw Usage.wrong("\(error.message)", of: type(of: command))
+      }
     } catch let error as CheckpointError {
-      printError(error.description)
-      exit(withError: ExitCode(error.exitCode))
-    } catch let error as ValidationError {
-      printNote(usage(error.message, of: running ?? Self.self))
-      exit(withError: ExitCode.validationFailure)
-    } catch  where exitCode(for: error) == .success {
-      // Help and version are results too, and a failure to write them is an error.
-      let text = fullMessage(for: error)
-      if !text.isEmpty { printLine(text) }
-      exit(withError: ExitCode.success)
+      printError("\(error.description)")
+      end(error.exitCode)
+    } catch let error as Usage {
+      printNote(error.text)
+      end(EX_USAGE)
     } catch {
-      exit(withError: error)
+      // Help and version are results too, and a failure to write them is an error.
+      let text = TerminalText(lines: fullMessage(for: error))
+      let code = exitCode(for: error)
+      if !text.text.isEmpty { if code == .success { printLine(text) } else { printNote(text) } }
+      end(code.rawValue)
     }
   }
 
-  /// What the parser says of wrong usage, for what is only noticed while a command runs.
-  private static func usage(_ message: String, of command: any ParsableCommand.Type) -> String {
-    let help = command == Self.self ? "quern --help" : "quern \(command._commandName) --help"
-    return "Error: \(message)\nUsage: \(usageString(for: command))\n  See '\(help)' for more information."
+  /// The command of the arguments.
+  private static func parsed(_ arguments: [String]) throws -> any ParsableCommand {
+    do {
+      return try parseAsRoot(arguments)
+    } catch  where exitCode(for: error) == .success {
+      throw error
+    } catch {
+      throw Usage.refused(arguments, by: error)
+    }
   }
 }
+
+/// The system's `exit`, which the parser's would hide.
+private func end(_ code: Int32) -> Never { exit(code) }

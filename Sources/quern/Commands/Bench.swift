@@ -41,7 +41,7 @@ struct Bench: ParsableCommand {
       if !common.quiet { printNote("\(row.name) (\(row.level)): \(fixed(row.value, 2)) \(row.unit)") }
     }
     if rows.isEmpty {
-      throw ValidationError("--filter: no row has \(printable(filter ?? "")) in its name; there are \(Self.names).")
+      throw ValidationError("--filter: no row has \(filter ?? "") in its name; there are \(Self.names).")
     }
     if common.json {
       printJSON(jsonObject([("rows", .array(rows.map(Self.json)))]))

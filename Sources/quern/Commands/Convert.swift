@@ -72,7 +72,7 @@ func tensorType(_ name: String, option: String) throws -> TensorType {
   let type = TensorType(name: name)
   if let type, type.isWritable { return type }
   let names = TensorType.writable.map(\.name).joined(separator: ", ")
-  let reason = type.map { "\($0.name) can only be copied" } ?? "there is no type \(printable(name))"
+  let reason = type.map { "\($0.name) can only be copied" } ?? "there is no type \(name)"
   throw ValidationError("\(option): \(reason); there are \(names).")
 }
 

@@ -40,7 +40,7 @@ struct Evaluate: ParsableCommand {
     let bytes = try readText()
     let opened = try OpenedModel(model)
     let report = ProgressReport(quiet: common.quiet)
-    report.begin("evaluating \(printable(opened.name))")
+    report.begin("evaluating \(opened.name)")
     let result = try Perplexity.measure(
       opened, text: bytes, textName: text, context: context, windows: windows, threads: common.threadCount
     ) { progress in
@@ -68,7 +68,7 @@ struct Evaluate: ParsableCommand {
     let bytes = try FileSystem.readText(text)
     if let place = bytes.withUnsafeBytes({ firstInvalidUTF8($0) }) {
       printNote(
-        "note: \(printable(text)) at byte \(place): this is no UTF-8; it is scored as bytes, which other programs do otherwise"
+        "note: \(text) at byte \(place): this is no UTF-8; it is scored as bytes, which other programs do otherwise"
       )
     }
     return bytes

@@ -96,7 +96,7 @@ struct Generate: ParsableCommand {
     let prompted = monotonicSeconds()
     let generated = try opened.answer(limit, session: &session, sampler: &sampler) { token in
       let piece = decoder.append(token)
-      if !common.json { printPart(piece) }
+      if !common.json { printAnswer(piece) }
     }
     let end = monotonicSeconds()
     let promptRate = Double(input.count) / max(prompted - seen, 1e-9)
@@ -112,9 +112,9 @@ struct Generate: ParsableCommand {
           ("model", .string(opened.name)),
         ]))
     } else {
-      printLine(decoder.finish())
+      printAnswer(decoder.finish() + "\n")
       if !common.quiet {
-        let eyes = pictures == nil ? "" : ", \(fixed(seen - start, 1)) s to see"
+        let eyes: TerminalText = pictures == nil ? "" : ", image encoding \(fixed(seen - start, 1)) s"
         printNote("\(fixed(rate, 1)) tokens/s generated, \(fixed(promptRate, 1)) tokens/s read\(eyes)")
       }
     }

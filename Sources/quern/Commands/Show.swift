@@ -3,14 +3,6 @@ import Containers
 import Quants
 import Tensors
 
-#if canImport(Glibc)
-  import Glibc
-#elseif canImport(Musl)
-  import Musl
-#else
-  import Darwin
-#endif
-
 /// `quern show`: what a file says of itself, from its headers alone.
 struct Show: ParsableCommand {
   static let configuration = CommandConfiguration(
@@ -30,13 +22,13 @@ struct Show: ParsableCommand {
       try printDocument(checkpoint)
     } else {
       printLine(summary(checkpoint))
-      if tensors { printLine("\n" + tensorTable(checkpoint)) }
+      if tensors { printLine("\n\(tensorTable(checkpoint))") }
     }
   }
 
   /// Prints the document while it is made: as JSON values a header would take many times its bytes.
   private func printDocument(_ checkpoint: Checkpoint) throws(CheckpointError) {
-    var stream = JSONStream { emit($0, to: STDOUT_FILENO) }
+    var stream = JSONStream { emit(json: $0) }
     try stream.object { (stream) throws(CheckpointError) in
       stream.member("format", .string(checkpoint.format.rawValue))
       stream.member("version", checkpoint.version.map { .integer(Int64($0)) } ?? .null)
@@ -70,25 +62,24 @@ struct Show: ParsableCommand {
     ])
   }
 
-  private func summary(_ checkpoint: Checkpoint) -> String {
-    var lines = [
-      "\(printable(checkpoint.path)): \(checkpoint.format.rawValue)"
-        + (checkpoint.version.map { " version \($0)" } ?? ""),
+  private func summary(_ checkpoint: Checkpoint) -> TerminalText {
+    var lines: [TerminalText] = [
+      "\(checkpoint.path): \(checkpoint.format.rawValue)\(checkpoint.version.map { " version \($0)" } ?? "")",
       "\(checkpoint.tensors.count) tensors, \(grouped(checkpoint.parameterCount)) parameters, "
         + "\(byteSize(checkpoint.totalBytes)), "
         + "\(fixed(bitsPerWeight(checkpoint.totalBytes, checkpoint.parameterCount), 3)) bits per weight",
-      typeSummary(checkpoint),
+      "\(typeSummary(checkpoint))",
     ]
     if let scheme = checkpoint.packedScheme {
-      lines.append("weights packed by \(printable(scheme)), which quern cannot unpack yet")
+      lines.append("weights packed by \(scheme), which quern cannot unpack yet")
     }
     if let folder = checkpoint.folder, let type = folder.config?["model_type"]?.stringValue {
-      lines.append("model type \(printable(type))")
+      lines.append("model type \(type)")
     }
     if !checkpoint.metadata.entries.isEmpty {
       lines.append("")
       lines += checkpoint.metadata.entries.map {
-        "\(printable($0.key)) = \(text($0.value, limit: $0.key == "quern.recipe" ? 10_000 : 100))"
+        "\($0.key, first: 200) = \(text($0.value, limit: $0.key == "quern.recipe" ? 10_000 : 100))"
       }
     }
     return lines.joined(separator: "\n")
@@ -109,14 +100,14 @@ struct Show: ParsableCommand {
     }.joined(separator: "; ")
   }
 
-  private func tensorTable(_ checkpoint: Checkpoint) -> String {
+  private func tensorTable(_ checkpoint: Checkpoint) -> TerminalText {
     var table = Table([
       ("tensor", .left), ("type", .left), ("shape", .left), ("offset", .right), ("bytes", .right),
       ("bits/weight", .right),
     ])
     for tensor in checkpoint.tensors {
       table.add([
-        printable(tensor.name), tensor.type.name, tensor.shape.description, String(tensor.offset),
+        tensor.name, tensor.type.name, tensor.shape.description, String(tensor.offset),
         String(tensor.byteCount),
         fixed(bitsPerWeight(UInt64(tensor.byteCount), UInt64(tensor.shape.elementCount)), 3),
       ])
@@ -170,12 +161,12 @@ private func json(_ value: MetadataValue) -> OrderedJSON {
 }
 
 /// A metadata value as a short text: long arrays and texts are cut.
-private func text(_ value: MetadataValue, limit: Int = 100) -> String {
+private func text(_ value: MetadataValue, limit: Int = 100) -> TerminalText {
   switch value {
-  case .string(let text): return "\"" + printable(text, limit: limit) + "\""
+  case .string(let text): return "\"\(text, first: limit)\""
   case .array(let array):
     let shown = (0..<min(array.count, 6)).map { text(array[$0]) }.joined(separator: ", ")
     return array.count > 6 ? "[\(shown), … \(array.count) in all]" : "[\(shown)]"
-  default: return String(decoding: json(value).serialized(), as: UTF8.self)
+  default: return "\(String(decoding: json(value).serialized(), as: UTF8.self))"
   }
 }

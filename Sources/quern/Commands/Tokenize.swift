@@ -39,7 +39,7 @@ struct Tokenize: ParsableCommand {
           ("seconds", .number(seconds)),
         ]))
     } else {
-      printLine(ids.map(String.init).joined(separator: " "))
+      printLine(TerminalText(escaped: ids.map(String.init).joined(separator: " ")))
     }
   }
 }

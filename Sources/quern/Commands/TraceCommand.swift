@@ -41,7 +41,7 @@ struct TraceCommand: ParsableCommand {
     try trace.write(to: path, overwrite: output.overwrite)
     // A trace is how one finds where numbers go wrong, so that it is written all the same.
     if case .float32(let logits)? = trace["logits"]?.value, (try? LogitCheck.check(logits)) == nil {
-      printNote("note: " + LogitCheck.failure.in(file: opened.name).description)
+      printNote("note: \(LogitCheck.failure.in(file: opened.name).description)")
     }
     if common.json {
       let tensors = trace.tensors.map { tensor in
@@ -52,7 +52,7 @@ struct TraceCommand: ParsableCommand {
       printJSON(jsonObject([("output", .string(path)), ("tensors", .array(tensors))]))
     } else {
       printLine(
-        "\(printable(path)): \(trace.tensors.count) tensors for \(counted(trace["input_ids"]?.shape.first ?? 0, "token"))"
+        "\(path): \(trace.tensors.count) tensors for \(counted(trace["input_ids"]?.shape.first ?? 0, "token"))"
       )
     }
   }

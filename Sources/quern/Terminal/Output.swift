@@ -36,33 +36,52 @@ private func endAfterFailedWrite(_ number: Int32) -> Never {
   }
   let error = CheckpointError(
     .inputOutput, "writing failed", file: "standard output", cause: systemMessage(number))
-  printError(error.description)
+  printError("\(error.description)")
   exit(error.exitCode)
 }
 
-/// Writes text to standard output without a line feed.
-func printPart(_ text: String) {
-  emit(Array(text.utf8), to: STDOUT_FILENO)
+/// Writes a line to standard output.
+func printLine(_ text: TerminalText) {
+  emit(Array((text.text + "\n").utf8), to: STDOUT_FILENO)
 }
 
-/// Writes a line to standard output.
-func printLine(_ text: String) {
-  printPart(text + "\n")
+/// Writes a part of a model's answer to standard output: as it is into a file or a pipe, and without power over a terminal.
+func printAnswer(_ piece: String) {
+  let text = isatty(STDOUT_FILENO) == 1 ? TerminalText(lines: piece).text : piece
+  emit(Array(text.utf8), to: STDOUT_FILENO)
 }
 
 /// Writes a JSON document to standard output.
 func printJSON(_ document: OrderedJSON) {
-  emit(document.serialized(pretty: true), to: STDOUT_FILENO)
+  emit(json: document.serialized(pretty: true))
+}
+
+/// Writes whole values of a JSON document to standard output, with the characters that a terminal would act upon as `\u202e`.
+///
+/// The writer of documents leaves those alone that JSON allows, since documents are files too and keep their characters.
+func emit(json bytes: [UInt8]) {
+  // Outside of ASCII there is nothing but texts, and what is looked for is there only behind these two bytes.
+  guard bytes.contains(where: { $0 == 0xC2 || $0 == 0xE2 }) else { return emit(bytes, to: STDOUT_FILENO) }
+  var text = ""
+  for scalar in String(decoding: bytes, as: UTF8.self).unicodeScalars {
+    if !scalar.isASCII, isActive(scalar) {
+      let digits = String(scalar.value, radix: 16)
+      text += "\\u" + String(repeating: "0", count: 4 - digits.utf8.count) + digits
+    } else {
+      text.unicodeScalars.append(scalar)
+    }
+  }
+  emit(Array(text.utf8), to: STDOUT_FILENO)
 }
 
 /// Writes a note to standard error.
-func printNote(_ text: String) {
-  emit(Array((text + "\n").utf8), to: STDERR_FILENO)
+func printNote(_ text: TerminalText) {
+  emit(Array((text.text + "\n").utf8), to: STDERR_FILENO)
 }
 
 /// Writes an error to standard error.
-func printError(_ text: String) {
-  printNote("quern: error: " + text)
+func printError(_ text: TerminalText) {
+  printNote("quern: error: \(text)")
 }
 
 /// A JSON object from members.

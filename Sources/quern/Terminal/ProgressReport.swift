@@ -11,7 +11,7 @@ import Synchronization
 /// Progress on standard error: a bar with rate and time left on a terminal, one line per stage otherwise.
 final class ProgressReport: Sendable {
   private struct State {
-    var stage = ""
+    var stage: TerminalText = ""
     var started = 0.0
     var drawn = 0.0
   }
@@ -26,10 +26,10 @@ final class ProgressReport: Sendable {
   }
 
   /// Begins a stage, before its work does: its clock starts now.
-  func begin(_ stage: String) {
+  func begin(_ stage: TerminalText) {
     guard !isQuiet else { return }
     state.withLock { state in
-      if isTerminal, !state.stage.isEmpty { emit(Array("\n".utf8), to: STDERR_FILENO) }
+      if isTerminal, !state.stage.text.isEmpty { emit(Array("\n".utf8), to: STDERR_FILENO) }
       state = State(stage: stage, started: monotonicSeconds(), drawn: 0)
       if !isTerminal { printNote(stage) }
     }
@@ -49,7 +49,7 @@ final class ProgressReport: Sendable {
       let share = total > 0 ? min(1, done / total) : 1
       let filled = Int(share * 24)
       let bar = String(repeating: "█", count: filled) + String(repeating: "░", count: 24 - filled)
-      var line = "\r\(state.stage) \(bar) \(fixed(share * 100, 0))%"
+      var line = "\r\(state.stage.text) \(bar) \(fixed(share * 100, 0))%"
       if elapsed >= Self.leastSeconds, share > 0 {
         line += "  \(rate(done / elapsed))  \(fixed(elapsed * (1 - share) / share, 0)) s left"
       }
@@ -64,7 +64,7 @@ final class ProgressReport: Sendable {
   func finish() {
     guard !isQuiet, isTerminal else { return }
     state.withLock { state in
-      if !state.stage.isEmpty { emit(Array("\r\u{1B}[K".utf8), to: STDERR_FILENO) }
+      if !state.stage.text.isEmpty { emit(Array("\r\u{1B}[K".utf8), to: STDERR_FILENO) }
       state.stage = ""
     }
   }
