@@ -2,8 +2,9 @@ import Tensors
 
 /// Reads pictures from files: PNG and JPEG, told apart by their first bytes, never by the name.
 ///
-/// The samples are those of Pillow's `ImageOps.exif_transpose(image).convert("RGB")`, which is what the reference
-/// feeds its preprocessor; see `formats/images.md` for what that does to alpha, grey, palettes and 16 bits.
+/// The samples are those of Pillow's `ImageOps.exif_transpose(image).convert("RGB")`, laid on white where a colour key
+/// made them transparent, which is what the reference resizes; see `formats/images.md` for what that does to alpha,
+/// grey, palettes and 16 bits.
 package enum ImageDecoder {
   /// The largest picture that is decoded, in pixels: where Pillow starts to warn of a decompression bomb.
   package static let pixelLimit = 89_478_485
@@ -15,28 +16,14 @@ package enum ImageDecoder {
   /// - Throws: `unsupported` for what is neither PNG nor JPEG or is too large, `malformed` for a damaged picture,
   ///   `missing` and `inputOutput` as the file system has it.
   package static func decode(path: String) throws(CheckpointError) -> Picture {
-    let file = try InputFile(path: path)
-    guard file.size <= fileLimit else {
-      throw CheckpointError(
-        .unsupported, "a picture of \(file.size) bytes is longer than the limit of \(fileLimit)", file: path)
-    }
-    return try decode(try file.readBytes(at: 0, count: Int(file.size)), file: path)
+    let file = try PictureFile(path: path)
+    return try file.resized(width: file.width, height: file.height)
   }
 
   /// Decodes bytes; `file` is the name that errors carry.
   package static func decode(_ bytes: [UInt8], file: String) throws(CheckpointError) -> Picture {
-    do throws(CheckpointError) {
-      let stored: Picture
-      switch ImageKind(of: bytes) {
-      case .png: stored = try decodePNG(bytes)
-      case .jpeg: stored = try decodeJPEG(bytes)
-      case .other(let name):
-        throw CheckpointError(.unsupported, "this is \(name), and only PNG and JPEG pictures are read")
-      }
-      return stored.upright(from: Orientation(of: bytes))
-    } catch {
-      throw error.in(file: file)
-    }
+    let file = try PictureFile(PictureBytes(bytes, name: file))
+    return try file.resized(width: file.width, height: file.height)
   }
 
   /// Refuses a header that asks for more than the limits or more than the file's length could hold.
@@ -56,16 +43,6 @@ package enum ImageDecoder {
     }
     return (width, height)
   }
-
-  /// Runs a decoder of `CImages` with room for its message.
-  static func call(
-    _ kind: String, _ body: (UnsafeMutablePointer<CChar>) -> Int32
-  ) throws(CheckpointError) {
-    var message = [CChar](repeating: 0, count: 200)
-    guard message.withUnsafeMutableBufferPointer({ $0.baseAddress.map(body) ?? 0 }) == 0 else { return }
-    let text = String(decoding: message.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
-    throw CheckpointError(.malformed, "the \(kind) picture is damaged", cause: printable(text))
-  }
 }
 
 /// What a file is by its first bytes.
@@ -73,7 +50,8 @@ enum ImageKind: Equatable {
   case png, jpeg
   case other(String)
 
-  init(of bytes: [UInt8]) {
+  init(of file: PictureBytes) {
+    let bytes = file.bytes(at: 0, count: 16)
     func starts(_ prefix: [UInt8], at offset: Int = 0) -> Bool {
       bytes.count >= offset + prefix.count && bytes[offset..<offset + prefix.count].elementsEqual(prefix)
     }

@@ -2,75 +2,29 @@
 enum Orientation: Int, Sendable {
   case upright = 1, mirrored, rotated180, flipped, transposed, rotatedLeft, transversed, rotatedRight
 
-  /// Reads the tag from a PNG's or JPEG's EXIF block, else from its XMP text; upright where neither says more.
-  ///
-  /// Damaged metadata is no reason to refuse a picture: it counts as absent.
-  init(of bytes: [UInt8]) {
-    let blocks = ImageKind(of: bytes) == .png ? Self.pngBlocks(bytes) : Self.jpegBlocks(bytes)
-    if let exif = blocks.exif {
-      // A block that is there and lacks the tag leaves the question to the XMP text.
-      if let value = Self.tag(in: bytes, exif) {
-        self = Self(rawValue: value) ?? .upright
-        return
-      }
-    }
-    self = blocks.xmp.flatMap { Self.property(in: bytes[$0]) }.flatMap(Self.init(rawValue:)) ?? .upright
+  /// Reads the tag of an EXIF block, else the property of XMP text; upright where neither says more.
+  init(exif: [UInt8]?, xmp: [UInt8]?) {
+    // A block that is there and lacks the tag leaves the question to the XMP text.
+    let value = exif.flatMap(Self.tag) ?? xmp.flatMap(Self.property)
+    self = value.flatMap(Self.init(rawValue:)) ?? .upright
   }
 
-  private typealias Blocks = (exif: Range<Int>?, xmp: Range<Int>?)
-
-  private static func pngBlocks(_ bytes: [UInt8]) -> Blocks {
-    var blocks: Blocks = (nil, nil)
-    var position = 8
-    while position + 12 <= bytes.count {
-      let length = big(bytes, position, 4)
-      let data = position + 8
-      guard length <= bytes.count - data - 4 else { break }
-      let kind = bytes[position + 4..<data]
-      if kind.elementsEqual("eXIf".utf8) { blocks.exif = data..<data + length }
-      let label = Array("XML:com.adobe.xmp".utf8) + [0, 0]
-      if kind.elementsEqual("iTXt".utf8), bytes[data..<data + length].starts(with: label) {
-        blocks.xmp = data..<data + length
-      }
-      position = data + length + 4
-    }
-    return blocks
-  }
-
-  private static func jpegBlocks(_ bytes: [UInt8]) -> Blocks {
-    var blocks: Blocks = (nil, nil)
-    var position = 2
-    while position + 4 <= bytes.count, bytes[position] == 0xFF {
-      let marker = bytes[position + 1]
-      // Fill bytes; then markers without a length; the scan ends the search.
-      if marker == 0xFF || marker == 0x01 || (0xD0...0xD8).contains(marker) {
-        position += marker == 0xFF ? 1 : 2
-        continue
-      }
-      let length = big(bytes, position + 2, 2)
-      let data = position + 4
-      guard marker != 0xDA, marker != 0xD9, length >= 2, position + 2 + length <= bytes.count else { break }
-      let end = position + 2 + length
-      if marker == 0xE1 {
-        let label = Array("Exif".utf8) + [0, 0]
-        if blocks.exif == nil, bytes[data..<end].starts(with: label) { blocks.exif = data + label.count..<end }
-        if bytes[data..<end].starts(with: "http://ns.adobe.com/xap/1.0/".utf8) { blocks.xmp = data..<end }
-      }
-      position = end
-    }
-    return blocks
-  }
+  /// Whether rows become columns.
+  var swapsAxes: Bool { rawValue >= 5 }
+  /// Whether what is left in the stored picture ends up right, or below when axes are swapped.
+  var reversesAcross: Bool { [.mirrored, .rotated180, .transversed, .rotatedRight].contains(self) }
+  /// Whether what is above in the stored picture ends up below, or right when axes are swapped.
+  var reversesDown: Bool { [.rotated180, .flipped, .rotatedLeft, .transversed].contains(self) }
 
   /// The orientation tag (0x0112) of the first directory of a TIFF block.
-  private static func tag(in bytes: [UInt8], _ block: Range<Int>) -> Int? {
-    guard block.count >= 8 else { return nil }
-    let littleEndian = bytes[block.lowerBound] == 0x49
-    guard bytes[block.lowerBound] == bytes[block.lowerBound + 1], littleEndian || bytes[block.lowerBound] == 0x4D
-    else { return nil }
+  private static func tag(in block: [UInt8]) -> Int? {
+    guard block.count >= 8, block[0] == block[1], block[0] == 0x49 || block[0] == 0x4D else { return nil }
+    let littleEndian = block[0] == 0x49
     func number(_ offset: Int, _ count: Int) -> Int? {
       guard offset >= 0, offset <= block.count - count else { return nil }
-      let at = block.lowerBound + offset
-      return littleEndian ? bytes[at..<at + count].reversed().reduce(0) { $0 << 8 | Int($1) } : big(bytes, at, count)
+      let bytes = block[offset..<offset + count]
+      return littleEndian
+        ? bytes.reversed().reduce(0) { $0 << 8 | Int($1) } : bytes.reduce(0) { $0 << 8 | Int($1) }
     }
     guard number(2, 2) == 42, let directory = number(4, 4), let entries = number(directory, 2) else { return nil }
     for entry in 0..<entries {
@@ -84,7 +38,7 @@ enum Orientation: Int, Sendable {
   }
 
   /// `tiff:Orientation` as an attribute or an element of XMP text.
-  private static func property(in text: ArraySlice<UInt8>) -> Int? {
+  private static func property(in text: [UInt8]) -> Int? {
     let name = Array("tiff:Orientation".utf8)
     var from = text.startIndex
     while let start = text[from...].firstIndex(of: name[0]) {
@@ -98,32 +52,21 @@ enum Orientation: Int, Sendable {
     }
     return nil
   }
-
-  private static func big(_ bytes: [UInt8], _ at: Int, _ count: Int) -> Int {
-    bytes[at..<at + count].reduce(0) { $0 << 8 | Int($1) }
-  }
 }
 
 extension Picture {
   /// The picture turned so that a reader sees it as it was taken.
   func upright(from orientation: Orientation) -> Picture {
     guard orientation != .upright else { return self }
-    let swaps = orientation.rawValue >= 5
-    let (newWidth, newHeight) = swaps ? (height, width) : (width, height)
+    let (newWidth, newHeight) = orientation.swapsAxes ? (height, width) : (width, height)
     let turned = [UInt8](unsafeUninitializedCapacity: samples.count) { out, count in
+      let swaps = orientation.swapsAxes
+      let (reversesAcross, reversesDown) = (orientation.reversesAcross, orientation.reversesDown)
       for y in 0..<newHeight {
         for x in 0..<newWidth {
-          let (fromX, fromY) =
-            switch orientation {
-            case .upright: (x, y)
-            case .mirrored: (width - 1 - x, y)
-            case .rotated180: (width - 1 - x, height - 1 - y)
-            case .flipped: (x, height - 1 - y)
-            case .transposed: (y, x)
-            case .rotatedLeft: (y, height - 1 - x)
-            case .transversed: (width - 1 - y, height - 1 - x)
-            case .rotatedRight: (width - 1 - y, x)
-            }
+          let (across, down) = swaps ? (y, x) : (x, y)
+          let fromX = reversesAcross ? width - 1 - across : across
+          let fromY = reversesDown ? height - 1 - down : down
           let from = (fromY * width + fromX) * 3
           let to = (y * newWidth + x) * 3
           out[to] = samples[from]

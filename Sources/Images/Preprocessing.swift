@@ -129,38 +129,42 @@ package struct Patches: Sendable {
 }
 
 extension Preprocessing {
-  /// Resizes, normalizes and cuts pictures into patches.
+  /// Decodes, resizes, normalizes and cuts the pictures of files, one after the other.
   ///
-  /// - Throws: `unsupported` for a picture too long for its width.
-  package func patches(of pictures: [Picture]) throws(CheckpointError) -> Patches {
+  /// - Throws: what decoding throws, `unsupported` for a picture too long for its width.
+  package func patches(ofFiles paths: [String]) throws(CheckpointError) -> Patches {
     let width = 3 * temporalPatchSize * patchSize * patchSize
     var result = Patches(grids: [], values: [], width: width)
-    for picture in pictures {
-      let size = try smartSize(width: picture.width, height: picture.height)
-      append(picture.resized(width: size.width, height: size.height), to: &result)
+    // All headers before the first pixel: a picture that cannot be used costs no work, and memory is asked for once.
+    var count = 0
+    for path in paths { count += try opened(path).size.pixels / (patchSize * patchSize) }
+    result.values.reserveCapacity(count * width)
+    for path in paths {
+      let (file, size) = try opened(path)
+      append(try file.resized(width: size.width, height: size.height), to: &result)
     }
     return result
   }
 
-  /// Decodes, resizes, normalizes and cuts the pictures of files.
-  package func patches(ofFiles paths: [String]) throws(CheckpointError) -> Patches {
-    var pictures: [Picture] = []
-    for path in paths {
-      do throws(CheckpointError) {
-        let picture = try ImageDecoder.decode(path: path)
-        _ = try smartSize(width: picture.width, height: picture.height)
-        pictures.append(picture)
-      } catch {
-        throw error.in(file: path)
-      }
+  private func opened(_ path: String) throws(CheckpointError) -> (file: PictureFile, size: Size) {
+    do throws(CheckpointError) {
+      let file = try PictureFile(path: path)
+      let size = try smartSize(width: file.width, height: file.height)
+      return (file, Size(width: size.width, height: size.height))
+    } catch {
+      throw error.in(file: path)
     }
-    return try patches(of: pictures)
+  }
+
+  private struct Size {
+    var width: Int
+    var height: Int
+    var pixels: Int { width * height }
   }
 
   private func append(_ picture: Picture, to patches: inout Patches) {
     let (rows, columns) = (picture.height / patchSize, picture.width / patchSize)
     patches.grids.append(Patches.Grid(frames: 1, rows: rows, columns: columns))
-    patches.values.reserveCapacity(patches.values.count + rows * columns * patches.width)
     // Sample values are 256: one table a channel, divided by 255 in double as the reference does, the rest in float.
     let table = (0..<3).map { channel in
       (0..<256).map { (Float(Double($0) / 255) - mean[channel]) / deviation[channel] }

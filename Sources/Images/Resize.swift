@@ -1,64 +1,101 @@
-/// Antialiased bicubic resizing of 8-bit samples, bit for bit as Pillow does it.
+/// Antialiased bicubic resizing of 8-bit samples, bit for bit as Pillow does it, a row at a time.
 ///
 /// Two passes, each a weighted sum of neighbours in fixed point (22 bits after the point) rounded and clamped to
 /// 8 bits, so the order of the passes matters: across first, unless the height shrinks by more than twice as many
 /// pixels as the width, as Pillow has it (`libImaging/Resample.c`, read, not copied).
+///
+/// Rows come as stored, sizes are those of the upright picture: turning moves samples and sums are whole numbers, so
+/// the stored rows are resized along their own axes with the upright picture's weights, and the small result is turned.
+struct RowResizer {
+  private let across: ResizeFilter?  // nil: the axis keeps its size
+  private var down: DownSums
+  private let downFirst: Bool
+  private let newWidth: Int
+  private let newHeight: Int
+  private var samples: [UInt8] = []
+
+  /// Takes a picture that will have `width` x `height` pixels once it is upright.
+  init(width: Int, height: Int, newWidth: Int, newHeight: Int, from orientation: Orientation = .upright) {
+    let shrink = height - newHeight
+    let uprightDownFirst = shrink > 0 && shrink > 2 * (width - newWidth)
+    let swaps = orientation.swapsAxes
+    downFirst = uprightDownFirst != swaps
+    func filter(_ size: Int, _ newSize: Int, _ isReversed: Bool) -> ResizeFilter? {
+      guard size != newSize else { return nil }
+      let filter = ResizeFilter(from: size, to: newSize)
+      return isReversed ? filter.reversed(size) : filter
+    }
+    let (storedWidth, storedHeight) = swaps ? (height, width) : (width, height)
+    (self.newWidth, self.newHeight) = swaps ? (newHeight, newWidth) : (newWidth, newHeight)
+    across = filter(storedWidth, self.newWidth, orientation.reversesAcross)
+    down = DownSums(filter(storedHeight, self.newHeight, orientation.reversesDown))
+    samples.reserveCapacity(newWidth * newHeight * 3)
+  }
+
+  /// Takes the next row.
+  mutating func add(_ row: ArraySlice<UInt8>) {
+    if downFirst {
+      down.add(row) { across?.stretch($0, into: &samples) ?? samples.append(contentsOf: $0) }
+    } else if let across {
+      var stretched: [UInt8] = []
+      stretched.reserveCapacity(newWidth * 3)
+      across.stretch(row, into: &stretched)
+      down.add(stretched[...]) { samples.append(contentsOf: $0) }
+    } else {
+      down.add(row) { samples.append(contentsOf: $0) }
+    }
+  }
+
+  /// The result, as stored, once all rows have been taken.
+  consuming func finish() -> Picture { Picture(width: newWidth, height: newHeight, samples: samples) }
+}
+
 extension Picture {
   /// The picture stretched to exactly `width` x `height`.
   package func resized(width newWidth: Int, height newHeight: Int) -> Picture {
-    let shrink = height - newHeight
-    let downFirst = shrink > 0 && shrink > 2 * (width - newWidth)
-    return downFirst
-      ? stretchedDown(to: newHeight).stretchedAcross(to: newWidth)
-      : stretchedAcross(to: newWidth).stretchedDown(to: newHeight)
+    var resizer = RowResizer(width: width, height: height, newWidth: newWidth, newHeight: newHeight)
+    for y in 0..<height { resizer.add(samples[y * width * 3..<(y + 1) * width * 3]) }
+    return resizer.finish()
+  }
+}
+
+/// Sums of the rows of a result that are not yet complete: each source row is added to those it belongs to.
+private struct DownSums {
+  private let filter: ResizeFilter?
+  private var sums: [[Int]] = []
+  /// Source rows so far, and rows of the result that are complete.
+  private var taken = 0
+  private var finished = 0
+  private var row: [UInt8] = []
+
+  init(_ filter: ResizeFilter?) { self.filter = filter }
+
+  /// Takes a source row; `body` is called with every row that it completes.
+  mutating func add(_ source: ArraySlice<UInt8>, _ body: (ArraySlice<UInt8>) -> Void) {
+    guard let filter else { return body(source) }
+    var index = finished
+    while index < filter.starts.count, filter.starts[index] <= taken {
+      let place = index - finished
+      if place == sums.count { sums.append([Int](repeating: ResizeFilter.half, count: source.count)) }
+      let step = filter.offsets[index] + taken - filter.starts[index]
+      if step < filter.offsets[index + 1] { Self.add(source, times: filter.weights[step], to: &sums[place]) }
+      index += 1
+    }
+    taken += 1
+    while finished < filter.starts.count, taken >= filter.end(finished) {
+      row.removeAll(keepingCapacity: true)
+      for sum in sums.removeFirst() { row.append(ResizeFilter.sample(sum)) }
+      finished += 1
+      body(row[...])
+    }
   }
 
-  private func stretchedAcross(to newWidth: Int) -> Picture {
-    guard newWidth != width else { return self }
-    let filter = ResizeFilter(from: width, to: newWidth)
-    let result = [UInt8](unsafeUninitializedCapacity: newWidth * height * 3) { out, count in
-      samples.withUnsafeBufferPointer { samples in
-        for y in 0..<height {
-          for x in 0..<newWidth {
-            var (red, green, blue) = (ResizeFilter.half, ResizeFilter.half, ResizeFilter.half)
-            var from = (y * width + filter.starts[x]) * 3
-            for weight in filter.weights[filter.offsets[x]..<filter.offsets[x + 1]] {
-              red &+= Int(samples[from]) &* weight
-              green &+= Int(samples[from + 1]) &* weight
-              blue &+= Int(samples[from + 2]) &* weight
-              from += 3
-            }
-            let to = (y * newWidth + x) * 3
-            out[to] = ResizeFilter.sample(red)
-            out[to + 1] = ResizeFilter.sample(green)
-            out[to + 2] = ResizeFilter.sample(blue)
-          }
-        }
+  private static func add(_ source: ArraySlice<UInt8>, times weight: Int, to sums: inout [Int]) {
+    source.withUnsafeBufferPointer { source in
+      sums.withUnsafeMutableBufferPointer { sums in
+        for index in source.indices { sums[index] &+= Int(source[index]) &* weight }
       }
-      count = newWidth * height * 3
     }
-    return Picture(width: newWidth, height: height, samples: result)
-  }
-
-  private func stretchedDown(to newHeight: Int) -> Picture {
-    guard newHeight != height else { return self }
-    let filter = ResizeFilter(from: height, to: newHeight)
-    let row = width * 3
-    var sums = [Int](repeating: 0, count: row)
-    let result = [UInt8](unsafeUninitializedCapacity: row * newHeight) { out, count in
-      samples.withUnsafeBufferPointer { samples in
-        for y in 0..<newHeight {
-          for index in 0..<row { sums[index] = ResizeFilter.half }
-          for (step, weight) in filter.weights[filter.offsets[y]..<filter.offsets[y + 1]].enumerated() {
-            let from = (filter.starts[y] + step) * row
-            for index in 0..<row { sums[index] &+= Int(samples[from + index]) &* weight }
-          }
-          for index in 0..<row { out[y * row + index] = ResizeFilter.sample(sums[index]) }
-        }
-      }
-      count = row * newHeight
-    }
-    return Picture(width: width, height: newHeight, samples: result)
   }
 }
 
@@ -94,6 +131,37 @@ struct ResizeFilter {
         weights.append(Int(scaled < 0 ? scaled - 0.5 : scaled + 0.5))
       }
       offsets.append(weights.count)
+    }
+  }
+
+  /// The source sample behind the last one of a result.
+  func end(_ index: Int) -> Int { starts[index] + offsets[index + 1] - offsets[index] }
+
+  /// The same sums where source and result both run the other way; `size` is that of the source.
+  func reversed(_ size: Int) -> ResizeFilter {
+    var result = self
+    result.starts = starts.indices.reversed().map { size - end($0) }
+    result.weights = weights.reversed()
+    result.offsets = offsets.reversed().map { weights.count - $0 }
+    return result
+  }
+
+  /// Appends a row of pixels, stretched.
+  func stretch(_ row: ArraySlice<UInt8>, into result: inout [UInt8]) {
+    row.withUnsafeBufferPointer { row in
+      for x in starts.indices {
+        var (red, green, blue) = (Self.half, Self.half, Self.half)
+        var from = starts[x] * 3
+        for weight in weights[offsets[x]..<offsets[x + 1]] {
+          red &+= Int(row[from]) &* weight
+          green &+= Int(row[from + 1]) &* weight
+          blue &+= Int(row[from + 2]) &* weight
+          from += 3
+        }
+        result.append(Self.sample(red))
+        result.append(Self.sample(green))
+        result.append(Self.sample(blue))
+      }
     }
   }
 

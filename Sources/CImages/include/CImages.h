@@ -1,8 +1,10 @@
-// Samples out of PNG and JPEG bytes, with the libraries' longjmp kept on this side.
+// Rows of samples out of PNG and JPEG files, with the libraries' longjmp kept on this side.
 //
 // libpng and libjpeg report an error by calling back and jumping out of their own frames with longjmp. Swift has no
 // setjmp, and a jump across Swift frames is undefined, so every call that can jump is made here and comes back as a
 // result and a sentence. What the samples mean (palette, alpha, 16 bits, CMYK) is decided in Swift.
+//
+// Files and pictures are never held whole: bytes are asked for piece by piece, and rows are handed over one by one.
 #ifndef CIMAGES_H
 #define CIMAGES_H
 
@@ -10,6 +12,10 @@
 #include <stdint.h>
 
 enum { cimages_message_bytes = 200 };
+
+/// Where the bytes of a file come from: copies up to `count` of them, from `offset` on, and returns how many; fewer only
+/// at the end. Must return: no jump passes through it.
+typedef size_t (*cimages_read)(void *file, uint64_t offset, uint8_t *into, size_t count);
 
 /// What the header of a PNG says, and its palette.
 struct cimages_png {
@@ -23,22 +29,29 @@ struct cimages_png {
 struct cimages_jpeg {
   uint32_t width, height;
   uint8_t components;  // of the output: 1 grey, 3 RGB, 4 CMYK as stored
-  uint8_t progressive, arithmetic;
+  uint8_t arithmetic;
 };
 
-/// Reads a PNG up to its first pixel. Returns 1, or 0 with a sentence in `message`.
-int cimages_png_header(const uint8_t *bytes, size_t count, struct cimages_png *header, char *message);
+struct cimages_png_rows;
+struct cimages_jpeg_rows;
 
-/// Writes the samples as stored, top row first: bytes for depths up to 8 (unscaled), big-endian pairs for 16.
-/// `room` is height * width * channels * bytes of a sample. Returns 1, or 0 with a sentence in `message`.
-int cimages_png_samples(const uint8_t *bytes, size_t count, uint8_t *samples, size_t room, char *message);
+/// Reads a PNG up to its first pixel. Returns NULL with a sentence in `message` for what is none.
+struct cimages_png_rows *cimages_png_open(cimages_read read, void *file, struct cimages_png *header, char *message);
 
-/// Reads a JPEG up to its first scan. Returns 1, or 0 with a sentence in `message`.
-int cimages_jpeg_header(const uint8_t *bytes, size_t count, struct cimages_jpeg *header, char *message);
+/// Reads the next row of samples as stored: bytes for depths up to 8 (unscaled), big-endian pairs for 16. Rows of an
+/// interlaced picture are those of its passes, empty ones left out. `row` has room for a row of the whole picture,
+/// width * channels * bytes of a sample. Returns 1, or 0 with a sentence in `message`, after which only close may follow.
+int cimages_png_row(struct cimages_png_rows *rows, uint8_t *row, size_t room, char *message);
 
-/// Writes the samples, `components` bytes a pixel, top row first; more than `scan_limit` scans are refused. `samples`
-/// has room for height * width * components. Returns 1, or 0 with a sentence in `message`.
-int cimages_jpeg_samples(const uint8_t *bytes, size_t count, uint8_t *samples, size_t room, int scan_limit,
-                         char *message);
+void cimages_png_close(struct cimages_png_rows *rows);
+
+/// Reads a JPEG up to its first scan. Returns NULL with a sentence in `message` for what is none.
+struct cimages_jpeg_rows *cimages_jpeg_open(cimages_read read, void *file, struct cimages_jpeg *header, char *message);
+
+/// Reads the next row, `components` bytes a pixel; more than `scan_limit` scans are refused. `row` has room for
+/// width * components. Returns 1, or 0 with a sentence in `message`, after which only close may follow.
+int cimages_jpeg_row(struct cimages_jpeg_rows *rows, uint8_t *row, size_t room, int scan_limit, char *message);
+
+void cimages_jpeg_close(struct cimages_jpeg_rows *rows);
 
 #endif
