@@ -2,7 +2,17 @@ import Containers
 import Tensors
 
 /// Where the projector (`mmproj`) of a GGUF model is found.
-enum ProjectorFile {
+package enum ProjectorFile {
+  /// The name of the projector that goes with a text GGUF of a name, the first that is looked for: `mmproj-m.gguf` for `m.gguf`.
+  ///
+  /// A split GGUF may be named by its name as a whole or by any of its files.
+  package static func name(beside text: String) -> String {
+    let folder = text.lastIndex(of: "/").map { text[...$0] } ?? ""
+    var name = ShardName(text)?.stem.dropFirst(folder.count) ?? text.dropFirst(folder.count)
+    if name.utf8.count > 5, name.hasSuffix(".gguf") { name = name.dropLast(5) }
+    return "\(folder)mmproj-\(name).gguf"
+  }
+
   /// The projector in the folder of a text GGUF.
   ///
   /// One whose name goes with the model's is preferred (`mmproj-` and its whole name, or `mmproj-Name-F16.gguf` for
@@ -12,10 +22,11 @@ enum ProjectorFile {
     let parts = checkpoint.path.split(separator: "/", omittingEmptySubsequences: false)
     let folder = parts.count > 1 ? parts.dropLast().joined(separator: "/") + "/" : ""
     let file = parts.last.map(String.init) ?? checkpoint.path
-    let names = try FileSystem.names(in: folder.isEmpty ? "." : folder).filter {
+    let names = try FileSystem.listing(of: folder.isEmpty ? "." : folder).names.filter {
       $0.hasPrefix("mmproj") && $0.hasSuffix(".gguf")
     }
-    if names.contains("mmproj-" + file) { return folder + "mmproj-" + file }
+    let own = name(beside: file)
+    if names.contains(own) { return folder + own }
     // The model's name without its type is a prefix of the projector's name without its own.
     let kin = names.filter { name in
       let stem = name.dropFirst("mmproj-".count).split(separator: "-").dropLast().joined(separator: "-")
@@ -32,7 +43,7 @@ enum ProjectorFile {
       .missing,
       chosen.isEmpty
         ? "no projector (mmproj-….gguf) lies beside the model; name it with --vision"
-        : "several projectors lie beside the model (\(chosen.joined(separator: ", "))); name one with --vision",
+        : "several projectors lie beside the model (\(listed(chosen))); name one with --vision",
       file: checkpoint.path)
   }
 }

@@ -10,12 +10,14 @@ package enum Containers {
 
   /// Finds a source: a path that exists, or a model id in the local Hugging Face cache.
   ///
+  /// A folder of the cache is its snapshot, and one that holds a single GGUF is that file.
+  ///
   /// - Throws: `missing` when it is neither, `inputOutput` when that cannot be found out.
   package static func resolve(_ source: String) throws(CheckpointError) -> Place {
     let path = source.utf8.count > 1 && source.hasSuffix("/") ? String(source.dropLast()) : source
-    if FileSystem.isFolder(path) { return .folder(path) }
+    if FileSystem.isFolder(path) { return try ModelFolder.place(path) }
     if try FileSystem.existsForSure(path) { return .file(path) }
-    if HubCache.isModelID(source) { return .folder(try HubCache.snapshot(of: source)) }
+    if HubCache.isModelID(source) { return try ModelFolder.place(HubCache.snapshot(of: source)) }
     throw CheckpointError(.missing, "there is no such file or folder", file: source)
   }
 

@@ -37,25 +37,38 @@ package enum FileSystem {
     throw systemFailure("looking it up", path, number)
   }
 
-  /// The path without links, dots and double slashes; nil when there is nothing of that name.
+  /// The path without links, dots and double slashes; nil when there is nothing of that name, or its place is not UTF-8.
   package static func resolved(_ path: String) -> String? {
     guard let real = realpath(path, nil) else { return nil }
     defer { free(real) }
-    return String(cString: real)
+    return String(validatingCString: real)
   }
 
   /// The names in a folder, sorted by their bytes.
+  ///
+  /// - Throws: `unsupported` for one that is not UTF-8: as a text it would be another name.
   package static func names(in folder: String) throws(CheckpointError) -> [String] {
+    let (names, odd) = try listing(of: folder)
+    guard let first = odd.first else { return names }
+    throw CheckpointError(
+      .unsupported, "this name is not UTF-8, so it cannot be used; rename it", file: folder + "/" + first)
+  }
+
+  /// The names in a folder that are UTF-8, sorted by their bytes, and the others with their odd bytes shown.
+  package static func listing(of folder: String) throws(CheckpointError) -> (names: [String], odd: [String]) {
     guard let handle = opendir(folder) else { throw systemFailure("listing", folder) }
     defer { closedir(handle) }
     var names: [BinaryString] = []
+    var odd: [String] = []
     while let entry = readdir(handle) {
-      let name = withUnsafePointer(to: &entry.pointee.d_name) { pointer in
-        pointer.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
+      withUnsafeBytes(of: &entry.pointee.d_name) { buffer in
+        let bytes = UnsafeRawBufferPointer(rebasing: buffer.prefix { $0 != 0 })
+        guard isUTF8(bytes) else { return odd.append(textWithBytesShown(bytes)) }
+        let name = String(decoding: bytes, as: UTF8.self)
+        if name != ".", name != ".." { names.append(BinaryString(name)) }
       }
-      if name != ".", name != ".." { names.append(BinaryString(name)) }
     }
-    return names.sorted().map(\.text)
+    return (names.sorted().map(\.text), odd.sorted())
   }
 
   /// The value of an environment variable that is set and not empty.
@@ -92,6 +105,17 @@ package enum FileSystem {
     let descriptor = open(path, O_RDONLY | O_CLOEXEC)
     guard descriptor >= 0 else { throw systemFailure("opening", path) }
     defer { close(descriptor) }
+    return try readAll(descriptor, path, limit: limit)
+  }
+
+  /// All that comes through standard input.
+  ///
+  /// - Throws: `inputOutput` when it cannot be read, `unsupported` when it is longer than `limit`.
+  package static func readStandardInput(limit: Int = 1 << 30) throws(CheckpointError) -> [UInt8] {
+    try readAll(STDIN_FILENO, "standard input", limit: limit)
+  }
+
+  private static func readAll(_ descriptor: Int32, _ path: String, limit: Int) throws(CheckpointError) -> [UInt8] {
     var bytes: [UInt8] = []
     var piece = [UInt8](repeating: 0, count: 1 << 16)
     while true {

@@ -95,7 +95,7 @@ struct GGUFPlanner {
     try GGUFNames(text: checkpoint, mtp: options.mtp).check(rules)
     let (metadata, changed) = model.corrected(checkpoint.metadata)
     if !changed.isEmpty {
-      notes.append("the metadata is corrected to the tensors that are there: \(changed.joined(separator: ", "))")
+      notes.append("the metadata is corrected to the tensors that are there: \(listed(changed, 8))")
     }
     guard !options.mtp else { return (all, metadata) }
     let block = Set(rules.filter { $0.part == .mtp }.map { BinaryString($0.gguf) })

@@ -116,8 +116,9 @@ struct HuggingFacePlanner {
     Provenance.describe(recipe, in: &metadata)
     try Provenance.carry(checkpoint, ["preprocessor_config"], in: &metadata)
     Provenance.carryTypes(rules, checkpoint, in: &metadata)
-    let folder = text.lastIndex(of: "/").map { String(text[...$0]) } ?? ""
-    let name = folder + Naming.file(stem, encoding: Self.label(recipe, tensors), vision: true)
+    let name =
+      options.output == nil
+      ? Naming.file(stem, encoding: Self.label(recipe, tensors), vision: true) : ProjectorFile.name(beside: text)
     return try PlannedFile(path: options.visionOutput ?? name, metadata: metadata, tensors: tensors, splitSize: nil)
   }
 

@@ -31,9 +31,3 @@ struct NameDifferences {
     }
   }
 }
-
-/// A few names of a list, and how many more there are.
-func listed(_ names: [String], _ limit: Int = 5) -> String {
-  let shown = names.prefix(limit).map { printable($0) }.joined(separator: ", ")
-  return names.count > limit ? "\(shown) and \(names.count - limit) more" : shown
-}

@@ -5,30 +5,35 @@ import Tensors
 enum Naming {
   /// The model's name as its folder or file carries it: without folders, extension, split suffix and encoding.
   static func stem(of path: String) -> String {
-    var parts = path.split(separator: "/").map(String.init)
-    // `.` and `..` name a folder without saying its name.
-    if parts.last == "." || parts.last == "..", let real = FileSystem.resolved(path) {
-      parts = real.split(separator: "/").map(String.init)
-    }
-    // In the Hugging Face cache the folder itself is named by a hash: models--OWNER--NAME/snapshots/HASH.
-    if parts.count >= 3, parts[parts.count - 2] == "snapshots" { parts.removeLast(2) }
-    var name = parts.last ?? "model"
-    if name.hasPrefix("models--"), let cut = name.range(ofLast: "--") { name = String(name[cut.upperBound...]) }
+    var name = ownName(of: path)
+    let shard = ShardName(name)
     for ending in [".gguf", ".safetensors", ".safetensors.index.json"] where name.hasSuffix(ending) {
       name = String(name.dropLast(ending.count))
     }
-    // -00001-of-00003
-    let digits = name.suffix(15)
-    if digits.count == 15, digits.first == "-", digits.dropFirst(6).hasPrefix("-of-"),
-      digits.dropFirst().prefix(5).allSatisfy(\.isNumber), digits.suffix(5).allSatisfy(\.isNumber)
-    {
-      name = String(name.dropLast(15))
-    }
+    if let shard { name = shard.stem }
     if let dash = name.lastIndex(of: "-"), isEncoding(String(name[name.index(after: dash)...])) {
       name = String(name[..<dash])
     }
     if name.hasPrefix("mmproj-") { name = String(name.dropFirst(7)) }
     return name.isEmpty ? "model" : name
+  }
+
+  /// The last part of a path that says which model it is.
+  private static func ownName(of path: String) -> String {
+    var parts = path.split(separator: "/")
+    if let last = parts.last, last != ".", last != ".." {
+      // Seen from inside of the Hugging Face cache a snapshot may be a hash and no more.
+      let parent = path.hasPrefix("/") && parts.count == 1 ? "/" : AtomicWriter.folder(of: path.trimmed("/"))
+      if let real = FileSystem.resolved(parent) { parts = real.split(separator: "/") + [last] }
+    } else {
+      // Dots name a folder without saying its name.
+      parts = FileSystem.resolved(path)?.split(separator: "/") ?? []
+    }
+    // There the folder itself is named by a hash: models--OWNER--NAME/snapshots/HASH.
+    if parts.count >= 3, parts[parts.count - 2] == "snapshots" { parts.removeLast(2) }
+    let name = parts.last.map(String.init) ?? "model"
+    guard name.hasPrefix("models--"), let cut = name.range(ofLast: "--") else { return name }
+    return String(name[cut.upperBound...])
   }
 
   /// `NAME-ENCODING.gguf`, with `mmproj-` before a vision tower.
@@ -71,6 +76,13 @@ enum Naming {
 }
 
 extension String {
+  /// The text without what may stand at its end several times.
+  fileprivate func trimmed(_ ending: Character) -> String {
+    var text = Substring(self)
+    while text.last == ending { text.removeLast() }
+    return String(text)
+  }
+
   /// The last place of a text.
   fileprivate func range(ofLast text: String) -> Range<String.Index>? {
     var found: Range<String.Index>?

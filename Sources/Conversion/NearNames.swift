@@ -1,7 +1,7 @@
 import Tensors
 
 /// Finds names that someone may have meant.
-enum NearNames {
+package enum NearNames {
   /// Up to `count` of `names`, the most similar first, one of those that differ in numbers only.
   ///
   /// Letters count alike in either case, and a part of a name between dots that is meant counts as well as the whole.
@@ -16,7 +16,20 @@ enum NearNames {
     var kinds: Set<[UInt8]> = []
     let distances = ranked.prefix(1024).map { (distance(letters, toName: folded($0.name)), $0.name) }
       .sorted { $0.0 != $1.0 ? $0.0 < $1.0 : $0.1 < $1.1 }
-    return distances.filter { kinds.insert(kind($0.1)).inserted }.prefix(count).map { printable($0.1) }
+    return distances.filter { kinds.insert(kind($0.1)).inserted }.prefix(count).map { shortened($0.1) }
+  }
+
+  /// The names of a short list that someone may have meant, at most three: one that differs only in case and in signs between
+  /// the letters, else those that are nearest by a letter in three or fewer.
+  package static func meant(_ wanted: String, among names: [String]) -> [String] {
+    func letters(_ name: String) -> [UInt8] {
+      folded(name).filter { $0 != UInt8(ascii: "_") && $0 != UInt8(ascii: "-") }
+    }
+    let word = letters(wanted)
+    if let same = names.first(where: { letters($0) == word }) { return [same] }
+    let distances = names.map { (distance(word, letters($0)), $0) }
+    guard let least = distances.map(\.0).min(), least * 3 <= word.count else { return [] }
+    return distances.filter { $0.0 == least }.prefix(3).map(\.1)
   }
 
   /// The beginning of a name in small letters.

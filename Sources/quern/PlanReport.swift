@@ -97,8 +97,10 @@ enum PlanReport {
       return
     }
     if !common.quiet { for note in plan.notes { printNote("note: \(note)") } }
+    // Whatever can be refused is refused before anything is said to be written.
+    try plan.check()
     let progress = ProgressReport(quiet: common.quiet)
-    progress.begin("writing")
+    progress.begin("writing \(plan.files.map { "\($0.path) (\(byteSize($0.bytes)))" }.joined(separator: " and "))")
     let report = try plan.run(threads: common.threadCount) { state in
       progress.update(done: Double(state.bytesDone), total: Double(state.bytesTotal)) {
         byteSize(UInt64($0)) + "/s"

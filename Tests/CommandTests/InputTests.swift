@@ -123,7 +123,7 @@ struct InputTests {
         """)
     #expect(run.status == 0, "\(run.errors)")
     #expect(run.output.contains("31 tokens in 1 window of 64"), "\(run.output)")
-    #expect(run.errors.contains("note: /dev/stdin at byte 600: this is no UTF-8"), "\(run.errors)")
+    #expect(run.errors.contains("note: /dev/stdin at byte 600: this is not UTF-8"), "\(run.errors)")
     let clean = try CommandLineRun(
       shell: "exec $QUERN tokenize '\(Self.model)' --file /dev/stdin --json < /dev/null", in: nil)
     #expect(try clean.json()["count"] == .integer(0))

@@ -9,7 +9,9 @@ struct UsageTests {
 
   @Test(arguments: [
     (["quantize", model, "Q8_0", "--recipe", "file"], "exclude each other"),
-    (["quantize", model, "Q8_0", "--tensor", "x=Q4_9"], "--tensor: there is no type Q4_9; there are F32,"),
+    (
+      ["quantize", model, "Q8_0", "--tensor", "x=Q4_9"], "--tensor: there is no type Q4_9 (did you mean Q4_0, Q4_1 or "
+    ),
     (["quantize", model, "Q8_0", "--tensor", "(=Q4_0"], "the regular expression ( cannot be used: a group is"),
     (["convert", model, "--type", "i8"], "--type: I8 can only be copied; there are F32, F16,"),
     (["convert", model, "--to", "safetensors", "--vision-type", "f16"], "--vision-type is for a folder"),

@@ -22,9 +22,7 @@ extension Qwen35 {
         if checkpoint[name] == nil { absent.append(name) }
       }
       guard absent.isEmpty else {
-        let more = absent.count > 3 ? " and \(absent.count - 3) more" : ""
-        throw CheckpointError(
-          .missing, "tensors are missing: \(absent.prefix(3).joined(separator: ", "))\(more)", file: checkpoint.path)
+        throw CheckpointError(.missing, "tensors are missing: \(listed(absent))", file: checkpoint.path)
       }
     }
 

@@ -2,47 +2,6 @@ import Tensors
 
 /// A GGUF in several files, named `NAME-00001-of-00003.gguf` and on.
 enum GGUFSplit {
-  /// The parts of a shard's file name.
-  struct Name {
-    /// All before `-00001-of-00003`, folder included.
-    let stem: String
-    /// The 1-based number.
-    let number: Int
-    /// How many there are.
-    let count: Int
-    /// All after: `.gguf`.
-    let suffix: String
-
-    /// Takes a path apart; `nil` when it is not named like a shard.
-    init?(path: String) {
-      let bytes = Array(path.utf8)
-      let suffixLength = 5
-      let patternLength = 15
-      guard bytes.count > suffixLength + patternLength else { return nil }
-      let stemLength = bytes.count - suffixLength - patternLength
-      let pattern = bytes[stemLength..<stemLength + patternLength]
-      let text = Array(pattern)
-      guard text[0] == UInt8(ascii: "-"), Array(text[6..<10]) == Array("-of-".utf8),
-        let number = Self.digits(text[1..<6]), let count = Self.digits(text[10..<15]), number >= 1, number <= count
-      else { return nil }
-      let suffix = String(decoding: bytes[(stemLength + patternLength)...], as: UTF8.self)
-      guard suffix == ".gguf" else { return nil }
-      self.stem = String(decoding: bytes[..<stemLength], as: UTF8.self)
-      self.number = number
-      self.count = count
-      self.suffix = suffix
-    }
-
-    private static func digits(_ text: ArraySlice<UInt8>) -> Int? {
-      var value = 0
-      for byte in text {
-        guard (0x30...0x39).contains(byte) else { return nil }
-        value = value * 10 + Int(byte - 0x30)
-      }
-      return value
-    }
-  }
-
   /// The path of one part of a file that is written split.
   ///
   /// - Parameters:
@@ -81,7 +40,7 @@ enum GGUFSplit {
   static func assemble(
     _ shard: GGUFShard, count: Int, budget: inout MemoryBudget
   ) throws(CheckpointError) -> [GGUFShard] {
-    guard let name = Name(path: shard.path) else {
+    guard let name = ShardName(shard.path), name.ending == ".gguf" else {
       throw CheckpointError(
         .missing,
         "this is one of \(count) files of a split GGUF, but its name does not end in -00001-of-\(padded(count)).gguf "
@@ -98,7 +57,7 @@ enum GGUFSplit {
         shards.append(shard)
         continue
       }
-      let path = "\(name.stem)-\(padded(number))-of-\(padded(count))\(name.suffix)"
+      let path = "\(name.stem)-\(padded(number))-of-\(padded(count))\(name.ending)"
       shards.append(try openPart(path, count: count, budget: &budget))
     }
     for (index, shard) in shards.enumerated() { try check(shard, index: index, count: count) }

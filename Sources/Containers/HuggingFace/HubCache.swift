@@ -34,13 +34,33 @@ package enum HubCache {
     guard let root else {
       throw CheckpointError(.missing, "\(id) looks like a model id, and no Hugging Face cache is known (HF_HUB_CACHE)")
     }
-    let model = root + "/models--" + id.replacing("/", with: "--")
+    let model = root + "/" + prefix + id.replacing("/", with: "--")
     guard FileSystem.isFolder(model) else {
       throw CheckpointError(
         .missing,
         "there is no such file or folder, nor a model of that id in the local Hugging Face cache \(root); "
           + "download it first (hf download \(id))", file: id)
     }
+    return try snapshot(in: model, id: id)
+  }
+
+  /// The snapshot of a folder of the cache, `models--OWNER--NAME`, that was named itself; nil for every other folder.
+  static func snapshot(inFolder path: String) throws(CheckpointError) -> String? {
+    guard FileSystem.isFolder(path + "/snapshots"), FileSystem.isFolder(path + "/refs") || hasCacheName(path),
+      !FileSystem.exists(path + "/config.json")
+    else { return nil }
+    var id = path.split(separator: "/").last.map(String.init) ?? path
+    if hasCacheName(path) { id = String(id.dropFirst(prefix.count)).replacing("--", with: "/") }
+    return try snapshot(in: path, id: id)
+  }
+
+  private static let prefix = "models--"
+
+  private static func hasCacheName(_ path: String) -> Bool {
+    path.split(separator: "/").last?.hasPrefix(prefix) == true
+  }
+
+  private static func snapshot(in model: String, id: String) throws(CheckpointError) -> String {
     let snapshots = model + "/snapshots"
     let reference = model + "/refs/main"
     if FileSystem.isFile(reference) {

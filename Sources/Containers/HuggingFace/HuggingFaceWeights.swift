@@ -18,7 +18,11 @@ private enum HuggingFaceWeights {
   static func open(_ folder: String) throws(CheckpointError) -> SafetensorsReader.Contents {
     let single = folder + "/model.safetensors"
     if FileSystem.isFile(single) { return try SafetensorsReader.read(try InputFile(path: single)) }
-    let names = try FileSystem.names(in: folder)
+    let (names, odd) = try FileSystem.listing(of: folder)
+    if let name = odd.first(where: { $0.hasSuffix(".safetensors") || $0.hasSuffix(".gguf") }) {
+      throw CheckpointError(
+        .unsupported, "this name is not UTF-8, so it cannot be used; rename it", file: folder + "/" + name)
+    }
     let indexes = names.filter { $0.hasSuffix(".safetensors.index.json") }
     if let index = indexes.first(where: { $0 == "model.safetensors.index.json" })
       ?? (indexes.count == 1 ? indexes[0] : nil)
@@ -48,17 +52,12 @@ private enum HuggingFaceWeights {
   }
 
   private static func explain(_ names: [String], in folder: String) -> CheckpointError {
-    let ggufs = names.filter { $0.hasSuffix(".gguf") }
-    if ggufs.count == 1 {
-      return CheckpointError(
-        .missing, "the folder holds no safetensors but one GGUF; name it: \(folder)/\(printable(ggufs[0]))",
-        file: folder)
-    }
-    if !ggufs.isEmpty {
+    let models = ModelFolder.ggufModels(names)
+    if !models.isEmpty {
       return CheckpointError(
         .missing,
-        "the folder holds no safetensors but \(ggufs.count) GGUF files; name one of them, for example "
-          + "\(folder)/\(printable(ggufs[0]))", file: folder)
+        "the folder holds no safetensors but \(models.count) GGUF models; name one of them: \(listed(models))",
+        file: folder)
     }
     if names.contains(where: {
       $0.hasPrefix("pytorch_model") && ($0.hasSuffix(".bin") || $0.hasSuffix(".bin.index.json"))

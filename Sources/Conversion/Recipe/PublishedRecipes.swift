@@ -13,7 +13,8 @@ extension Recipe {
     let label = name.uppercased()
     guard let mix = mixes.first(where: { $0.name == aliases[label] ?? label }) else {
       throw CheckpointError(
-        .unsupported, "there is no recipe \(printable(name)); there are \(available.joined(separator: ", "))")
+        .unsupported,
+        "there is no recipe \(name)\(offer(meant(by: name))); there are \(available.joined(separator: ", "))")
     }
     let recipe = try Recipe(text: mix.text)
     return pure ? recipe.pure : recipe

@@ -72,8 +72,13 @@ func tensorType(_ name: String, option: String) throws -> TensorType {
   let type = TensorType(name: name)
   if let type, type.isWritable { return type }
   let names = TensorType.writable.map(\.name).joined(separator: ", ")
-  let reason = type.map { "\($0.name) can only be copied" } ?? "there is no type \(name)"
-  throw ValidationError("\(option): \(reason); there are \(names).")
+  if let type { throw ValidationError("\(option): \(type.name) can only be copied; there are \(names).") }
+  let near = Recipe.types(meantBy: name)
+  if near.isEmpty || Recipe.available.contains(name.uppercased()), let recipe = Recipe.meant(by: name).first {
+    throw ValidationError(
+      "\(option): \(recipe) is a recipe, which mixes types: quern quantize SOURCE \(recipe); types are \(names).")
+  }
+  throw ValidationError("\(option): there is no type \(name)\(offer(near)); there are \(names).")
 }
 
 /// `quern convert`: another container, and plain types.
@@ -100,6 +105,11 @@ struct Convert: ParsableCommand {
   @OptionGroup var common: CommonOptions
 
   func run() throws {
+    if to == .safetensors, let path = output.output, path.hasSuffix(".safetensors") {
+      throw ValidationError(
+        "--to safetensors writes a folder, and \(path) is the name of a file; name the folder, for example "
+          + "--output \(path.dropLast(".safetensors".count)).")
+    }
     let wanted = type.lowercased() == "source" ? nil : try tensorType(type, option: "--type")
     var options = ConversionOptions.convert(to: wanted)
     options.target = to == .gguf ? .gguf : .safetensors

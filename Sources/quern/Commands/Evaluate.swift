@@ -1,6 +1,5 @@
 import Architectures
 import ArgumentParser
-import Containers
 import Evaluation
 import Tensors
 
@@ -19,7 +18,7 @@ struct Evaluate: ParsableCommand {
 
   @Option(
     help: ArgumentHelp(
-      "The text, UTF-8; a file or a pipe. Bytes that are no UTF-8 are scored as bytes, and a note says where they begin.",
+      "The text, UTF-8; a file or a pipe, - for standard input. Bytes that are not UTF-8 are scored as bytes, and a note says where they begin.",
       valueName: "file"))
   var text: String
 
@@ -37,12 +36,12 @@ struct Evaluate: ParsableCommand {
   }
 
   func run() throws {
-    let bytes = try readText()
+    let input = try readText()
     let opened = try OpenedModel(model)
     let report = ProgressReport(quiet: common.quiet)
     report.begin("evaluating \(opened.name)")
     let result = try Perplexity.measure(
-      opened, text: bytes, textName: text, context: context, windows: windows, threads: common.threadCount
+      opened, text: input.bytes, textName: input.name, context: context, windows: windows, threads: common.threadCount
     ) { progress in
       report.update(done: Double(progress.windowsDone), total: Double(progress.windows)) {
         "\(fixed($0 * Double(context), 0)) tokens/s, perplexity \(fixed(progress.perplexity, 4))"
@@ -60,17 +59,18 @@ struct Evaluate: ParsableCommand {
     }
   }
 
-  /// The text's bytes, with a note when they are no UTF-8.
+  /// The text, with a note when it is not UTF-8.
   ///
   /// The reference tokenizers have no answer for such bytes, so that a figure over them is quern's own: it is given, and said,
   /// even to who wants no progress.
-  private func readText() throws -> [UInt8] {
-    let bytes = try FileSystem.readText(text)
-    if let place = bytes.withUnsafeBytes({ firstInvalidUTF8($0) }) {
+  private func readText() throws -> TextInput {
+    let input = try TextInput(text)
+    for note in input.notes { printNote("note: \(note)") }
+    if let place = input.firstOddByte {
       printNote(
-        "note: \(text) at byte \(place): this is no UTF-8; it is scored as bytes, which other programs do otherwise"
+        "note: \(input.name) at byte \(place): this is not UTF-8; it is scored as bytes, which other programs do otherwise"
       )
     }
-    return bytes
+    return input
   }
 }

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Containers
 import Conversion
 import Quants
 import Tensors
@@ -71,8 +72,13 @@ struct Quantize: ParsableCommand {
       let recipe = try Recipe(file: recipeFile)
       return pure ? recipe.pure : recipe
     }
+    let recipe = recipe ?? ""
     do {
-      return try Recipe.named(recipe ?? "", pure: pure)
+      return try Recipe.named(recipe, pure: pure)
+    } catch  where FileSystem.exists(recipe) {
+      throw ValidationError(
+        "\(recipe) is a file and not the name of a recipe: quantize takes one model and a recipe; --recipe FILE reads one "
+          + "from a file.")
     } catch {
       throw ValidationError(error.message + ".")
     }

@@ -1,6 +1,5 @@
 import Architectures
 import ArgumentParser
-import Containers
 import Tensors
 import Tokenizers
 
@@ -13,10 +12,11 @@ struct Tokenize: ParsableCommand {
   @Argument(help: "A model, a folder with tokenizer.json, or that file.")
   var model: String
 
-  @Option(help: ArgumentHelp("The text.", valueName: "text"))
+  @Option(help: ArgumentHelp("The text; - for standard input.", valueName: "text"))
   var text: String?
 
-  @Option(help: ArgumentHelp("A file or pipe with the text, taken byte for byte.", valueName: "file"))
+  @Option(
+    help: ArgumentHelp("A file or pipe with the text, - for standard input, taken byte for byte.", valueName: "file"))
   var file: String?
 
   @OptionGroup var common: CommonOptions
@@ -25,9 +25,17 @@ struct Tokenize: ParsableCommand {
     guard (text == nil) != (file == nil) else { throw ValidationError("Give either --text or --file.") }
   }
 
+  /// The text's bytes as they are; of UTF-16 those of the same text in UTF-8.
+  private func bytes() throws -> [UInt8] {
+    if let text, text != "-" { return Array(text.utf8) }
+    let input = try TextInput(text ?? file ?? "")
+    for note in input.notes { printNote("note: \(note)") }
+    return input.bytes
+  }
+
   func run() throws {
     let tokenizer = try TokenizerSource.open(model)
-    let bytes = try text.map { Array($0.utf8) } ?? FileSystem.readText(file ?? "")
+    let bytes = try self.bytes()
     let start = monotonicSeconds()
     let ids = try tokenizer.encode(bytes)
     let seconds = monotonicSeconds() - start

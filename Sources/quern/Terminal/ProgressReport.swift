@@ -8,10 +8,9 @@ import Synchronization
   import Darwin
 #endif
 
-/// Progress on standard error: a bar with rate and time left on a terminal, one line per stage otherwise.
+/// Progress on standard error: one line per stage, and on a terminal below it a bar with rate and time left.
 final class ProgressReport: Sendable {
   private struct State {
-    var stage: TerminalText = ""
     var started = 0.0
     var drawn = 0.0
   }
@@ -25,13 +24,13 @@ final class ProgressReport: Sendable {
     isTerminal = isatty(STDERR_FILENO) == 1
   }
 
-  /// Begins a stage, before its work does: its clock starts now.
+  /// Begins a stage, saying what is done: its clock starts now.
   func begin(_ stage: TerminalText) {
     guard !isQuiet else { return }
     state.withLock { state in
-      if isTerminal, !state.stage.text.isEmpty { emit(Array("\n".utf8), to: STDERR_FILENO) }
-      state = State(stage: stage, started: monotonicSeconds(), drawn: 0)
-      if !isTerminal { printNote(stage) }
+      clear(state)
+      state = State(started: monotonicSeconds())
+      printNote(stage)
     }
   }
 
@@ -49,7 +48,7 @@ final class ProgressReport: Sendable {
       let share = total > 0 ? min(1, done / total) : 1
       let filled = Int(share * 24)
       let bar = String(repeating: "█", count: filled) + String(repeating: "░", count: 24 - filled)
-      var line = "\r\(state.stage.text) \(bar) \(fixed(share * 100, 0))%"
+      var line = "\r\(bar) \(fixed(share * 100, 0))%"
       if elapsed >= Self.leastSeconds, share > 0 {
         line += "  \(rate(done / elapsed))  \(fixed(elapsed * (1 - share) / share, 0)) s left"
       }
@@ -60,12 +59,17 @@ final class ProgressReport: Sendable {
   /// Before this much time a rate is that of caches being filled and threads being started.
   private static let leastSeconds = 0.5
 
-  /// Ends the last stage's line.
+  /// Ends the last stage.
   func finish() {
     guard !isQuiet, isTerminal else { return }
     state.withLock { state in
-      if !state.stage.text.isEmpty { emit(Array("\r\u{1B}[K".utf8), to: STDERR_FILENO) }
-      state.stage = ""
+      clear(state)
+      state.drawn = 0
     }
+  }
+
+  /// Takes away the bar that was drawn.
+  private func clear(_ state: State) {
+    if state.drawn > 0 { emit(Array("\r\u{1B}[K".utf8), to: STDERR_FILENO) }
   }
 }

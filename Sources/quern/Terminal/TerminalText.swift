@@ -34,7 +34,7 @@ struct TerminalText: Sendable, ExpressibleByStringInterpolation {
 
     /// A value; of one that is longer than any sentence, the beginning and the end.
     mutating func appendInterpolation(_ value: String) {
-      text += escaped(value.unicodeScalars.count > longestValue ? middleCut(value) : value)
+      text += escaped(middleCut(value))
     }
 
     /// The beginning of a value that may be of any length.
@@ -62,6 +62,10 @@ private let longestValue = 4_000
 
 private func middleCut(_ value: String) -> String {
   let scalars = value.unicodeScalars
+  guard value.utf8.count > longestValue,
+    let rest = scalars.index(scalars.startIndex, offsetBy: longestValue, limitedBy: scalars.endIndex),
+    rest < scalars.endIndex
+  else { return value }
   var result = String.UnicodeScalarView(scalars.prefix(longestValue / 2))
   result.append("…")
   result.append(contentsOf: scalars.suffix(longestValue / 2))
