@@ -47,10 +47,10 @@ package enum Architectures {
   /// What a checkpoint says it is, for messages.
   package static func claimed(_ checkpoint: Checkpoint) -> String {
     if checkpoint.format == .gguf {
-      return printable(checkpoint.metadata.string("general.architecture") ?? "without general.architecture")
+      return shortened(checkpoint.metadata.string("general.architecture") ?? "without general.architecture")
     }
     guard let config = checkpoint.folder?.config else { return "of a file without config.json" }
-    return printable(config["model_type"]?.stringValue ?? "without model_type")
+    return shortened(config["model_type"]?.stringValue ?? "without model_type")
   }
 }
 

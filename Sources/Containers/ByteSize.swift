@@ -15,10 +15,10 @@ package enum ByteSize {
       digits.removeLast()
     }
     guard digits.utf8.allSatisfy({ (0x30...0x39).contains($0) }), let number = UInt64(digits), number > 0 else {
-      throw CheckpointError(.malformed, "\(printable(text)) is no size; write for example 500M or 2G")
+      throw CheckpointError(.malformed, "\(text) is no size; write for example 500M or 2G")
     }
     let (bytes, overflow) = number.multipliedReportingOverflow(by: factor)
-    guard !overflow else { throw CheckpointError(.malformed, "the size \(printable(text)) is too large") }
+    guard !overflow else { throw CheckpointError(.malformed, "the size \(text) is too large") }
     return bytes
   }
 }

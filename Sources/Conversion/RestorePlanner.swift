@@ -132,7 +132,7 @@ struct RestorePlanner {
     if Restoring.withoutPreimage(values, transform, in: wanted) == 0 { return TensorType(elementType: wanted) ?? .f32 }
     let lost = Restoring.withoutPreimage(values, transform, in: .f32)
     if lost > 0 {
-      notes.append("\(printable(source.name)): \(lost) values have no exact origin; the nearest is written")
+      notes.append("\(source.name): \(lost) values have no exact origin; the nearest is written")
     }
     return .f32
   }

@@ -48,6 +48,6 @@ final class Decoder {
     if let failure = file.failure { throw failure }
     guard !isDone else { return }
     let text = String(decoding: message.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
-    throw CheckpointError(.malformed, "the \(kind) picture is damaged", cause: printable(text))
+    throw CheckpointError(.malformed, "the \(kind) picture is damaged", cause: shortened(text))
   }
 }

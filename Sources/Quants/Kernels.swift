@@ -49,7 +49,7 @@ package struct Kernels: @unchecked Sendable, CustomStringConvertible {  // the t
   package static func checkOverride() throws(CheckpointError) {
     guard let wanted = wantedName, !available.contains(where: { $0.name == wanted }) else { return }
     let names = available.map(\.name).joined(separator: ", ")
-    throw CheckpointError(.usage, "\(override)=\(printable(wanted)): this processor runs \(names)")
+    throw CheckpointError(.usage, "\(override)=\(wanted): this processor runs \(names)")
   }
 
   private static var wantedName: String? {

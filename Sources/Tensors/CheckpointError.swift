@@ -70,8 +70,8 @@ package struct CheckpointError: Error, Sendable, Equatable, CustomStringConverti
   package var description: String {
     var place = ""
     // An empty name is a place too, and a common slip of scripts.
-    if let file { place += file.isEmpty ? "''" : printable(file) }
-    if let tensor { place += (place.isEmpty ? "" : ": ") + "tensor " + printable(tensor) }
+    if let file { place += file.isEmpty ? "''" : file }
+    if let tensor { place += (place.isEmpty ? "" : ": ") + "tensor " + shortened(tensor) }
     if let offset { place += (place.isEmpty ? "byte " : " at byte ") + String(offset) }
     let sentence = place.isEmpty ? message : place + ": " + message
     guard let cause else { return sentence }

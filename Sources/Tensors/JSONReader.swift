@@ -163,7 +163,7 @@ package struct JSONReader {
       guard let value = try read(&self, key) else { continue }
       guard object.append(key, value) else {
         position = start
-        throw failure("the JSON key \"\(printable(key))\" occurs twice in one object")
+        throw failure("the JSON key \"\(key)\" occurs twice in one object")
       }
     } while try goesOn("}", "a comma or } must follow a JSON member")
     return object

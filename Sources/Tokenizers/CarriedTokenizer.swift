@@ -46,7 +46,7 @@ package struct CarriedTokenizer: Sendable {
     guard isSame, known.ignoresMerges == ignoresMerges, pretokenizer.ggufName != nil else {
       throw CheckpointError(
         .mismatch,
-        "tokenizer.ggml.pre is \"\(printable(pre))\", and the tokenizer.json that the file carries splits text otherwise"
+        "tokenizer.ggml.pre is \"\(pre)\", and the tokenizer.json that the file carries splits text otherwise"
       )
     }
   }

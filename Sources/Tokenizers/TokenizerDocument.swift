@@ -78,7 +78,7 @@ package struct TokenizerDocument: Sendable {
         if value == nil { value = try reader.value(depth: 3).intValue }
         guard let value, let id = Int32(exactly: value) else {
           throw CheckpointError(
-            .malformed, "the id of the token \"\(printable(words[ids.count]))\" is no 32-bit number")
+            .malformed, "the id of the token \"\(words[ids.count])\" is no 32-bit number")
         }
         ids.append(id)
       } while try reader.goesOn("}", "a comma or } must follow a JSON member")
@@ -135,7 +135,7 @@ package struct TokenizerDocument: Sendable {
     guard let space = text.firstIndex(of: 0x20), space > text.startIndex, space < text.endIndex - 1,
       !text[(space + 1)...].contains(0x20)
     else {
-      let shown = printable(String(decoding: text, as: UTF8.self))
+      let shown = shortened(String(decoding: text, as: UTF8.self))
       throw CheckpointError(.malformed, "merge \(rank) \"\(shown)\" is not two parts with a space between")
     }
     merges.append(utf8: text[..<space])

@@ -23,7 +23,7 @@ extension Tokenizer {
       let meaning = meanings[kind] ?? ""
       throw CheckpointError(
         .unsupported,
-        "the tokenizer.ggml.model \"\(printable(kind))\"\(meaning) is not supported; only gpt2 is")
+        "the tokenizer.ggml.model \"\(kind)\"\(meaning) is not supported; only gpt2 is")
     }
     if let tokenTypes, tokenTypes.count != tokens.count {
       throw CheckpointError(
@@ -79,7 +79,7 @@ extension Tokenizer {
     let known = PatternNames.named(pre ?? "default")
     guard let patterns = patterns ?? known?.patterns else {
       throw CheckpointError(
-        .unsupported, "the pre-tokenizer \"\(printable(pre ?? "default"))\" of tokenizer.ggml.pre is not known")
+        .unsupported, "the pre-tokenizer \"\(pre ?? "default")\" of tokenizer.ggml.pre is not known")
     }
     let ignoresMerges = known?.ignoresMerges ?? false
     try self.init(

@@ -30,7 +30,7 @@ extension Tokenizer {
     if let text = model["unk_token"]?.stringValue {
       unknown = vocabulary.word(text)
       guard unknown != nil else {
-        throw CheckpointError(.malformed, "the unknown token \"\(printable(text))\" is not in the vocabulary")
+        throw CheckpointError(.malformed, "the unknown token \"\(text)\" is not in the vocabulary")
       }
     }
     let resolved = try MergeModel(
@@ -56,7 +56,7 @@ extension Tokenizer {
     let kind = model["type"]?.stringValue ?? (model["merges"] == nil ? "unnamed" : "BPE")
     guard kind == "BPE" else {
       throw CheckpointError(
-        .unsupported, "the tokenizer is of kind \"\(printable(kind))\"; only byte-level BPE is supported")
+        .unsupported, "the tokenizer is of kind \"\(kind)\"; only byte-level BPE is supported")
     }
     guard model["byte_fallback"]?.boolValue != true else {
       throw CheckpointError(
@@ -74,7 +74,7 @@ extension Tokenizer {
       let parts = decoder?["decoders"]?.arrayValue ?? []
       guard kind == "ByteLevel" || parts.contains(where: { $0["type"]?.stringValue == "ByteLevel" }) else {
         throw CheckpointError(
-          .unsupported, "the decoder \"\(printable(kind))\" is not supported; a byte-level tokenizer has ByteLevel")
+          .unsupported, "the decoder \"\(kind)\" is not supported; a byte-level tokenizer has ByteLevel")
       }
     }
   }
@@ -94,11 +94,11 @@ extension Tokenizer {
       if let known = byID[id], !isOverride || BinaryString(known.content) != BinaryString(content) {
         throw CheckpointError(
           .malformed,
-          "the id \(id) is given to the added tokens \"\(printable(known.content))\" and \"\(printable(content))\"")
+          "the id \(id) is given to the added tokens \"\(known.content)\" and \"\(content)\"")
       }
       if let known = idOf[BinaryString(content)], known != id {
         throw CheckpointError(
-          .malformed, "the added token \"\(printable(content))\" has two ids, \(known) and \(id)")
+          .malformed, "the added token \"\(content)\" has two ids, \(known) and \(id)")
       }
       idOf[BinaryString(content)] = id
       let isSpecial = entry["special"]?.boolValue ?? false

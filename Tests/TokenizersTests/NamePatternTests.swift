@@ -23,7 +23,7 @@ struct NamePatternTests {
   func `that cannot be used are told as they were written`(pattern: String) {
     let error = #expect(throws: CheckpointError.self) { try NamePattern(pattern) }
     #expect(error?.code == .malformed)
-    let start = "the regular expression \(printable(pattern)) "
+    let start = "the regular expression \(shortened(pattern)) "
     #expect(error?.message.hasPrefix(start) == true, "\(error?.message ?? "")")
   }
 

@@ -91,7 +91,7 @@ extension Qwen35.Configuration {
       let written = reader.text(name)
       guard let kind = written, ["default", "mrope"].contains(kind) else {
         throw reader.broken(
-          Key(name, ""), "is \(written.map { printable($0) } ?? "no text"); Qwen3.5 uses the default rotary embedding",
+          Key(name, ""), "is \(written.map { shortened($0) } ?? "no text"); Qwen3.5 uses the default rotary embedding",
           code: .unsupported)
       }
     }

@@ -135,11 +135,11 @@ package struct GGUFLayout: Sendable {
         throw CheckpointError(.malformed, "a metadata key of \(key.utf8.count) bytes cannot be written to GGUF")
       }
       guard seen.insert(BinaryString(key)).inserted else {
-        throw CheckpointError(.malformed, "the metadata key \(printable(key)) would be written twice")
+        throw CheckpointError(.malformed, "the metadata key \(key) would be written twice")
       }
       if case .array(let array) = value, !isShallow(array, depth: 1) {
         throw CheckpointError(
-          .unsupported, "metadata \(printable(key)) nests arrays more than \(GGUFFormat.deepestNesting) deep")
+          .unsupported, "metadata \(key) nests arrays more than \(GGUFFormat.deepestNesting) deep")
       }
     }
   }

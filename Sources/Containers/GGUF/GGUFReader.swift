@@ -177,9 +177,9 @@ struct GGUFReader {
       let key = try readString("metadata key \(index)", longest: GGUFFormat.longestKey)
       guard !key.isEmpty else { throw CheckpointError(.malformed, "metadata key \(index) is empty", offset: at) }
       guard seen.insert(BinaryString(key)).inserted else {
-        throw CheckpointError(.malformed, "the metadata key \(printable(key)) occurs twice", offset: at)
+        throw CheckpointError(.malformed, "the metadata key \(key) occurs twice", offset: at)
       }
-      entries.append((key, try readValue("metadata \(printable(key))")))
+      entries.append((key, try readValue("metadata \(key)")))
     }
     return Metadata(entries)
   }

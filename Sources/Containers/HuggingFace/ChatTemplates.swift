@@ -69,7 +69,7 @@ struct ChatTemplates {
             .malformed, "chat_template has to list objects of name and template", file: folder + "/" + file)
         }
         if let place = list.firstIndex(where: { BinaryString($0.name) == BinaryString(name) }) {
-          notes.append("\(file) lists the chat template \(printable(name)) twice: the last one is used")
+          notes.append("\(file) lists the chat template \(name) twice: the last one is used")
           list[place].template = template
         } else {
           list.append((name, template))
@@ -95,7 +95,7 @@ struct ChatTemplates {
       named.append((name, template))
     }
     if let known, known != template {
-      notes.append("the chat template \(printable(name)) of \(file) is left out: another file has one of this name")
+      notes.append("the chat template \(name) of \(file) is left out: another file has one of this name")
     }
   }
 
@@ -109,7 +109,7 @@ struct ChatTemplates {
       if used != template { names.append(name) }
     }
     guard !names.isEmpty else { return }
-    let list = names.prefix(5).map { printable($0) }.joined(separator: ", ") + (names.count > 5 ? ", …" : "")
+    let list = listed(names)
     notes.append(
       "chat templates of tokenizer_config.json are left out (\(list)): chat_template.jinja takes their place, as in transformers"
     )

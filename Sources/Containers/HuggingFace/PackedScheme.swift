@@ -14,7 +14,7 @@ extension HuggingFaceFolder {
 
   private static func scheme(of config: OrderedJSON) -> String? {
     if let method = config["quantization_config"]?["quant_method"]?.stringValue {
-      return knownMethods[method] ?? printable(method, limit: 40)
+      return knownMethods[method] ?? shortened(method, limit: 40)
     }
     // MLX writes the same object under both keys, without a method.
     for key in ["quantization", "quantization_config"] {

@@ -29,7 +29,7 @@ extension ImportanceMatrix {
       } else if tensor.name.hasSuffix(Self.countsSuffix) {
         // Sums without counts are found from the other side; statistics of other kinds may stand beside both.
         let name = String(tensor.name.dropLast(Self.countsSuffix.count)) + Self.sumsSuffix
-        guard checkpoint[name] != nil else { throw tensor.failure(.malformed, "there is no \(printable(name)) to it") }
+        guard checkpoint[name] != nil else { throw tensor.failure(.malformed, "there is no \(name) to it") }
       }
     }
     guard !entries.isEmpty else { throw CheckpointError(.malformed, "it has no entries", file: checkpoint.path) }
@@ -40,7 +40,7 @@ extension ImportanceMatrix {
     let name = String(sums.name.dropLast(sumsSuffix.count))
     guard !name.isEmpty else { throw sums.failure(.malformed, "it names no tensor") }
     guard let counts = checkpoint[name + countsSuffix] else {
-      throw sums.failure(.malformed, "there is no \(printable(name + countsSuffix)) to it")
+      throw sums.failure(.malformed, "there is no \(name + countsSuffix) to it")
     }
     for tensor in [sums, counts] where tensor.type != .f32 {
       throw tensor.failure(.malformed, "sums and counts have to be F32, this is \(tensor.type.name)")

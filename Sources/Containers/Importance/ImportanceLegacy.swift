@@ -33,7 +33,7 @@ extension ImportanceMatrix {
       let what = "entry \(number)"
       let name = try reader.string(try length(&reader, "the name of \(what)", least: 1), "the name of \(what)")
       guard names.insert(BinaryString(name)).inserted else {
-        throw reader.failure("the entry \(printable(name)) occurs twice")
+        throw reader.failure("the entry \(name) occurs twice")
       }
       let calls = try reader.i32("the calls of \(what)")
       let values = try length(&reader, "the values of \(what)", least: 1)

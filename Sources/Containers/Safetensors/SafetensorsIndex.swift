@@ -32,7 +32,7 @@ struct SafetensorsIndex {
       }
       guard Self.isPlainName(name) else {
         throw CheckpointError(
-          .malformed, "weight_map names \(printable(name)), which is not a plain file name beside the index",
+          .malformed, "weight_map names \(name), which is not a plain file name beside the index",
           file: path,
           tensor: tensor)
       }
@@ -60,7 +60,7 @@ struct SafetensorsIndex {
     let names = fileNames
     let absent = names.filter { !FileSystem.isFile(folder + "/" + $0) }
     guard absent.isEmpty else {
-      let list = absent.prefix(8).map { printable($0) }.joined(separator: ", ") + (absent.count > 8 ? ", …" : "")
+      let list = listed(absent)
       throw CheckpointError(
         .missing,
         "\(absent.count) of \(names.count) files that the index names are missing: \(list); download them again",
@@ -85,7 +85,7 @@ struct SafetensorsIndex {
         }
         guard place == BinaryString(name) else {
           throw CheckpointError(
-            .mismatch, "the index says this tensor is in \(printable(place.text))", file: tensor.file.path,
+            .mismatch, "the index says this tensor is in \(place.text)", file: tensor.file.path,
             tensor: tensor.name)
         }
         contents.tensors.append(tensor)
@@ -93,7 +93,7 @@ struct SafetensorsIndex {
     }
     if let (tensor, file) = places.min(by: { $0.key < $1.key }) {
       throw CheckpointError(
-        .mismatch, "the index says it is in \(printable(file.text)), which does not hold it (\(places.count) such)",
+        .mismatch, "the index says it is in \(file.text), which does not hold it (\(places.count) such)",
         file: path, tensor: tensor.text)
     }
     return contents

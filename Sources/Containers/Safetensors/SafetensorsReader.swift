@@ -89,7 +89,7 @@ enum SafetensorsReader {
     var entries: [(key: String, value: MetadataValue)] = []
     for (key, value) in object.entries {
       guard case .string(let text) = value else {
-        throw CheckpointError(.malformed, "__metadata__ may hold texts only; \(printable(key)) is none", offset: 8)
+        throw CheckpointError(.malformed, "__metadata__ may hold texts only; \(key) is none", offset: 8)
       }
       entries.append((key, .string(text)))
     }
@@ -104,7 +104,7 @@ enum SafetensorsReader {
         throw CheckpointError(.malformed, "its description has to be an object")
       }
       for key in object.keys where key != "dtype" && key != "shape" && key != "data_offsets" {
-        throw CheckpointError(.malformed, "its description has the unknown field \(printable(key))")
+        throw CheckpointError(.malformed, "its description has the unknown field \(key)")
       }
       let type = try readType(object["dtype"])
       let shape = try readShape(object["shape"])
@@ -130,7 +130,7 @@ enum SafetensorsReader {
   private static func readType(_ value: OrderedJSON?) throws(CheckpointError) -> TensorType {
     guard case .string(let text)? = value else { throw CheckpointError(.malformed, "dtype is missing or no text") }
     guard let element = ElementType(rawValue: text), let type = TensorType(elementType: element) else {
-      throw CheckpointError(.unsupported, "dtype \(printable(text)) is unknown")
+      throw CheckpointError(.unsupported, "dtype \(text) is unknown")
     }
     return type
   }

@@ -28,7 +28,7 @@ extension Recipe {
         CheckpointError(.malformed, "line \(line): \(message)", file: file)
       }
       func type(_ name: String) throws(CheckpointError) -> TensorType {
-        guard let type = TensorType(name: name) else { throw fail("there is no type \(printable(name))") }
+        guard let type = TensorType(name: name) else { throw fail("there is no type \(name)") }
         guard type.isWritable else { throw fail("weights cannot be put into the type \(type.name)") }
         return type
       }
@@ -43,7 +43,7 @@ extension Recipe {
         recipe.base = words[1] == "source" ? nil : try type(words[1])
       case ("fallback", 2):
         guard let fallback = Fallback(rawValue: words[1]) else {
-          throw fail("fallback is half or smaller-blocks, not \(printable(words[1]))")
+          throw fail("fallback is half or smaller-blocks, not \(words[1])")
         }
         recipe.fallback = fallback
       case ("needs-importance", 2): recipe.needsImportance.append(try type(words[1]))
@@ -53,7 +53,7 @@ extension Recipe {
         }
         var conditions: [Condition] = []
         for word in words.dropLast(2) {
-          guard let condition = Condition(text: word) else { throw fail("there is no condition \(printable(word))") }
+          guard let condition = Condition(text: word) else { throw fail("there is no condition \(word)") }
           if case .pattern(let pattern) = condition.positive {
             do throws(CheckpointError) { _ = try NamePattern(pattern) } catch { throw fail(error.message) }
           }

@@ -172,11 +172,11 @@ struct TypeAssignment {
     if let first = found.first {
       throw CheckpointError(
         .mismatch,
-        "the pattern \(printable(pattern)) matches only tensors that stay in full precision, such as \(printable(first.name))"
+        "the pattern \(pattern) matches only tensors that stay in full precision, such as \(first.name)"
       )
     }
     let near = NearNames.of(pattern, in: tensors.map(\.name))
     throw CheckpointError(
-      .missing, "the pattern \(printable(pattern)) matches no tensor; there are \(near.joined(separator: ", "))")
+      .missing, "the pattern \(pattern) matches no tensor; there are \(near.joined(separator: ", "))")
   }
 }

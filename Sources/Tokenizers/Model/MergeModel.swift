@@ -28,7 +28,7 @@ struct MergeModel: Sendable {
   ) throws(CheckpointError) {
     let count = merges.count / 2
     func failure(_ rank: Int, _ why: String) -> CheckpointError {
-      let (left, right) = (printable(merges[2 * rank]), printable(merges[2 * rank + 1]))
+      let (left, right) = (shortened(merges[2 * rank]), shortened(merges[2 * rank + 1]))
       return CheckpointError(.malformed, "merge \(rank) of \"\(left)\" and \"\(right)\" \(why)")
     }
     let resolved = Self.resolve(merges, vocabulary)

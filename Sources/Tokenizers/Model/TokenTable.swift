@@ -23,7 +23,7 @@ struct TokenTable: Sendable {
     while size < texts.count * 2 { size *= 2 }
     slots = [UInt64](repeating: Self.free, count: size)
     if let twice = fill() {
-      throw CheckpointError(.malformed, "the token \"\(printable(texts[twice]))\" occurs twice in the vocabulary")
+      throw CheckpointError(.malformed, "the token \"\(texts[twice])\" occurs twice in the vocabulary")
     }
   }
 

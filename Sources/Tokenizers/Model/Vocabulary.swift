@@ -40,10 +40,10 @@ struct Vocabulary: Sendable {
     var types = [TokenType](repeating: .unused, count: highest + 1)
     for (word, id) in ids.enumerated() {
       guard id >= 0 else {
-        throw CheckpointError(.malformed, "the token \"\(printable(words[word]))\" has a negative id")
+        throw CheckpointError(.malformed, "the token \"\(words[word])\" has a negative id")
       }
       guard places[Int(id)] == Self.hole else {
-        throw CheckpointError(.malformed, "two tokens, one of them \"\(printable(words[word]))\", have the id \(id)")
+        throw CheckpointError(.malformed, "two tokens, one of them \"\(words[word])\", have the id \(id)")
       }
       places[Int(id)] = Int32(truncatingIfNeeded: word)
       types[Int(id)] = .normal
@@ -58,7 +58,7 @@ struct Vocabulary: Sendable {
       if place >= 0, !words.utf8(Int(place)).elementsEqual(token.content.utf8) {
         throw CheckpointError(
           .malformed,
-          "the added token \"\(printable(token.content))\" has the id \(token.id), which is \"\(printable(words[Int(place)]))\""
+          "the added token \"\(token.content)\" has the id \(token.id), which is \"\(words[Int(place)])\""
         )
       }
       add(token.content, token.id)

@@ -258,7 +258,7 @@ struct PatternParser {
     let isInverted = name.hasPrefix("^")
     if isInverted { name.removeFirst() }
     guard let property = CharacterSet.Property(name: name) else {
-      throw failure("the character property \"\(printable(name))\" is not supported")
+      throw failure("the character property \"\(name)\" is not supported")
     }
     return .property(property, isNegated: isNegated != isInverted)
   }

@@ -128,7 +128,7 @@ extension Normalizer {
       for part in json["normalizers"]?.arrayValue ?? [] { steps += try Normalizer.steps(part) }
       return steps
     default:
-      throw CheckpointError(.unsupported, "the normalizer \"\(printable(kind))\" is not supported")
+      throw CheckpointError(.unsupported, "the normalizer \"\(kind)\" is not supported")
     }
   }
 }

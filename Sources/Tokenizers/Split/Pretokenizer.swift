@@ -92,7 +92,7 @@ package struct Pretokenizer: Sendable {
         stages.append(SplitStage(finder: .pattern(isSingle ? #"\p{N}"# : #"\p{N}+"#)))
       case "Split": stages.append(try Self.split(part))
       case let kind:
-        throw CheckpointError(.unsupported, "the pre-tokenizer \"\(printable(kind))\" is not supported")
+        throw CheckpointError(.unsupported, "the pre-tokenizer \"\(kind)\" is not supported")
       }
     }
     guard isByteLevel else {
@@ -116,7 +116,7 @@ package struct Pretokenizer: Sendable {
   private static func split(_ json: OrderedJSON) throws(CheckpointError) -> SplitStage {
     let name = json["behavior"]?.stringValue ?? "Isolated"
     guard let behavior = SplitStage.Behavior(rawValue: name) else {
-      throw CheckpointError(.unsupported, "the split behavior \"\(printable(name))\" is not supported")
+      throw CheckpointError(.unsupported, "the split behavior \"\(name)\" is not supported")
     }
     let isInverted = json["invert"]?.boolValue ?? false
     if let text = json["pattern"]?["Regex"]?.stringValue {
