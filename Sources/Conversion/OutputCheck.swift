@@ -91,9 +91,9 @@ package struct OutputCheck {
     guard overwrite else {
       throw CheckpointError(.exists, "the output already exists; use --overwrite to replace it", file: path)
     }
-    let holdsSource = inputs.contains { input in
-      ((try? FileSystem.names(in: place)) ?? []).contains { Identity(place + "/" + $0) == input }
-    }
+    // What stands there beside the model is kept, so that a name that cannot be used is refused before any work.
+    let names = try FileSystem.names(in: place)
+    let holdsSource = inputs.contains { input in names.contains { Identity(place + "/" + $0) == input } }
     if holdsSource || Identity(place).map({ folders.contains($0) }) == true {
       throw CheckpointError(.exists, "the model is read from this folder; choose another for the output", file: path)
     }

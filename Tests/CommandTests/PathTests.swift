@@ -152,6 +152,15 @@ struct PathTests {
       shell: "mkdir x && cp '\(Self.model)'/* x/ && : > x/\"$(printf 'r\\351sum\\351')\" && exec $QUERN show x",
       in: folder.path)
     #expect(other.status == 0, "\(other.errors)")
+    // Nor is anything of that name lost when a folder is replaced.
+    let kept = try CommandLineRun(
+      shell: """
+        mkdir out && : > out/"$(printf 'r\\351sum\\351')"
+        mv in/* m.gguf
+        $QUERN convert m.gguf --to safetensors -o out --overwrite; status=$?; ls out | wc -l; exit $status
+        """, in: folder.path)
+    #expect(kept.status == 2 && kept.errors.contains("out/r\\xe9sum\\xe9: this name is not UTF-8"), "\(kept.errors)")
+    #expect(kept.output.contains("1"), "\(kept.output)")
   }
 
   @Test func `a folder is not named like a file`() throws {
