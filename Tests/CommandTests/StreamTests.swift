@@ -15,14 +15,15 @@ struct StreamTests {
     #expect(run.errors.contains("standard output: writing failed (No space left on device)"), "\(run.errors)")
   }
 
-  /// The prompt never ends by itself within so many tokens, so that only the missing reader can end the program.
+  /// The reader is gone before the program starts, and the prompt never ends by itself within so many tokens.
   @Test func `a reader that goes away ends the program at once`() throws {
     let folder = try TemporaryFolder()
     let run = try CommandLineRun(
       shell: """
-        { $QUERN generate '\(model)' --raw --prompt 'It was' --tokens 3000 --quiet; echo $? > '\(folder.file("status"))'; } \
-          | head -c 10 > /dev/null
-        """)
+        mkfifo gone
+        { read gone < gone; $QUERN generate '\(model)' --raw --prompt 'It was' --tokens 3000 --quiet; echo $? > status; } \
+          | { exec <&-; echo > gone; }
+        """, in: folder.path)
     #expect(run.errors.isEmpty, "\(run.errors)")
     let status = try String(contentsOf: URL(filePath: folder.file("status")), encoding: .utf8)
     #expect(status == "141\n", "128 and the number of the signal for a broken pipe")

@@ -40,9 +40,12 @@ package struct CommandLineRun: Sendable {
     try self.init(executable: Self.binary, arguments, environment: [:], in: nil, isMeasured: true)
   }
 
-  /// Runs a shell script in which `$QUERN` is the binary.
+  /// Runs a shell script in which `$QUERN` is the binary, by a path without a space wherever the checkout is.
   package init(shell script: String, in folder: String? = nil) throws {
-    try self.init(executable: "/bin/sh", ["-c", script], environment: ["QUERN": Self.binary], in: folder)
+    let link = try TemporaryFolder()
+    try FileManager.default.createSymbolicLink(atPath: link.file("quern"), withDestinationPath: Self.binary)
+    try self.init(executable: "/bin/sh", ["-c", script], environment: ["QUERN": link.file("quern")], in: folder)
+    withExtendedLifetime(link) {}
   }
 
   private init(
@@ -77,17 +80,10 @@ package struct CommandLineRun: Sendable {
   }
 
   /// The high-water mark of a running program's memory, read until it ends.
-  ///
-  /// The system's own count at the end (`ru_maxrss`) begins with the memory of the process that started the program.
   private static func peak(of process: Process) -> Int {
     var peak = 0
     while process.isRunning {
-      let status = (try? String(contentsOfFile: "/proc/\(process.processIdentifier)/status", encoding: .utf8)) ?? ""
-      if let line = status.split(separator: "\n").first(where: { $0.hasPrefix("VmHWM:") }),
-        let kibibytes = Int(line.split(whereSeparator: { $0 == " " || $0 == "\t" }).dropFirst().first ?? "")
-      {
-        peak = max(peak, kibibytes << 10)
-      }
+      peak = max(peak, Work.peakBytes(of: "\(process.processIdentifier)") ?? 0)
       usleep(1_000)
     }
     return peak

@@ -76,18 +76,3 @@ package struct Mutator: RandomNumberGenerator {
   /// How many mutations a run makes in all: `QUERN_FUZZ` of the environment, or a number that takes seconds.
   package static let count = ProcessInfo.processInfo.environment["QUERN_FUZZ"].flatMap { Int($0) } ?? 20_000
 }
-
-/// The most memory this process has had resident, in bytes.
-package func peakResidentBytes() -> Int {
-  var usage = rusage()
-  #if canImport(Glibc)
-    getrusage(Int32(RUSAGE_SELF.rawValue), &usage)
-  #else
-    getrusage(RUSAGE_SELF, &usage)
-  #endif
-  #if canImport(Darwin)
-    return usage.ru_maxrss
-  #else
-    return usage.ru_maxrss * 1024
-  #endif
-}

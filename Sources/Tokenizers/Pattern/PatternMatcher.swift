@@ -21,23 +21,25 @@ struct PatternMatcher {
 
   /// Steps of one attempt after which its states are remembered.
   private let patience: Int
-  /// Choices that may still be tried; with none left the search is given up.
+  /// Choices that may still be tried, a choice within a look counting eight; with none left the search is given up.
   private(set) var budget: Int
   /// Remembered states; a search that needs more is given up, since without them it takes time that grows with the square.
   private static let memory = 2_000_000
 
   /// A matcher for a piece of a text.
   ///
-  /// `patience` trades memory for speed on texts of ordinary length; `budget` bounds the choices tried in all.
+  /// `patience` trades memory for speed on texts of ordinary length; `budget` bounds the choices tried in all. Without one
+  /// it is what remembered states cannot exceed: so many of each place of the text as the program has places, and the
+  /// patience of one attempt.
   init(
     _ pattern: Pattern, _ text: UnsafeBufferPointer<UInt8>, _ bounds: Range<Int>, patience: Int = 200,
-    budget: Int = .max
+    budget: Int? = nil
   ) {
     self.pattern = pattern
     self.text = text
     self.bounds = bounds
     self.patience = patience
-    self.budget = budget
+    self.budget = budget ?? (bounds.count + 1) * (patience + pattern.program.count) * 16
   }
 
   /// The leftmost match that starts at or after a position; nil too when the search was given up.
