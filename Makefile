@@ -1,5 +1,5 @@
 # The two commands of the README are `make demo` and `make test`; both install what is missing first.
-.PHONY: demo test build setup format lint fuzz neon avx512 clean
+.PHONY: demo test build setup format lint fuzz check-slow neon avx512 clean
 
 build: setup
 	swift build -c release --product quern
@@ -24,6 +24,13 @@ lint:
 fuzz: setup
 	QUERN_FUZZ=200000 swift test -c release --filter MutationTests
 
+# What `.ci/run` has no time for (CONTRIBUTING.md): the kernels in every way, the upper rooms under sanitizers.
+check-slow: setup
+	Tests/KernelsInC/native.sh
+	Tests/KernelsInC/neon.sh
+	scripts/sanitize.sh address '^(Tokenizers|Architectures|Conversion|Evaluation|Command)Tests\.'
+	scripts/sanitize.sh thread '^(Tensors|Engine|Tokenizers|Conversion)Tests\.'
+
 # The NEON kernels under an emulator.
 neon:
 	Tests/KernelsInC/neon.sh
@@ -33,4 +40,4 @@ avx512: build
 	Tests/KernelsInC/avx512.sh
 
 clean:
-	rm -rf .build out
+	rm -rf .build .build-* out
