@@ -54,5 +54,5 @@ package struct NamePattern: Sendable {
     return range != nil
   }
 
-  private static func subject(_ text: String) -> String { "the regular expression \(text)" }
+  private static func subject(_ text: String) -> String { "the regular expression \(shortened(text))" }
 }
