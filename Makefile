@@ -29,7 +29,6 @@ check-slow: setup
 	Tests/KernelsInC/native.sh
 	Tests/KernelsInC/neon.sh
 	scripts/sanitize.sh address '^(Tokenizers|Architectures|Conversion|Evaluation|Command)Tests\.'
-	scripts/sanitize.sh thread '^(Tensors|Engine|Tokenizers|Conversion)Tests\.'
 
 # The NEON kernels under an emulator.
 neon:

@@ -2,7 +2,8 @@
 # Runs tests under a sanitizer, in debug: sanitize.sh address|thread FILTER.
 #
 # address finds what reads or writes memory that is not its own or is gone, and in the C files also undefined behaviour; thread
-# finds what two threads touch at once. A finding ends the run.
+# finds what two threads touch at once. A finding ends the run. The latter does not see the locks of Swift's Synchronization on
+# Linux, which wait in the kernel by themselves: it is for tests of what locks with POSIX threads, the pipeline and the workers.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
