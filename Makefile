@@ -1,5 +1,5 @@
 # The two commands of the README are `make demo` and `make test`; both install what is missing first.
-.PHONY: demo test build setup format lint fuzz check-slow neon avx512 clean
+.PHONY: demo test build setup format lint fuzz mutations check-slow neon avx512 clean
 
 build: setup
 	swift build -c release --product quern
@@ -20,8 +20,12 @@ format:
 lint:
 	swift format lint --strict -r Package.swift Sources Tests
 
-# Two hundred thousand mutations of good files; `make test` runs a tenth of them.
+# Every kind of input under libFuzzer, half an hour in all (FUZZ_SECONDS for each); see docs/fuzzing.md.
 fuzz: setup
+	Tests/Fuzz/fuzz.sh $(FUZZ_TARGETS)
+
+# Two hundred thousand mutations of good files; `make test` runs a tenth of them.
+mutations: setup
 	QUERN_FUZZ=200000 swift test -c release --filter MutationTests
 
 # What `.ci/run` has no time for (CONTRIBUTING.md): the kernels in every way, the upper rooms under sanitizers.

@@ -62,10 +62,26 @@ let package = Package(
         "Tensors",
       ]),
     tests("Command", ["Containers", "Quants", "Tensors"]),
+    .target(
+      name: "FuzzTargets",
+      dependencies: [
+        "TestSupport", "Conversion", "Architectures", "Engine", "Images", "Tokenizers", "Containers", "Quants",
+        "Tensors",
+      ],
+      path: "Tests/Fuzz/Targets"),
+    tests("Fuzz", ["FuzzTargets"]),
   ],
   swiftLanguageModes: [.v6],
   cLanguageStandard: .c17
 )
+
+// libFuzzer's program, which only `make fuzz` builds: it needs instrumented code and links no other way.
+if Context.environment["QUERN_FUZZ_BUILD"] != nil {
+  package.targets += [
+    .systemLibrary(name: "CFuzzer", path: "Tests/Fuzz/CFuzzer"),
+    .executableTarget(name: "quern-fuzz", dependencies: ["CFuzzer", "FuzzTargets"], path: "Tests/Fuzz/Driver"),
+  ]
+}
 
 for target in package.targets where target.type != .system {
   let isC = ["CKernels", "CImages"].contains(target.name)
