@@ -82,7 +82,8 @@ extension ImportanceMatrix {
         // The values are means, times a count of chunks; rounded up so that it is never zero.
         let size = chunkSize.map { max(1, Float($0)) } ?? 1
         let calls = ((entry.counts.max() ?? 1) / size).rounded(.up)
-        let factor = max(1, calls)
+        // Counts come from a file, and this one is written as a number of 32 bits.
+        let factor = min(max(1, calls), 0x1p30)
         try writer.write(bytes(of: Int(factor)) + bytes(of: entry.sums.count))
         var values: [UInt8] = []
         values.reserveCapacity(entry.sums.count * 4)

@@ -2,6 +2,7 @@ import Architectures
 import Containers
 import Conversion
 import Engine
+import Images
 import Quants
 import Tensors
 import Tokenizers
@@ -9,6 +10,9 @@ import Tokenizers
 /// What is done with a model once it is open: everything that the commands do, in small.
 enum Walk {
   private static let compute = Compute(threads: 1)
+  /// Four patches of two by two pixels, as the small model's vision tower reads them.
+  private static let patches = Patches(
+    grids: [Patches.Grid(frames: 1, rows: 2, columns: 2)], values: [Float](repeating: 0.5, count: 4 * 24), width: 24)
   /// Larger ones have their bytes looked at and no more.
   private static let mostValues = 1 << 18
 
@@ -44,7 +48,10 @@ enum Walk {
       _ = family.corrected(configuration: family.configurationJSON())
       if let vision { _ = family.preprocessorJSON(mmproj: vision.metadata) }
       try attempt { _ = try family.visionMetadata(description, folder: checkpoint.folder) }
-      try attempt { _ = try family.visionModel(vision ?? checkpoint) }
+      try attempt {
+        let tower = try family.visionModel(vision ?? checkpoint)
+        _ = try tower?.encode(patches, compute: compute, observer: nil)
+      }
       try attempt {
         let model = try family.languageModel(checkpoint)
         var state = model.makeState(capacity: 2)
