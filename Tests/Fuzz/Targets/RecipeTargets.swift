@@ -85,7 +85,7 @@ extension FuzzTargets {
     })
 
   static let pattern = FuzzTarget(
-    name: "pattern", longest: 1 << 10,
+    name: "pattern", longest: 1 << 8,
     words: [
       "(?i:", "(?:", "(?=", "(?!", "(?<=", "(?<!", "(?>", "\\\\p{L}", "\\\\P{N}", "\\\\p{Han}", "[^", "]+", "{1,3}",
       "{0,", "*?",
