@@ -1,18 +1,24 @@
 import Images
 import Tensors
 
-/// Decodes a picture and prepares it for the vision tower.
-private func see(_ input: [UInt8]) throws {
-  try attempt {
-    let picture = try ImageDecoder.decode(input, file: "picture")
-    try promise(
-      picture.width > 0 && picture.height > 0 && picture.samples.count == 3 * picture.width * picture.height,
-      "a picture of \(picture.width)x\(picture.height) with \(picture.samples.count) samples")
-    guard picture.samples.count <= 1 << 16 else { return }
-    var preprocessing = Preprocessing()
-    preprocessing.patchSize = 2
-    (preprocessing.minPixels, preprocessing.maxPixels) = (16, 1024)
-    _ = try preprocessing.patches(of: [picture])
+/// Decodes pictures, and prepares small ones for the vision tower.
+private func eyes() throws -> FuzzTarget.Body {
+  let folder = try FuzzFolder()
+  var preprocessing = Preprocessing()
+  preprocessing.patchSize = 2
+  (preprocessing.minPixels, preprocessing.maxPixels) = (16, 1024)
+  let small = preprocessing
+  return { input in
+    try attempt {
+      let picture = try ImageDecoder.decode(input, file: "picture")
+      try promise(
+        picture.width > 0 && picture.height > 0 && picture.samples.count == 3 * picture.width * picture.height,
+        "a picture of \(picture.width)x\(picture.height) with \(picture.samples.count) samples")
+      guard picture.samples.count <= 1 << 16 else { return }
+      try folder.put("picture", input)
+      let patches = try small.patches(ofFiles: [folder.file("picture")])
+      try promise(patches.values.count == patches.count * patches.width, "patches without values")
+    }
   }
 }
 
@@ -22,7 +28,8 @@ extension FuzzTargets {
     words: ["IHDR", "PLTE", "IDAT", "IEND", "tRNS", "eXIf", "iTXt", "gAMA", "acTL", "Orientation", "\\x78\\x9c"],
     seeds: { try Seeds.fixtures("hostile/images", ending: ".png") },
     prepare: {
-      { input in
+      let see = try eyes()
+      return { input in
         try see(input)
         // Chance never finds a checksum; with right ones the damage behind them is seen.
         let sealed = withChecksums(input)
@@ -39,7 +46,7 @@ extension FuzzTargets {
       "Orientation",
     ],
     seeds: { try Seeds.fixtures("hostile/images", ending: ".jpg") },
-    prepare: { { input in try see(input) } })
+    prepare: { try eyes() })
 
   /// A PNG with the checksum of every chunk put right.
   private static func withChecksums(_ input: [UInt8]) -> [UInt8] {
