@@ -55,7 +55,7 @@ extension FuzzTargets {
       let folder = try FuzzFolder()
       return { input in
         try folder.put("tokenizer.json", input)
-        try attempt { try Walk.tokenizer(TokenizerSource.open(folder.file("tokenizer.json"))) }
+        try attempt { try Walk.tokenizer(TokenizerSource.tokenizer(of: HuggingFaceFolder(path: folder.path))) }
       }
     })
 
