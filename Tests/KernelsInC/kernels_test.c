@@ -1,5 +1,5 @@
 // Every level of CKernels against the portable one and against plain loops, on buffers that end at a guard page.
-// Built and run by neon.sh and avx512.sh, for Arm under an emulator and for this machine.
+// Built and run by native.sh, neon.sh and avx512.sh: for this machine, and for Arm and AVX-512 under emulators.
 
 #define _GNU_SOURCE
 #include <math.h>
