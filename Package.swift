@@ -21,8 +21,9 @@ let package = Package(
   ],
   targets: [
     .target(name: "CKernels"),
+    .target(name: "CSystem"),
     .systemLibrary(name: "CCrypto", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
-    room("Tensors", [.target(name: "CCrypto", condition: .when(platforms: [.linux]))]),
+    room("Tensors", ["CSystem", .target(name: "CCrypto", condition: .when(platforms: [.linux]))]),
     room("Quants", ["CKernels", "Tensors"]),
     room("Containers", ["Quants", "Tensors"]),
     room("Tokenizers", ["Tensors"]),
@@ -84,7 +85,7 @@ if Context.environment["QUERN_FUZZ_BUILD"] != nil {
 }
 
 for target in package.targets where target.type != .system {
-  let isC = ["CKernels", "CImages"].contains(target.name)
+  let isC = ["CKernels", "CImages", "CSystem"].contains(target.name)
   if isC {
     target.cSettings = [.treatAllWarnings(as: .error)]
   } else {

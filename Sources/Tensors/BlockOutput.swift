@@ -1,3 +1,5 @@
+import CSystem
+
 #if canImport(Glibc)
   import Glibc
 #elseif canImport(Musl)
@@ -20,19 +22,6 @@ final class BlockOutput: @unchecked Sendable {
   private static let threadCount = 3
   /// Memory, offsets and lengths are multiples of this, which satisfies every disk's rule for direct writing.
   private static let alignment = 4096
-
-  #if os(Linux)
-    // Swift sees neither of the two, which are GNU extensions; `posix_fallocate` would write zeros where a file system
-    // cannot reserve.
-    private static let fallocate = dlsym(nil, "fallocate").map {
-      unsafeBitCast($0, to: (@convention(c) (Int32, Int32, off_t, off_t) -> Int32).self)
-    }
-    #if arch(arm64)
-      private static let directFlag: Int32 = 0o200_000
-    #else
-      private static let directFlag: Int32 = 0o40_000
-    #endif
-  #endif
 
   private let descriptor: Int32
   private var threads: [pthread_t] = []
@@ -68,13 +57,9 @@ final class BlockOutput: @unchecked Sendable {
   ///
   /// Returns an `errno`, or 0 where that went well or cannot be asked for.
   func reserve(_ count: UInt64) -> Int32 {
-    #if os(Linux)
-      guard count >= UInt64(Self.blockBytes), let length = off_t(exactly: count) else { return 0 }
-      guard let fallocate = Self.fallocate, fallocate(descriptor, 0, 0, length) != 0 else { return 0 }
-      return [ENOSPC, EDQUOT, EFBIG].contains(errno) ? errno : 0
-    #else
-      return 0
-    #endif
+    guard count >= UInt64(Self.blockBytes), let length = off_t(exactly: count) else { return 0 }
+    let failure = csystem_reserve(descriptor, length)
+    return [ENOSPC, EDQUOT, EFBIG].contains(failure) ? failure : 0
   }
 
   /// Appends bytes; returns the `errno` of a write that failed, or 0.
@@ -104,7 +89,7 @@ final class BlockOutput: @unchecked Sendable {
       let failure = Self.put(descriptor, UnsafeRawBufferPointer(start: last, count: count), at: start)
       if failure != 0 { return failure }
     }
-    return ftruncate(descriptor, off_t(start) + off_t(count)) == 0 ? 0 : errno
+    return retrying { ftruncate(descriptor, off_t(start) + off_t(count)) } == 0 ? 0 : errno
   }
 
   /// Ends the threads, finished or not, and frees the memory.
@@ -212,17 +197,14 @@ final class BlockOutput: @unchecked Sendable {
       let rest = UnsafeRawBufferPointer(rebasing: bytes[done...])
       let count = pwrite(descriptor, rest.baseAddress, rest.count, off_t(offset) + off_t(done))
       if count < 0, errno == EINTR { continue }
-      if count < 0 { return errno }
+      // Nothing written and nothing said: asking again would not end.
+      guard count > 0 else { return count == 0 ? EIO : errno }
       done += count
     }
     return 0
   }
 
   private func setDirect(_ wanted: Bool) {
-    #if os(Linux)
-      let flags = fcntl(descriptor, F_GETFL)
-      guard flags >= 0 else { return }
-      isDirect = fcntl(descriptor, F_SETFL, wanted ? flags | Self.directFlag : flags & ~Self.directFlag) == 0 && wanted
-    #endif
+    isDirect = csystem_set_direct(descriptor, wanted ? 1 : 0) != 0
   }
 }

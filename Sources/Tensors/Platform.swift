@@ -33,6 +33,14 @@ package func systemFailure(_ doing: String, _ path: String, _ number: Int32 = er
   }
 }
 
+/// Repeats a system call that a signal cut short.
+package func retrying(_ call: () -> Int32) -> Int32 {
+  while true {
+    let result = call()
+    if result >= 0 || errno != EINTR { return result }
+  }
+}
+
 /// How many files the process may have open.
 package enum OpenFiles {
   /// Makes room for `count` files beside those that are always open; false when the system does not give it.
