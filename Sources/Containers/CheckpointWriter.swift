@@ -40,7 +40,7 @@ package struct WrittenFile: Sendable {
 
 /// Writes a checkpoint in one pass: each tensor begun, streamed and ended in the order of its description.
 ///
-/// Nothing is there under a final name before `commit()`.
+/// Nothing is there under a final name before all files are named (``OutputSet``).
 package protocol CheckpointWriter: AnyObject {
   /// The bytes of all files together, known before the first is written.
   var totalBytes: UInt64 { get }
@@ -56,20 +56,32 @@ package protocol CheckpointWriter: AnyObject {
   ///
   /// - Returns: the files under the names they will have.
   func seal() throws(CheckpointError) -> [WrittenFile]
-  /// Whether sealed files hold the same bytes as those that stand under their names.
-  func matchesExisting() throws(CheckpointError) -> Bool
-  /// Names all files, which have been sealed.
-  func commit() throws(CheckpointError)
-  /// Throws everything away.
-  func abandon()
+  /// The files to be, in the order in which they get their names: who finds the last finds them all.
+  var files: [AtomicWriter] { get }
 }
 
 extension CheckpointWriter {
+  /// Whether sealed files hold the same bytes as those that stand under their names.
+  package func matchesExisting() throws(CheckpointError) -> Bool {
+    for file in files { if try !file.matchesExisting() { return false } }
+    return true
+  }
+
+  /// Throws everything away that has no name yet.
+  package func abandon() {
+    for file in files { file.abandon() }
+  }
+
   /// Completes, syncs and names all files; they are named only when all are complete.
   package func finish() throws(CheckpointError) -> [WrittenFile] {
-    let files = try seal()
-    try commit()
-    return files
+    let written = try seal()
+    do throws(CheckpointError) {
+      try OutputSet.name(files)
+    } catch {
+      abandon()
+      throw error
+    }
+    return written
   }
 
   /// Writes a whole tensor.
@@ -198,19 +210,8 @@ final class TensorStream {
     }
   }
 
-  func matchesExisting() throws(CheckpointError) -> Bool {
-    for writer in writers { if try !writer.matchesExisting() { return false } }
-    return true
-  }
-
-  func commit() throws(CheckpointError) {
-    // Last to first: who finds the first file finds them all.
-    for writer in writers.reversed() { try writer.commit() }
-  }
-
-  func abandon() {
-    for writer in writers { writer.abandon() }
-  }
+  /// The parts, last to first: who finds the first file finds them all.
+  var files: [AtomicWriter] { writers.reversed() }
 
   private func startPart() throws(CheckpointError) {
     try writers[part].write(parts[part].header)

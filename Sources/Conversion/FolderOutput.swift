@@ -13,70 +13,50 @@ import Tensors
 ///
 /// Its files are written without names, or hidden, beside the place of the folder. When all are complete they are named
 /// in a hidden folder, which then takes the place in one step. A run that is killed in that moment may leave the hidden folder;
-/// the next one takes it over.
-final class FolderOutput {
-  /// The folder to be.
-  private let path: String
+/// the next one removes it.
+final class FolderOutput: Output {
+  /// The folder to be, where a link leads when one was named.
+  let path: String
+  /// The folder as it is reported.
+  private let shown: String
   /// Where files are kept until they are named: the folder that will hold the new one.
-  let staging: String
+  let parent: String
   /// The hidden folder; there only while files are named.
-  let temporary: String
-  /// Where a folder that stood in the place goes while the new one takes it.
-  private var old: String { temporary + ".old" }
+  let hidden: String
+  private let overwrite: Bool
   /// Holds the lock of the hidden folder, which tells the folder of a run that is alive from a leftover; negative without.
   private var lock: Int32 = -1
+  private var weights: [AtomicWriter] = []
   private var documents: [(writer: AtomicWriter, sha256: String?)] = []
+  /// How the new folder takes the place of an old one; nil before it is made and when it has its name for good.
+  private var exchange: FolderExchange?
+  private var isNamed = false
 
   /// Prepares a folder; nothing is made yet.
-  init(_ path: String) {
+  init(_ path: String, overwrite: Bool) {
     let place = Self.place(of: path)
-    self.path = place
-    staging = AtomicWriter.folder(of: place)
-    temporary = AtomicWriter.hiddenName(of: place, in: staging)
+    self.path = place.real
+    self.overwrite = overwrite
+    shown = place.shown
+    parent = AtomicWriter.folder(of: place.real)
+    hidden = AtomicWriter.hiddenName(of: place.real, in: parent)
   }
 
-  deinit {
-    if lock >= 0 { close(lock) }
-  }
+  deinit { abandon() }
 
   /// Writes and syncs the documents that belong beside the weights.
   func write(_ files: [(name: String, bytes: [UInt8])], checksums: Bool) throws(CheckpointError) {
     for file in files {
-      let writer = try AtomicWriter(path: temporary + "/" + file.name, in: staging, hashing: checksums)
+      let writer = try AtomicWriter(path: hidden + "/" + file.name, in: parent, hashing: checksums)
       try writer.write(file.bytes)
       documents.append((writer, try writer.seal()))
     }
   }
 
-  /// Makes the hidden folder, and names everything in it: first what `weights` names, then the documents.
-  func fill(_ weights: () throws(CheckpointError) -> Void) throws(CheckpointError) {
-    try makeTemporary()
-    try weights()
-    for (writer, _) in documents {
-      let folder = AtomicWriter.folder(of: writer.path)
-      if folder != temporary, mkdir(folder, 0o777) != 0, errno != EEXIST {
-        throw systemFailure("making the folder", folder)
-      }
-      try writer.commit()
-      if folder != temporary { syncFolder(folder) }
-    }
-  }
+  /// Adds weights, which are sealed before the folder is named.
+  func add(_ files: [AtomicWriter]) { weights += files }
 
-  /// Makes the hidden folder, or empties the one that a killed run left.
-  private func makeTemporary() throws(CheckpointError) {
-    let isNew = mkdir(temporary, 0o777) == 0
-    guard isNew || errno == EEXIST else { throw systemFailure("making the folder", temporary) }
-    let handle = open(temporary, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
-    guard handle >= 0 else { throw systemFailure("making the folder", temporary) }
-    guard flock(handle, LOCK_EX | LOCK_NB) == 0 else {
-      close(handle)
-      throw CheckpointError(.inputOutput, "another run is writing this output now", file: path)
-    }
-    lock = handle
-    if !isNew { emptyTemporary() }
-  }
-
-  /// Everything in the folder, under the names it has after ``publish()``.
+  /// Everything in the folder, under the names it will have.
   func published(_ weights: [WrittenFile]) -> [WrittenFile] {
     let files =
       weights
@@ -85,90 +65,113 @@ final class FolderOutput {
       }
     return files.map { file in
       WrittenFile(
-        path: path + file.path.dropFirst(temporary.count), bytes: file.bytes, sha256: file.sha256, tensors: file.tensors
-      )
+        path: shown + file.path.dropFirst(hidden.count), bytes: file.bytes, sha256: file.sha256, tensors: file.tensors)
     }
   }
 
-  /// Gives the folder its place; one that stands there is exchanged, and what quern did not write is carried over.
-  func publish() throws(CheckpointError) {
-    syncFolder(temporary)
-    try finishExchange()
-    if rename(temporary, path) != 0 {
-      guard errno == EEXIST || errno == ENOTEMPTY else { throw systemFailure("naming the folder", path) }
-      // Both folders are whole at every moment; only which of them has the name changes.
-      guard rename(path, old) == 0 else { throw systemFailure("setting the old folder aside", path) }
-      guard rename(temporary, path) == 0 else {
-        let failure = systemFailure("naming the folder", path)
-        rename(old, path)
+  func name(keepingOld: Bool) throws(CheckpointError) {
+    let files = weights + documents.map(\.writer)
+    var exchange = FolderExchange(
+      hidden: hidden, place: path, names: Set(files.map { String($0.path.dropFirst(hidden.count + 1)) }))
+    try makeHidden(exchange)
+    self.exchange = exchange
+    for file in files { try file.name(keepingOld: false) }
+    var old = stat()
+    if lstat(path, &old) == 0 {
+      guard overwrite else { throw taken }
+      // Whose the folder is and who may enter it stays as it was, as far as one may say so.
+      _ = fchown(lock, old.st_uid, old.st_gid)
+      _ = fchmod(lock, old.st_mode & 0o7777)
+      try exchange.bringOthers()
+      try syncFolder(hidden)
+      defer { self.exchange = exchange }
+      try exchange.exchange()
+    } else {
+      try syncFolder(hidden)
+      let number = Names.renameNew(hidden, path)
+      guard number == 0 else { throw number == EEXIST ? taken : systemFailure("naming the folder", path, number) }
+    }
+    isNamed = true
+  }
+
+  func takeBack() throws(CheckpointError) {
+    guard var exchange, isNamed else { return }
+    if exchange.isDone {
+      defer { self.exchange = exchange }
+      try exchange.undo()
+    } else {
+      let number = Names.renameNew(path, hidden)
+      guard number == 0 else { throw systemFailure("taking the name back", path, number) }
+    }
+    isNamed = false
+  }
+
+  func settle() throws(CheckpointError) {
+    defer { exchange = nil }
+    for file in weights + documents.map(\.writer) { try file.settle() }
+    if let exchange, exchange.isDone { try exchange.settle() }
+  }
+
+  /// Throws everything away that has no name yet.
+  func abandon() {
+    for (writer, _) in documents { writer.abandon() }
+    if let exchange, !isNamed, !exchange.isDone { try? exchange.settle() }
+    exchange = nil
+    if lock >= 0 { close(lock) }
+    lock = -1
+  }
+
+  /// Makes the hidden folder; one that a killed run left is removed, that of a run that is alive is not.
+  private func makeHidden(_ exchange: FolderExchange) throws(CheckpointError) {
+    let number = Names.mendExchange(hidden, path)
+    guard number == 0 else { throw systemFailure("mending what a killed run left", hidden + ".old", number) }
+    for _ in 0..<100 {
+      let isNew = mkdir(hidden, 0o777) == 0
+      guard isNew || errno == EEXIST else { throw systemFailure("making the folder", hidden) }
+      let handle = retrying { open(hidden, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC) }
+      guard handle >= 0 else {
+        // Another run may have taken an empty folder that was not locked yet for a leftover.
+        if errno == ENOENT { continue }
+        let failure = systemFailure("making the folder", hidden)
+        if isNew { rmdir(hidden) }
         throw failure
       }
-      try keepOthers()
-    }
-    syncFolder(staging)
-  }
-
-  /// Does what is left of an exchange in which an earlier run was killed.
-  private func finishExchange() throws(CheckpointError) {
-    guard FileSystem.isFolder(old) else { return }
-    if FileSystem.exists(path) { return try keepOthers() }
-    guard rename(old, path) == 0 else { throw systemFailure("giving the old folder its name back", path) }
-  }
-
-  /// Moves what quern did not write from the old folder to the one that has the place, and removes the rest.
-  private func keepOthers() throws(CheckpointError) {
-    let new = Set(try FileSystem.names(in: path))
-    for name in try FileSystem.names(in: old) {
-      if new.contains(name) || Self.isWeights(name), unlink(old + "/" + name) == 0 { continue }
-      if rename(old + "/" + name, path + "/" + name) == 0 { continue }
-      // A folder in the way, such as one of templates: its files are replaced one by one.
-      for inner in (try? FileSystem.names(in: old + "/" + name)) ?? [] {
-        let from = "\(old)/\(name)/\(inner)"
-        if FileSystem.exists("\(path)/\(name)/\(inner)") || rename(from, "\(path)/\(name)/\(inner)") != 0 {
-          unlink(from)
-        }
+      var isKept = false
+      defer { if !isKept { close(handle) } }
+      if case .held = FileLock.ask(handle) { throw anotherRun(shown) }
+      guard FileIdentity(entry: hidden) == FileIdentity(descriptor: handle) else { continue }
+      guard isNew else {
+        try exchange.settle()
+        continue
       }
-      rmdir(old + "/" + name)
+      isKept = true
+      lock = handle
+      return
     }
-    guard rmdir(old) == 0 else { throw systemFailure("removing the old folder", old) }
+    throw anotherRun(shown)
   }
 
-  /// Throws everything away.
-  func remove() {
-    for (writer, _) in documents { writer.abandon() }
-    // Without the lock it is another run's folder.
-    guard lock >= 0 else { return }
-    emptyTemporary()
-    rmdir(temporary)
+  private var taken: CheckpointError {
+    CheckpointError(.exists, "the output already exists; use --overwrite to replace it", file: shown)
   }
 
-  private func emptyTemporary() {
-    for name in (try? FileSystem.names(in: temporary)) ?? [] {
-      for inner in (try? FileSystem.names(in: temporary + "/" + name)) ?? [] { unlink("\(temporary)/\(name)/\(inner)") }
-      if unlink(temporary + "/" + name) != 0 { rmdir(temporary + "/" + name) }
-    }
+  /// An error that names the folder to be where it named the hidden one, which is gone when somebody reads it.
+  static func told(_ error: CheckpointError, path: String) -> CheckpointError {
+    let (shown, real) = place(of: path)
+    let hidden = AtomicWriter.hiddenName(of: real, in: AtomicWriter.folder(of: real))
+    guard let file = error.file, file.hasPrefix(hidden + "/"), !FileSystem.exists(file) else { return error }
+    var told = error
+    told.file = shown + file.dropFirst(hidden.count)
+    return told
   }
 
-  /// Weights of an earlier output, which would be read together with the new ones.
-  static func isWeights(_ name: String) -> Bool {
-    if name == "model.safetensors" || name == "model.safetensors.index.json" { return true }
-    // model-00001-of-00003.safetensors
-    guard name.hasPrefix("model-"), name.hasSuffix(".safetensors") else { return false }
-    let numbers = name.dropFirst(6).dropLast(12).split(separator: "-", omittingEmptySubsequences: false)
-    return numbers.count == 3 && numbers[1] == "of" && numbers[0].count == 5 && numbers[2].count == 5
-      && (numbers[0] + numbers[2]).allSatisfy { $0.isASCII && $0.isNumber }
-  }
-
-  /// A path without trailing slashes; of a folder that is there, its real one, since `.` cannot be renamed.
-  static func place(of path: String) -> String {
-    if let real = realpath(path, nil) {
-      defer { free(real) }
-      // What was named is what is reported, unless that is a place that has no name of its own.
-      let last = path.split(separator: "/").last
-      if last == nil || last == "." || last == ".." { return String(cString: real) }
-    }
-    var place = Substring(path)
-    while place.count > 1, place.hasSuffix("/") { place.removeLast() }
-    return String(place)
+  /// A path without trailing slashes, and where it leads; `.` cannot be renamed and is reported by its real name.
+  static func place(of path: String) -> (shown: String, real: String) {
+    var shown = Substring(path)
+    while shown.count > 1, shown.hasSuffix("/") { shown.removeLast() }
+    let last = shown.split(separator: "/").last
+    guard let real = FileSystem.resolved(path) else { return (String(shown), String(shown)) }
+    if last == nil || last == "." || last == ".." { return (real, real) }
+    return (String(shown), Names.target(ofLink: String(shown)) == nil ? String(shown) : real)
   }
 }

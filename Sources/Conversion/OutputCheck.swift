@@ -11,29 +11,16 @@ import Tensors
 
 /// Refuses outputs that could not be written, or whose writing would destroy something that nobody asked to replace.
 package struct OutputCheck {
-  /// What a file is to the file system.
-  private struct Identity: Hashable {
-    let device: UInt64
-    let number: UInt64
-
-    init?(_ path: String) {
-      var status = stat()
-      guard stat(path, &status) == 0 else { return nil }
-      device = UInt64(truncatingIfNeeded: status.st_dev)
-      number = UInt64(truncatingIfNeeded: status.st_ino)
-    }
-  }
-
   private struct Place: Hashable {
-    let folder: Identity
+    let folder: FileIdentity
     let name: BinaryString
   }
 
   private let overwrite: Bool
   /// Files the model is read from.
-  private var inputs: Set<Identity> = []
+  private var inputs: Set<FileIdentity> = []
   /// Folders the model is read from.
-  private var folders: Set<Identity> = []
+  private var folders: Set<FileIdentity> = []
   private var taken: Set<Place> = []
 
   /// Prepares to check the outputs of a plan against its sources.
@@ -49,7 +36,7 @@ package struct OutputCheck {
   package init(sources: [String], overwrite: Bool) {
     self.overwrite = overwrite
     for path in sources {
-      guard let identity = Identity(path) else { continue }
+      guard let identity = FileIdentity(path) else { continue }
       if FileSystem.isFolder(path) { folders.insert(identity) } else { inputs.insert(identity) }
     }
   }
@@ -71,20 +58,26 @@ package struct OutputCheck {
       guard error.code == .exists, !advice.isEmpty else { throw error }
       throw CheckpointError(.exists, error.message + advice, file: path)
     }
-    guard let existing = Identity(path) else { return }
+    guard let existing = FileIdentity(path) else { return }
     let isSource = inputs.contains(existing)
-    let isInSource = Identity(AtomicWriter.folder(of: path)).map { folders.contains($0) } ?? false
+    let isInSource = FileIdentity(AtomicWriter.folder(of: path)).map { folders.contains($0) } ?? false
     if isSource && !(mayReplaceSource && inputs.count == 1 && folders.isEmpty) || isInSource {
       throw CheckpointError(
         .exists, "the model is read from this file; choose another place for the output", file: path)
     }
   }
 
-  /// Checks a folder to be.
-  mutating func folder(_ path: String) throws(CheckpointError) {
-    let place = FolderOutput.place(of: path)
+  /// Checks a folder to be, which will hold files of these names; a link to a folder means that folder.
+  mutating func folder(_ path: String, names: Set<String>) throws(CheckpointError) {
+    let place = FolderOutput.place(of: path).real
     try take(place)
-    guard FileSystem.exists(place) else { return }
+    guard FileSystem.exists(place) else {
+      guard FileIdentity(entry: place) == nil else {
+        throw CheckpointError(
+          .exists, "the output is a link that leads nowhere; remove it or make the folder it leads to", file: path)
+      }
+      return
+    }
     guard FileSystem.isFolder(place) else {
       throw CheckpointError(.exists, "the output is a file; name a folder", file: path)
     }
@@ -92,17 +85,18 @@ package struct OutputCheck {
       throw CheckpointError(.exists, "the output already exists; use --overwrite to replace it", file: path)
     }
     // What stands there beside the model is kept, so that a name that cannot be used is refused before any work.
-    let names = try FileSystem.names(in: place)
-    let holdsSource = inputs.contains { input in names.contains { Identity(place + "/" + $0) == input } }
-    if holdsSource || Identity(place).map({ folders.contains($0) }) == true {
+    let standing = try FileSystem.names(in: place)
+    let holdsSource = inputs.contains { input in standing.contains { FileIdentity(place + "/" + $0) == input } }
+    if holdsSource || FileIdentity(place).map({ folders.contains($0) }) == true {
       throw CheckpointError(.exists, "the model is read from this folder; choose another for the output", file: path)
     }
+    _ = try FolderExchange.others(in: place, names: names)
   }
 
   /// The folder must be there and writable, and the name not another output's.
   private mutating func take(_ path: String) throws(CheckpointError) {
     let parent = AtomicWriter.folder(of: path)
-    guard FileSystem.isFolder(parent), let folder = Identity(parent) else {
+    guard FileSystem.isFolder(parent), let folder = FileIdentity(parent) else {
       throw CheckpointError(.inputOutput, "there is no such folder; make it first", file: parent)
     }
     guard access(parent, W_OK) == 0 else { throw systemFailure("creating the output", path) }

@@ -51,7 +51,7 @@ package struct Plan: Sendable {
     var check = OutputCheck(self)
     for file in files {
       if case .folder = file.container {
-        try check.folder(file.path)
+        try check.folder(file.path, names: Set(file.paths.map { String($0.dropFirst(file.path.count + 1)) }))
       } else if !overwrite, file.mayStand, file.stands() {
         continue
       } else {

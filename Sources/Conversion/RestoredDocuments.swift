@@ -19,6 +19,12 @@ struct RestoredDocuments {
 
   private var metadata: Metadata { text.metadata }
 
+  /// The names of all documents that a restored folder can have.
+  static let names: Set<String> = [
+    "config.json", "generation_config.json", "preprocessor_config.json", "tokenizer.json", "tokenizer_config.json",
+    Provenance.templateFile,
+  ]
+
   /// All documents, by file name.
   mutating func all() throws(CheckpointError) -> [(name: String, bytes: [UInt8])] {
     var documents = [(name: "config.json", bytes: try configuration())]

@@ -2,14 +2,6 @@ import Containers
 import Quants
 import Tensors
 
-#if canImport(Glibc)
-  import Glibc
-#elseif canImport(Musl)
-  import Musl
-#else
-  import Darwin
-#endif
-
 /// What a run did.
 package struct ConversionReport: Sendable {
   /// The files that now exist, with their sums where those were asked for.
@@ -40,13 +32,7 @@ extension Plan {
     try check()
     let clock = ContinuousClock()
     let start = clock.now
-    if let savedRecipe {
-      let writer = try AtomicWriter(path: savedRecipe, overwrite: overwrite)
-      try writer.write(Array(recipe.document.utf8))
-      try writer.finish()
-    }
     let files = try write(max(1, threads), kernels, progress)
-    if let checksums { try Checksums.write(files, to: checksums, overwrite: overwrite) }
     let elapsed = (clock.now - start).components
     return ConversionReport(
       files: files, bytesIn: bytesIn, bytesOut: files.reduce(0) { $0 + $1.bytes },
@@ -54,57 +40,78 @@ extension Plan {
   }
 
   /// What becomes one planned file.
-  private struct Output {
+  private struct PlannedOutput {
     let writer: any CheckpointWriter
     /// The folder around it; nil for a GGUF.
     let folder: FolderOutput?
-    /// What it wrote, known when it is sealed.
+    /// What it wrote, under the names it will have; known when it is sealed.
     var files: [WrittenFile] = []
+
+    /// What gets a name, in order.
+    var named: [any Output] { folder.map { [$0] } ?? writer.files }
+
+    func abandon() {
+      writer.abandon()
+      folder?.abandon()
+    }
   }
 
   /// Writes and syncs everything, then names it.
   private func write(
     _ threads: Int, _ kernels: Kernels, _ progress: ((ConversionProgress) -> Void)?
   ) throws(CheckpointError) -> [WrittenFile] {
-    var outputs: [Output] = []
+    var outputs: [PlannedOutput] = []
+    // Open from the beginning, so that what cannot be written is noticed before any work.
+    var texts: [AtomicWriter] = []
     do throws(CheckpointError) {
       for file in files { outputs.append(try open(file)) }
-      try stream(outputs.map(\.writer), threads, kernels, progress)
-      for index in outputs.indices { outputs[index].files = try outputs[index].writer.seal() }
-      return try publish(outputs)
-    } catch {
-      for output in outputs {
-        output.writer.abandon()
-        output.folder?.remove()
+      for path in [savedRecipe, checksums] {
+        if let path { texts.append(try AtomicWriter(path: path, overwrite: overwrite)) }
       }
-      throw error
+      try stream(outputs.map(\.writer), threads, kernels, progress)
+      for index in outputs.indices {
+        let written = try outputs[index].writer.seal()
+        outputs[index].files = outputs[index].folder.map { $0.published(written) } ?? written
+      }
+      let written = outputs.flatMap(\.files)
+      for text in texts {
+        try text.write(Array((text.path == savedRecipe ? recipe.document : Checksums.text(written)).utf8))
+        try text.seal()
+      }
+      try publish(outputs, texts)
+      return written
+    } catch {
+      for output in outputs { output.abandon() }
+      for text in texts { text.abandon() }
+      throw files.reduce(error) { FolderOutput.told($0, path: $1.path) }
     }
   }
 
-  private func open(_ file: PlannedFile) throws(CheckpointError) -> Output {
+  private func open(_ file: PlannedFile) throws(CheckpointError) -> PlannedOutput {
     let sums = checksums != nil
     switch file.container {
     case .unchanged(let shard):
-      return Output(
+      return PlannedOutput(
         writer: try GGUFWriter.copy(shard, to: file.path, overwrite: overwrite, checksums: sums), folder: nil)
     case .gguf(let layout):
       // One that may stand is compared before anything is named; it is never replaced unasked.
       let isOpen = overwrite || file.mayStand && file.stands()
-      return Output(
+      return PlannedOutput(
         writer: try GGUFWriter(path: file.path, layout: layout, overwrite: isOpen, checksums: sums), folder: nil)
     case .folder(let layout, let shardSize, let documents):
-      let folder = FolderOutput(file.path)
+      let folder = FolderOutput(file.path, overwrite: overwrite)
       try folder.write(documents, checksums: sums)
       let writer = try SafetensorsWriter(
-        path: folder.temporary + "/model.safetensors", in: folder.staging, metadata: [("format", "pt")],
+        path: folder.hidden + "/model.safetensors", in: folder.parent, metadata: [("format", "pt")],
         tensors: layout.tensors, shardSize: shardSize, checksums: sums)
-      return Output(writer: writer, folder: folder)
+      folder.add(writer.files)
+      return PlannedOutput(writer: writer, folder: folder)
     }
   }
 
-  /// Names complete outputs, which takes a moment in which no interruption comes through.
-  private func publish(_ outputs: [Output]) throws(CheckpointError) -> [WrittenFile] {
-    // What stood nowhere at the beginning may stand there now.
+  /// Names complete outputs together.
+  private func publish(_ outputs: [PlannedOutput], _ texts: [AtomicWriter]) throws(CheckpointError) {
+    // Another program may have put something there during the run.
     try checkOutputs()
     var kept: Set<Int> = []
     for (index, file) in files.enumerated() where file.mayStand && !overwrite && FileSystem.exists(file.path) {
@@ -115,27 +122,10 @@ extension Plan {
       }
       kept.insert(index)
     }
-    let complete = kept
-    try Interruption.putOff { () throws(CheckpointError) in
-      var named: [WrittenFile] = []
-      do throws(CheckpointError) {
-        for (index, output) in outputs.enumerated() where !complete.contains(index) {
-          if let folder = output.folder {
-            try folder.fill { () throws(CheckpointError) in try output.writer.commit() }
-            try folder.publish()
-          } else {
-            try output.writer.commit()
-            named += output.files
-          }
-        }
-      } catch {
-        // All or none: names that were just given are taken back, unless an older file has gone for them.
-        if !overwrite { for file in named { unlink(file.path) } }
-        throw error
-      }
-    }
-    for index in kept { outputs[index].writer.abandon() }
-    return outputs.flatMap { output in output.folder.map { $0.published(output.files) } ?? output.files }
+    // The model last: who finds it finds everything that goes with it.
+    let named = outputs.indices.reversed().filter { !kept.contains($0) }.flatMap { outputs[$0].named }
+    try OutputSet.name(texts + named)
+    for index in kept { outputs[index].abandon() }
   }
 
   /// How far ahead of its turn the source of a piece is asked for: about 32 MiB.

@@ -10,8 +10,9 @@
 ///
 /// On Linux the bytes go to a file that has no name yet (`O_TMPFILE`), so that even `kill -9` leaves nothing behind;
 /// where the file system cannot do that, they go to a hidden sibling that is removed on failure and on interruption.
-/// `seal()` flushes and syncs, `commit()` gives the name: several files can be sealed first and named together.
-package final class AtomicWriter {
+/// `seal()` flushes and syncs, `commit()` gives the name: several files can be sealed first and named together
+/// (``OutputSet``). docs/writing.md has the order of all steps.
+package final class AtomicWriter: Output {
   /// The name the file will have.
   package let path: String
   /// Bytes written so far.
@@ -41,7 +42,8 @@ package final class AtomicWriter {
     self.path = path
     self.overwrite = overwrite
     self.hash = hashing ? SHA256Hash() : nil
-    try Self.checkOutput(path, overwrite: overwrite)
+    // In a folder that is only made when the file is named there is nothing yet, or what a killed run left.
+    if folder == nil { try Self.checkOutput(path, overwrite: overwrite) }
     let folder = folder ?? Self.folder(of: path)
     if let expectedBytes, let free = Self.freeBytes(in: folder), free < expectedBytes {
       throw CheckpointError(
@@ -63,13 +65,23 @@ package final class AtomicWriter {
     var status = stat()
     guard lstat(path, &status) == 0 else { return }
     switch status.st_mode & S_IFMT {
-    case S_IFREG, S_IFLNK: break
+    case S_IFREG: break
+    case S_IFLNK:
+      // The link itself would be replaced; who links to a folder means something in it.
+      if stat(path, &status) == 0, status.st_mode & S_IFMT == S_IFDIR {
+        throw CheckpointError(.exists, "the output is a link to a folder; name a file", file: path)
+      }
     case S_IFDIR: throw CheckpointError(.exists, "the output is a folder; name a file", file: path)
     // Replacing a device or a pipe by a file would break whatever uses it.
     default: throw CheckpointError(.exists, "the output is a device or a pipe; name a file", file: path)
     }
     if !overwrite {
       throw CheckpointError(.exists, "the output already exists; use --overwrite to replace it", file: path)
+    }
+    // A container's single file is often mounted.
+    if Names.isMount(path) {
+      throw CheckpointError(
+        .exists, "something is mounted here, which cannot be replaced; choose another place for the output", file: path)
     }
   }
 
@@ -79,11 +91,23 @@ package final class AtomicWriter {
     return slash == path.startIndex ? "/" : String(path[..<slash])
   }
 
-  /// Where an output that has no name yet is kept in a folder; long names are cut, since a name has at most 255 bytes.
+  /// Where an output that has no name yet is kept in a folder.
+  ///
+  /// A file deeper in the folder has its own, and so has one whose name is too long for a dot and an ending.
   package static func hiddenName(of path: String, in folder: String) -> String {
-    var name = path.lastIndex(of: "/").map { path[path.index(after: $0)...] } ?? path[...]
-    while name.utf8.count > 240 { name.removeLast() }
-    return folder + "/." + name + ".partial"
+    let around = Array((folder + "/").utf8)
+    let name =
+      path.utf8.starts(with: around)
+      ? Substring(path.utf8.dropFirst(around.count))
+      : path.lastIndex(of: "/").map { path[path.index(after: $0)...] } ?? path[...]
+    var hidden = String(name.map { $0 == "/" ? "." : $0 })
+    if hidden.utf8.count > 240 {
+      // What is cut off may be all that tells two outputs from each other.
+      let sum = Array(hidden.utf8).withUnsafeBytes { SHA256Hash.hash($0) }
+      while hidden.utf8.count > 220 { hidden.removeLast() }
+      hidden += "-" + sum.prefix(16)
+    }
+    return folder + "/." + hidden + ".partial"
   }
 
   /// The bytes an ordinary user can still write to the disk of a folder; nil when the system does not say.
@@ -126,7 +150,7 @@ package final class AtomicWriter {
     guard let staging, let output else { throw CheckpointError(.fault, "the writer was abandoned", file: path) }
     try check(output.finish())
     self.output = nil
-    guard fsync(staging.descriptor) == 0 else { throw systemFailure("writing", path) }
+    guard retrying({ fsync(staging.descriptor) }) == 0 else { throw systemFailure("writing", path) }
     digest = hash?.finalize()
     isSealed = true
     return digest
@@ -134,11 +158,26 @@ package final class AtomicWriter {
 
   /// Gives the sealed file its name, replacing an older one only when that was allowed.
   package func commit() throws(CheckpointError) {
+    do throws(CheckpointError) {
+      try OutputSet.name([self])
+    } catch {
+      abandon()
+      throw error
+    }
+  }
+
+  package var parent: String { Self.folder(of: path) }
+
+  package func name(keepingOld: Bool) throws(CheckpointError) {
     precondition(isSealed, "a file is sealed before it is named")
-    guard let staging else { return }
-    // Whatever comes of it, the staging file is closed and gone afterwards.
-    self.staging = nil
-    try staging.publish(as: path, overwrite: overwrite)
+    try staging?.name(overwrite: overwrite, keepingOld: keepingOld)
+  }
+
+  package func takeBack() throws(CheckpointError) { try staging?.takeBack() }
+
+  package func settle() throws(CheckpointError) {
+    defer { staging = nil }
+    try staging?.settle()
   }
 
   /// Whether the sealed file holds the same bytes as the one that stands under its name.
@@ -171,11 +210,10 @@ package final class AtomicWriter {
     return digest
   }
 
-  /// Throws the bytes away; whatever stood under the name before is untouched.
+  /// Throws the bytes away unless they have their name; whatever stood under it before is untouched.
   package func abandon() {
     output?.stop()
     output = nil
-    staging?.remove()
     staging = nil
   }
 

@@ -68,8 +68,8 @@ package enum Interruption {
   /// Has a file removed when the process is interrupted.
   static func remember(_ path: String) {
     guard let copy = strdup(path) else { return }
+    watch()
     names.withLock { names in
-      if names.isEmpty { watch() }
       names[path] = UInt(bitPattern: copy)
       places.store(UInt(bitPattern: copy))
     }
@@ -79,19 +79,29 @@ package enum Interruption {
   static func forget(_ path: String) {
     names.withLock { names in
       guard let address = names.removeValue(forKey: path) else { return }
+      // The name itself stays: a handler on another thread may be reading it.
       places.clear(address)
-      free(UnsafeMutableRawPointer(bitPattern: address))
     }
   }
 
-  /// Runs `body` with interruptions put off until it returns: for the moment in which several files get their names.
+  /// How many bodies run for which interruptions wait, the signal that came meanwhile, and whether one is being handled.
+  private static let putOffs = Atomic<Int>(0)
+  private static let pending = Atomic<Int32>(0)
+  private static let isEnding = Atomic<Bool>(false)
+
+  /// Runs `body` with interruptions put off until it returns, whichever thread they reach: for the moment in which several
+  /// files get their names.
   package static func putOff<R>(_ body: () throws(CheckpointError) -> R) throws(CheckpointError) -> R {
-    var blocked = sigset_t()
-    var before = sigset_t()
-    sigemptyset(&blocked)
-    for number in signals { sigaddset(&blocked, number) }
-    pthread_sigmask(SIG_BLOCK, &blocked, &before)
-    defer { pthread_sigmask(SIG_SETMASK, &before, nil) }
+    watch()
+    putOffs.wrappingAdd(1, ordering: .sequentiallyConsistent)
+    defer {
+      if putOffs.wrappingSubtract(1, ordering: .sequentiallyConsistent).newValue == 0 {
+        let number = pending.exchange(0, ordering: .sequentiallyConsistent)
+        if number != 0 { raise(number) }
+      }
+    }
+    // A handler on another thread may have removed all files already; nothing is made after that.
+    while isEnding.load(ordering: .sequentiallyConsistent) { usleep(1_000) }
     return try body()
   }
 
@@ -115,7 +125,21 @@ package enum Interruption {
     }
   }
 
+  private static let isWatching = Mutex(false)
+
   private static func watch() {
+    isWatching.withLock { isWatching in
+      if isWatching { return }
+      isWatching = true
+      install()
+    }
+  }
+
+  private static func install() {
+    // Globals are made when they are first used, which must not be in a handler.
+    _ = places
+    pending.store(0, ordering: .relaxed)
+    isEnding.store(false, ordering: .relaxed)
     for number in signals {
       // What was ignored, as by nohup, stays ignored.
       let before = signal(number, SIG_IGN)
@@ -124,6 +148,12 @@ package enum Interruption {
         continue
       }
       signal(number) { number in
+        // Said first and asked then, as `putOff` does the other way round: one of the two sees the other.
+        Interruption.pending.store(number, ordering: .sequentiallyConsistent)
+        Interruption.isEnding.store(true, ordering: .sequentiallyConsistent)
+        guard Interruption.putOffs.load(ordering: .sequentiallyConsistent) == 0 else {
+          return Interruption.isEnding.store(false, ordering: .sequentiallyConsistent)
+        }
         Interruption.places.removeFiles()
         signal(number, SIG_DFL)
         raise(number)

@@ -1,3 +1,5 @@
+import CSystem
+
 #if canImport(Glibc)
   import Glibc
 #elseif canImport(Musl)
@@ -7,59 +9,105 @@
 #endif
 
 /// The place of a file that is not finished: nameless where the system can do that, a hidden sibling elsewhere.
-struct StagingFile {
+final class StagingFile {
+  /// How far the file is.
+  private enum State {
+    /// Under no name, or its hidden one.
+    case unnamed
+    /// Under its name, where nothing stood.
+    case new
+    /// Under its name, with the older file under the hidden one.
+    case exchanged
+    /// Under its name, and the older file is gone.
+    case replaced
+  }
+
   /// Open for writing and reading.
   let descriptor: Int32
-  private let folder: String
-  /// The hidden sibling; nil for a nameless file.
-  private let temporary: String?
+  private let path: String
+  /// The hidden sibling.
+  private let hidden: String
+  /// Whether the hidden name is this file's now.
+  private var isHidden = false
+  private var state = State.unnamed
 
   /// Opens a staging file in a folder for a file that will be named `path`, on the same disk.
   init(for path: String, in folder: String) throws(CheckpointError) {
-    self.folder = folder
-    let mode: mode_t = 0o666
-    #if os(Linux)
-      // `O_TMPFILE` is a compound macro that Swift does not import.
-      let nameless =
-        Self.mayBeNameless ? open(folder, Int32(0o20_000_000) | O_DIRECTORY | O_RDWR | O_CLOEXEC, mode) : -1
+    self.path = path
+    hidden = AtomicWriter.hiddenName(of: path, in: folder)
+    if Self.mayBeNameless {
+      let nameless = retrying { csystem_open_nameless(folder, 0o666) }
       if nameless >= 0 {
         descriptor = nameless
-        temporary = nil
+        if FileIdentity(entry: hidden) != nil {
+          let turn = NamingTurn(in: [folder])
+          try? Self.removeLeftover(hidden, of: path)
+          withExtendedLifetime(turn) {}
+        }
         return
       }
-      let failure = Self.mayBeNameless ? errno : EOPNOTSUPP
-      guard [EOPNOTSUPP, EISDIR, EINVAL].contains(failure) else { throw Self.failure(path, folder, failure) }
-    #endif
-    let sibling = AtomicWriter.hiddenName(of: path, in: folder)
-    let named = open(sibling, O_CREAT | O_RDWR | O_CLOEXEC, mode)
-    guard named >= 0 else { throw Self.failure(path, folder, errno) }
-    // A leftover of a run that was killed is taken over; the file of a run that is alive is not.
-    guard flock(named, LOCK_EX | LOCK_NB) == 0 else {
-      close(named)
-      throw CheckpointError(.inputOutput, "another run is writing this output now", file: path)
+      guard errno == ENOTSUP else { throw Self.failure(path, folder, errno) }
     }
-    guard ftruncate(named, 0) == 0 else {
-      let failure = systemFailure("creating the output", path)
-      close(named)
-      throw failure
-    }
-    descriptor = named
-    temporary = sibling
-    Interruption.remember(sibling)
+    descriptor = try Self.openHidden(hidden, for: path, in: folder)
+    isHidden = true
   }
 
-  /// Gives the file its final name and closes it; on failure nothing of it is left.
+  /// Leaves nothing of a file that has no name yet; one that has it keeps it.
+  deinit {
+    unlinkHidden()
+    close(descriptor)
+  }
+
+  /// Gives the file its final name.
   ///
-  /// The name is made durable, unless it is in another folder: one that is being filled is made durable as a whole.
-  func publish(as path: String, overwrite: Bool) throws(CheckpointError) {
-    defer { close(descriptor) }
-    if let temporary {
-      defer { Interruption.forget(temporary) }
-      try move(temporary, to: path, overwrite: overwrite)
-    } else {
-      try publishNameless(as: path, overwrite: overwrite)
+  /// - Parameters:
+  ///   - overwrite: whether an older file may be replaced.
+  ///   - keepingOld: whether that is then kept under the hidden name.
+  /// - Throws: `exists` when the name is taken, `inputOutput` when it cannot be given or another run has the hidden one.
+  func name(overwrite: Bool, keepingOld: Bool) throws(CheckpointError) {
+    if !isHidden {
+      let source = "/proc/self/fd/\(descriptor)"
+      if linkat(AT_FDCWD, source, AT_FDCWD, path, AT_SYMLINK_FOLLOW) == 0 {
+        state = .new
+        return
+      }
+      guard errno == EEXIST else { throw systemFailure("naming the output", path) }
+      guard overwrite else { throw Self.taken(path) }
+      _ = Names.mendExchange(hidden, path)
+      try takeHiddenName()
+    } else if FileIdentity(entry: hidden) != FileIdentity(descriptor: descriptor) {
+      // Where there are no locks another run may have taken the hidden name over.
+      release()
+      throw anotherRun(path)
     }
-    if AtomicWriter.folder(of: path) == folder { syncFolder(folder) }
+    state = try moveHidden(overwrite: overwrite, keepingOld: keepingOld)
+    release()
+  }
+
+  /// Takes the name back.
+  func takeBack() throws(CheckpointError) {
+    guard state == .new || state == .exchanged else {
+      throw CheckpointError(.fault, "the older file is gone", file: path)
+    }
+    guard FileIdentity(entry: path) == FileIdentity(descriptor: descriptor) else {
+      throw CheckpointError(.inputOutput, "another program has replaced it", file: path)
+    }
+    if state == .exchanged {
+      let number = Names.exchange(hidden, path)
+      guard number == 0 else { throw systemFailure("giving the older file its name back", path, number) }
+      isHidden = true
+      unlinkHidden()
+    } else {
+      guard unlink(path) == 0 else { throw systemFailure("removing it", path) }
+    }
+    state = .unnamed
+  }
+
+  /// Removes the older file.
+  func settle() throws(CheckpointError) {
+    guard state == .exchanged else { return }
+    guard unlink(hidden) == 0 || errno == ENOENT else { throw systemFailure("removing the older file", hidden) }
+    state = .replaced
   }
 
   /// Fills a buffer with bytes that were written.
@@ -69,68 +117,111 @@ struct StagingFile {
       let rest = UnsafeMutableRawBufferPointer(rebasing: buffer[done...])
       let count = pread(descriptor, rest.baseAddress, rest.count, off_t(offset) + off_t(done))
       if count < 0, errno == EINTR { continue }
-      guard count > 0 else { throw systemFailure("reading the output back", folder) }
+      guard count > 0 else { throw systemFailure("reading the output back", path, count == 0 ? EIO : errno) }
       done += count
     }
   }
 
-  /// Closes the file and leaves nothing of it.
-  func remove() {
-    close(descriptor)
-    if let temporary {
-      unlink(temporary)
-      Interruption.forget(temporary)
+  // MARK: The hidden name
+
+  /// Makes the hidden sibling; one that a killed run left is replaced, the file of a run that is alive is not.
+  private static func openHidden(
+    _ hidden: String, for path: String, in folder: String
+  ) throws(CheckpointError) -> Int32 {
+    for _ in 0..<100 {
+      let named = try Interruption.putOff { () throws(CheckpointError) -> Int32 in
+        let named = retrying { open(hidden, O_CREAT | O_EXCL | O_RDWR | O_CLOEXEC | O_NOFOLLOW, 0o666) }
+        guard named >= 0 || errno == EEXIST else { throw failure(path, folder, errno) }
+        if named >= 0 { Interruption.remember(hidden) }
+        return named
+      }
+      guard named >= 0 else {
+        try removeLeftover(hidden, of: path)
+        continue
+      }
+      // Another run may have taken the file for a leftover before it was locked.
+      if case .held = FileLock.ask(named) {
+      } else if FileIdentity(entry: hidden) == FileIdentity(descriptor: named) {
+        return named
+      }
+      Interruption.forget(hidden)
+      close(named)
+    }
+    throw anotherRun(path)
+  }
+
+  /// Gives a nameless file the hidden name.
+  private func takeHiddenName() throws(CheckpointError) {
+    let source = "/proc/self/fd/\(descriptor)"
+    _ = FileLock.ask(descriptor)
+    for _ in 0..<100 {
+      if linkat(AT_FDCWD, source, AT_FDCWD, hidden, AT_SYMLINK_FOLLOW) == 0 {
+        isHidden = true
+        return
+      }
+      guard errno == EEXIST else { throw systemFailure("naming the output", path) }
+      try Self.removeLeftover(hidden, of: path)
+    }
+    throw anotherRun(path)
+  }
+
+  /// Removes what a killed run left under a hidden name.
+  ///
+  /// Only the name is removed: the file may have another, its final one.
+  private static func removeLeftover(_ hidden: String, of path: String) throws(CheckpointError) {
+    let handle = retrying { open(hidden, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC) }
+    if handle < 0, errno == ENOENT { return }
+    defer { if handle >= 0 { close(handle) } }
+    if handle >= 0 {
+      if case .held = FileLock.ask(handle) { throw anotherRun(path) }
+      guard FileIdentity(entry: hidden) == FileIdentity(descriptor: handle) else { return }
+    }
+    guard unlink(hidden) == 0 || errno == ENOENT else {
+      throw systemFailure("removing what a killed run left", hidden)
     }
   }
 
-  /// Whether files without names may be used: tests of the other way switch it off.
-  private static var mayBeNameless: Bool { getenv("QUERN_NAMED_STAGING") == nil }
+  private func moveHidden(overwrite: Bool, keepingOld: Bool) throws(CheckpointError) -> State {
+    if overwrite, !keepingOld {
+      guard rename(hidden, path) == 0 else { throw failedMove(errno) }
+      return .replaced
+    }
+    var number = overwrite ? Names.exchange(hidden, path) : ENOENT
+    if number == 0 { return .exchanged }
+    // Nothing stands there, or nothing that may be replaced.
+    if number == ENOENT { number = Names.renameNew(hidden, path) }
+    guard number != EEXIST else { throw Self.taken(path) }
+    guard number == 0 else { throw failedMove(number) }
+    return .new
+  }
+
+  private func failedMove(_ number: Int32) -> CheckpointError {
+    // What vanishes in the moment of naming was taken by another run for a leftover.
+    number == ENOENT ? anotherRun(path) : systemFailure("naming the output", path, number)
+  }
+
+  private func release() {
+    isHidden = false
+    Interruption.forget(hidden)
+  }
+
+  private func unlinkHidden() {
+    guard isHidden else { return }
+    if FileIdentity(entry: hidden) == FileIdentity(descriptor: descriptor) { unlink(hidden) }
+    release()
+  }
+
+  /// Whether files without names may be used: they are named through /proc, and tests of the other way switch them off.
+  private static var mayBeNameless: Bool {
+    getenv("QUERN_NAMED_STAGING") == nil && access("/proc/self/fd", X_OK) == 0
+  }
+
+  private static func taken(_ path: String) -> CheckpointError {
+    CheckpointError(.exists, "the output already exists; use --overwrite to replace it", file: path)
+  }
 
   private static func failure(_ path: String, _ folder: String, _ number: Int32) -> CheckpointError {
     guard number == ENOENT || number == ENOTDIR else { return systemFailure("creating the output", path, number) }
     return CheckpointError(.inputOutput, "there is no such folder; make it first", file: folder)
   }
-
-  private func publishNameless(as path: String, overwrite: Bool) throws(CheckpointError) {
-    let source = "/proc/self/fd/\(descriptor)"
-    if linkat(AT_FDCWD, source, AT_FDCWD, path, AT_SYMLINK_FOLLOW) == 0 { return }
-    guard errno == EEXIST else { throw systemFailure("naming the output", path) }
-    guard overwrite else {
-      throw CheckpointError(.exists, "the output already exists; use --overwrite to replace it", file: path)
-    }
-    let sibling = AtomicWriter.hiddenName(of: path, in: folder)
-    unlink(sibling)
-    guard linkat(AT_FDCWD, source, AT_FDCWD, sibling, AT_SYMLINK_FOLLOW) == 0 else {
-      throw systemFailure("naming the output", path)
-    }
-    try move(sibling, to: path, overwrite: true)
-  }
-
-  private func move(_ sibling: String, to path: String, overwrite: Bool) throws(CheckpointError) {
-    if overwrite {
-      guard rename(sibling, path) != 0 else { return }
-    } else {
-      // A hard link refuses a name that was taken meanwhile; `rename` would replace it.
-      if link(sibling, path) == 0 {
-        unlink(sibling)
-        return
-      }
-      if errno == EEXIST {
-        unlink(sibling)
-        throw CheckpointError(.exists, "the output already exists; use --overwrite to replace it", file: path)
-      }
-      guard rename(sibling, path) != 0 else { return }
-    }
-    let failure = systemFailure("naming the output", path)
-    unlink(sibling)
-    throw failure
-  }
-}
-
-/// Makes names given or taken in a folder durable.
-package func syncFolder(_ folder: String) {
-  let handle = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
-  guard handle >= 0 else { return }
-  fsync(handle)
-  close(handle)
 }

@@ -195,7 +195,7 @@ struct OutputCommandTests {
     // Killed while the hidden folder was filled, and between the two names of an exchange.
     try manager.moveItem(atPath: folder.file("out"), toPath: folder.file(".out.partial.old"))
     try manager.createDirectory(atPath: folder.file(".out.partial"), withIntermediateDirectories: false)
-    try Data("half".utf8).write(to: URL(filePath: folder.file(".out.partial/half.safetensors")))
+    try Data("half".utf8).write(to: URL(filePath: folder.file(".out.partial/model.safetensors")))
     let run = try CommandLineRun(arguments)
     #expect(run.status == 0, "\(run.errors)")
     #expect(folder.contents == ["out"])

@@ -53,9 +53,7 @@ package final class GGUFWriter: CheckpointWriter {
   package func write(_ bytes: UnsafeRawBufferPointer) throws(CheckpointError) { try stream.write(bytes) }
   package func endTensor() throws(CheckpointError) { try stream.endTensor() }
   package func seal() throws(CheckpointError) -> [WrittenFile] { try stream.seal() }
-  package func matchesExisting() throws(CheckpointError) -> Bool { try stream.matchesExisting() }
-  package func commit() throws(CheckpointError) { try stream.commit() }
-  package func abandon() { stream.abandon() }
+  package var files: [AtomicWriter] { stream.files }
 
   /// Writes one file of a GGUF again, byte for byte as it was read.
   package static func writeUnchanged(

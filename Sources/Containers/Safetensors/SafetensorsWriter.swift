@@ -81,19 +81,6 @@ package final class SafetensorsWriter: CheckpointWriter {
     return files
   }
 
-  package func matchesExisting() throws(CheckpointError) -> Bool {
-    if let index, try !index.matchesExisting() { return false }
-    return try stream.matchesExisting()
-  }
-
-  package func commit() throws(CheckpointError) {
-    try stream.commit()
-    // The index last: with it the shards are found.
-    try index?.commit()
-  }
-
-  package func abandon() {
-    index?.abandon()
-    stream.abandon()
-  }
+  /// The index last: with it the shards are found.
+  package var files: [AtomicWriter] { stream.files + (index.map { [$0] } ?? []) }
 }
