@@ -28,8 +28,7 @@ struct HostileTextTests {
     let scratch = try TemporaryFolder()
     let variants = HostileText.variants(of: try Fixtures.json("tiny-qwen3.5/" + name))
     #expect(variants.count > 2)
-    // The entries of added_tokens_decoder are many of a kind.
-    for document in variants.prefix(60) {
+    for document in variants {
       try folder(scratch.file("model"), replacing: name, by: document.serialized(pretty: true))
       let run = try CommandLineRun(["convert", "model", "--dry-run"], in: scratch.path)
       #expect(HostileText.harm(run) == nil, "\(name)")

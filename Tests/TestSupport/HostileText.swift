@@ -36,6 +36,8 @@ package enum HostileText {
         }
       }
     case .object(let object):
+      // Many entries of one kind say no more than two of them.
+      let isUniform = object.entries.count > 8 && object.entries.allSatisfy { $0.value.objectValue != nil }
       // One key stands for all: a vocabulary has thousands.
       let renamed = object.entries.first.map { first -> [OrderedJSON] in
         var copy = OrderedObject()
@@ -44,7 +46,7 @@ package enum HostileText {
         return [.object(copy)]
       }
       return (renamed ?? [])
-        + object.entries.prefix(64).flatMap { entry in
+        + object.entries.prefix(isUniform ? 2 : 64).flatMap { entry in
           variants(of: entry.value).map { changed in
             var copy = object
             copy[entry.key] = changed
