@@ -88,23 +88,3 @@ package struct CheckpointError: Error, Sendable, Equatable, CustomStringConverti
     }
   }
 }
-
-/// The text with control characters escaped and cut to a length that fits a terminal.
-///
-/// Names come from files, and files are hostile: a name must not be able to move the cursor.
-package func printable(_ text: String, limit: Int = 200) -> String {
-  var result = ""
-  var count = 0
-  for scalar in text.unicodeScalars {
-    if count == limit { return result + "…" }
-    count += 1
-    let isControl = scalar.value < 0x20 || (0x7F...0x9F).contains(scalar.value)
-    let isDirectional = (0x202A...0x202E).contains(scalar.value) || (0x2066...0x2069).contains(scalar.value)
-    if isControl || isDirectional {
-      result += "\\u{" + String(scalar.value, radix: 16) + "}"
-    } else {
-      result.unicodeScalars.append(scalar)
-    }
-  }
-  return result
-}

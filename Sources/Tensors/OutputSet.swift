@@ -53,7 +53,7 @@ package enum OutputSet {
         do throws(CheckpointError) {
           try output.takeBack()
         } catch {
-          failure.message += "; \(printable(output.path)) is new already and could not be taken back: \(error.message)"
+          failure.message += "; \(output.path) is new already and could not be taken back: \(error.message)"
         }
       }
       throw failure
