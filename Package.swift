@@ -93,6 +93,8 @@ for target in package.targets where target.type != .system {
       .treatAllWarnings(as: .error),
       .enableUpcomingFeature("ExistentialAny"),
       .enableUpcomingFeature("MemberImportVisibility"),
+      // Views that cannot outlive the memory they show (`Floats` of the engine).
+      .enableExperimentalFeature("Lifetimes"),
     ]
   }
 }

@@ -162,7 +162,7 @@ package struct PictureReader: Sendable {
     }
     var row = 0
     for range in prompt.pictureTokens {
-      _ = result.rows(range).update(fromContentsOf: seen.rows(row..<row + range.count))
+      result.replace(from: range.lowerBound, by: seen, row..<row + range.count)
       row += range.count
     }
     return result

@@ -1,10 +1,11 @@
 /// A row-major f32 matrix with memory of its own: one row per token.
 ///
-/// Fresh memory is not zeroed. Workers may write to different rows at the same time; nobody else looks until they are done.
+/// Fresh memory is not zeroed. Workers may write to different rows at the same time; nobody else looks until they are done. The memory is
+/// reached through views that cannot outlive the matrix, through closures, and by copying.
 package final class Activations: @unchecked Sendable {  // unchecked: a plain allocation, rows handed to one worker each
   package let rows: Int
   package let columns: Int
-  let base: UnsafeMutablePointer<Float>
+  private let memory: UnsafeMutablePointer<Float>
 
   /// Allocates `rows` x `columns` values, aligned to a cache line.
   package init(rows: Int, columns: Int) {
@@ -12,39 +13,61 @@ package final class Activations: @unchecked Sendable {  // unchecked: a plain al
     self.rows = rows
     self.columns = columns
     let bytes = max(rows * columns, 1) * MemoryLayout<Float>.stride
-    base = UnsafeMutableRawPointer.allocate(byteCount: bytes, alignment: 64).bindMemory(
+    memory = UnsafeMutableRawPointer.allocate(byteCount: bytes, alignment: 64).bindMemory(
       to: Float.self, capacity: rows * columns)
   }
 
   /// Copies `values`, which hold `rows` x `columns` numbers row by row.
-  package convenience init(rows: Int, columns: Int, _ values: [Float]) {
+  package convenience init(rows: Int, columns: Int, _ values: some Collection<Float>) {
     precondition(values.count == rows * columns, "as many values as the matrix has places")
     self.init(rows: rows, columns: columns)
-    values.withUnsafeBufferPointer { source in
-      if let start = source.baseAddress { base.update(from: start, count: source.count) }
-    }
+    withElements { _ = $0.update(fromContentsOf: values) }
   }
 
-  deinit { UnsafeMutableRawPointer(base).deallocate() }
+  deinit { UnsafeMutableRawPointer(memory).deallocate() }
 
-  /// All values, row after row.
-  package var elements: UnsafeMutableBufferPointer<Float> { .init(start: base, count: rows * columns) }
-
-  /// The values of one row.
-  package func row(_ index: Int) -> UnsafeMutableBufferPointer<Float> {
-    precondition(index >= 0 && index < rows, "row \(index) of \(rows)")
-    return .init(start: base + index * columns, count: columns)
+  /// All values, row after row, as the loops of the engine see them.
+  var base: Floats {
+    @inline(__always) @_lifetime(borrow self) get { Floats(memory, count: rows * columns, of: self) }
   }
 
-  /// The values of several rows, one after another.
-  package func rows(_ range: Range<Int>) -> UnsafeMutableBufferPointer<Float> {
+  /// Lends all values, row after row, for the length of a call.
+  package func withElements<Result>(_ body: (UnsafeMutableBufferPointer<Float>) throws -> Result) rethrows -> Result {
+    defer { withExtendedLifetime(self) {} }
+    return try body(UnsafeMutableBufferPointer(start: memory, count: rows * columns))
+  }
+
+  /// One value.
+  package subscript(row: Int, column: Int) -> Float {
+    get { memory[place(row, column)] }
+    set { memory[place(row, column)] = newValue }
+  }
+
+  private func place(_ row: Int, _ column: Int) -> Int {
+    precondition(row >= 0 && row < rows && column >= 0 && column < columns, "\(row), \(column) of \(rows), \(columns)")
+    return row * columns + column
+  }
+
+  /// A copy of one row.
+  package func row(_ index: Int) -> [Float] { rows(index..<index + 1) }
+
+  /// A copy of several rows, one after another.
+  package func rows(_ range: Range<Int>) -> [Float] {
     precondition(range.lowerBound >= 0 && range.upperBound <= rows, "rows \(range) of \(rows)")
-    return .init(start: base + range.lowerBound * columns, count: range.count * columns)
+    return withElements { Array($0[range.lowerBound * columns..<range.upperBound * columns]) }
+  }
+
+  /// Replaces rows from `first` on by some of another matrix of the same width.
+  package func replace(from first: Int, by other: Activations, _ range: Range<Int>) {
+    precondition(
+      other.columns == columns && range.lowerBound >= 0 && range.upperBound <= other.rows, "rows of the other")
+    precondition(first >= 0 && first + range.count <= rows, "rows from \(first) of \(rows)")
+    (base + first * columns).update(from: other.base + range.lowerBound * columns, count: range.count * columns)
   }
 
   /// Sets every value to zero.
   package func clear() { base.update(repeating: 0, count: rows * columns) }
 
   /// A copy as an array.
-  package var values: [Float] { Array(elements) }
+  package var values: [Float] { rows(0..<rows) }
 }

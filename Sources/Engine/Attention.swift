@@ -57,6 +57,7 @@ package struct CausalAttention: Sendable {
     let keys = first + range.upperBound  // visible to the last token of the block
     let tile = KeyValueCache.tile
     let tiles = (keys + tile - 1) / tile
+    let (cachedKeys, cachedValues) = (cache.keys, cache.values)
 
     let q = Activations(rows: rows, columns: dimension)  // [tokens * group, dimension], scaled
     for (index, t) in range.enumerated() {
@@ -70,7 +71,8 @@ package struct CausalAttention: Sendable {
     let scores = Activations(rows: rows, columns: tiles * tile)  // [tokens * group, keys]
     for j in 0..<tiles {
       kernels.dense(
-        MatrixPart(q.base, stride: dimension), MatrixPart(cache.keyTile(j, head: head), stride: tile),
+        MatrixPart(q.base, stride: dimension),
+        MatrixPart(cachedKeys.base + cache.place(ofTile: j, head: head), stride: tile),
         into: scores.base + j * tile, stride: scores.columns, m: rows, n: tile, k: dimension, accumulate: false)
     }
     for (index, t) in range.enumerated() {
@@ -88,7 +90,7 @@ package struct CausalAttention: Sendable {
     for j in 0..<tiles {
       kernels.dense(
         MatrixPart(scores.base + j * tile, stride: scores.columns),
-        MatrixPart(cache.valueTile(j, head: head), stride: dimension),
+        MatrixPart(cachedValues.base + cache.place(ofTile: j, head: head), stride: dimension),
         into: output.base, stride: dimension, m: rows, n: dimension, k: min(tile, keys - j * tile),
         accumulate: j > 0)
     }

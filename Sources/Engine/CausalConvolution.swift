@@ -28,13 +28,11 @@ package struct CausalConvolution: Sendable {
       for t in part {
         let out = result.base + t * channels
         out.update(repeating: 0, count: channels)
-        taps.withUnsafeBufferPointer { taps in
-          for j in 0..<width {
-            let source = t - past + j  // below zero: before this call
-            let row = source >= 0 ? x.base + source * channels : history.base + (past + source) * channels
-            compute.kernels.multiplyAdd(
-              taps.baseAddress.unsafelyUnwrapped + j * channels, row, to: out, count: channels)
-          }
+        let taps = Floats(reading: taps.span)
+        for j in 0..<width {
+          let source = t - past + j  // below zero: before this call
+          let row = source >= 0 ? x.base + source * channels : history.base + (past + source) * channels
+          compute.kernels.multiplyAdd(taps + j * channels, row, to: out, count: channels)
         }
         compute.kernels.silu(out, into: out, count: channels)
       }

@@ -21,7 +21,11 @@ package struct Compute: Sendable {
   package func callAsFunction(_ x: Activations, _ weight: WeightMatrix) -> Activations {
     precondition(x.columns == weight.columns, "a weight fits rows of its width")
     let result = Activations(rows: x.rows, columns: weight.rows)
-    product.multiply(UnsafeBufferPointer(x.elements), tokens: x.rows, by: weight, into: result.elements)
+    x.withElements { x in
+      result.withElements { y in
+        product.multiply(UnsafeBufferPointer(x), tokens: result.rows, by: weight, into: y)
+      }
+    }
     return result
   }
 

@@ -108,23 +108,24 @@ package struct GatedDeltaNet: Sendable {
   }
 
   /// One value head's way through one call.
-  struct Head {
+  struct Head: ~Escapable {
     let queries: MatrixPart  // [T, keyDimension], a part of each row of `mixed`
     let keys: MatrixPart
     let values: MatrixPart
     let decay: MatrixPart  // [T, 1]
     let beta: MatrixPart
-    let memory: UnsafeMutablePointer<Float>  // [keyDimension, valueDimension]
-    let output: UnsafeMutablePointer<Float>  // [T, valueDimension], a part of each row
+    let memory: Floats  // [keyDimension, valueDimension]
+    let output: Floats  // [T, valueDimension], a part of each row
     let outputStride: Int
     let tokens: Int
     let keyDimension: Int
     let valueDimension: Int
     let kernels: EngineKernels
 
+    @_lifetime(borrow mixed, borrow decay, borrow beta, borrow memory, borrow result)
     init(
-      shape: GatedDeltaNet, head: Int, mixed: Activations, decay: Activations, beta: Activations, memory: Activations,
-      result: Activations, kernels: EngineKernels
+      shape: GatedDeltaNet, head: Int, mixed: borrowing Activations, decay: borrowing Activations,
+      beta: borrowing Activations, memory: borrowing Activations, result: borrowing Activations, kernels: EngineKernels
     ) {
       self.kernels = kernels
       tokens = mixed.rows

@@ -60,7 +60,7 @@ extension GatedDeltaNet.Head {
 
     // K^T, and products of keys and queries with keys, of which the lower triangles are needed.
     let transposed = room.transposed.base
-    kernels.packTokens(k.start, stride: k.stride, tokens: count, columns: keyDimension, into: transposed)
+    kernels.packTokens(k, tokens: count, columns: keyDimension, into: transposed)
     let keysAcross = MatrixPart(transposed, stride: count)
     for rows in Self.halves(count) {
       let (below, across) = (rows.lowerBound * width, rows.upperBound)

@@ -17,7 +17,9 @@ extension WeightMatrix {
       guard let row = Int(exactly: token), row >= 0, row < rows else {
         throw CheckpointError(.mismatch, "token \(token) is outside the model's vocabulary of \(rows)")
       }
-      decode(row: row, into: result.row(place))
+      result.withElements { all in
+        decode(row: row, into: UnsafeMutableBufferPointer(rebasing: all[place * columns..<(place + 1) * columns]))
+      }
     }
     return result
   }

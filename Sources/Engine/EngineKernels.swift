@@ -1,9 +1,10 @@
-private import CKernels
+internal import CKernels
 import Quants
 
 /// The engine's loops as compiled for one instruction set.
 ///
-/// Lengths are in elements; pointers must be valid for them. Levels with a fused multiply-add all give the same bits.
+/// Lengths are in elements. Here are the packed products, whose pointers must be valid for the length of the call; what works on rows
+/// of a matrix takes views and is in `Floats.swift`. Levels with a fused multiply-add all give the same bits.
 package struct EngineKernels: @unchecked Sendable {  // the table is constant data
   private let table: UnsafePointer<ck_level>
   /// The level.
@@ -24,34 +25,7 @@ package struct EngineKernels: @unchecked Sendable {  // the table is constant da
     peakWidth = table.pointee.peak_width
   }
 
-  private var level: ck_level { _read { yield table.pointee } }
-
-  /// The sum of a[i] * b[i], over 32 partial sums.
-  package func dot(_ a: UnsafePointer<Float>, _ b: UnsafePointer<Float>, count: Int) -> Float {
-    level.dot_f32(a, b, count)
-  }
-
-  /// Adds scale * x[i] to y[i].
-  package func addScaled(
-    _ x: UnsafePointer<Float>, by scale: Float, to y: UnsafeMutablePointer<Float>, count: Int
-  ) {
-    level.axpy_f32(scale, x, y, count)
-  }
-
-  /// e^x of each element, to about one unit in the last place; `to` may be `from`.
-  package func exp(_ from: UnsafePointer<Float>, into to: UnsafeMutablePointer<Float>, count: Int) {
-    level.exp_f32(from, to, count)
-  }
-
-  /// x / (1 + e^-x) of each element; `to` may be `from`.
-  package func silu(_ from: UnsafePointer<Float>, into to: UnsafeMutablePointer<Float>, count: Int) {
-    level.silu_f32(from, to, count)
-  }
-
-  /// 1 / (1 + e^-x) of each element; `to` may be `from`.
-  package func sigmoid(_ from: UnsafePointer<Float>, into to: UnsafeMutablePointer<Float>, count: Int) {
-    level.sigmoid_f32(from, to, count)
-  }
+  var level: ck_level { _read { yield table.pointee } }
 
   /// Runs the register-only multiply-add loop and returns a number that depends on all of it.
   package func multiplyAddPeak(iterations: Int) -> Float {
@@ -132,72 +106,5 @@ package struct EngineKernels: @unchecked Sendable {  // the table is constant da
     into y: UnsafeMutablePointer<Float>, stride: Int, adding: Bool
   ) {
     level.product(x, tokens, weights, rows, columns, y, stride, adding ? 1 : 0)
-  }
-
-  /// c = a b, or c += a b, for a [m, k], b [k, n] and c [m, n]; see `ops/dense.h`.
-  package func dense(
-    _ a: MatrixPart, _ b: MatrixPart, into c: UnsafeMutablePointer<Float>, stride: Int, m: Int, n: Int, k: Int,
-    accumulate: Bool
-  ) {
-    level.dense_f32(a.start, a.stride, b.start, b.stride, c, stride, m, n, k, accumulate ? 1 : 0)
-  }
-
-  /// One token of the gated delta rule on a memory of [keys, values]; see `ops/delta.h`.
-  ///
-  /// - Parameters:
-  ///   - memory: S, which becomes kept S + k d^T, where d = (v - kept S^T k) rate.
-  ///   - keys: rows of the memory, and elements of `k` and `q`.
-  ///   - values: columns of the memory, and elements of `v` and `o`.
-  ///   - k: the key.
-  ///   - q: the query.
-  ///   - v: the value.
-  ///   - kept: what is left of the memory.
-  ///   - rate: how much of what is wrong is corrected.
-  ///   - o: becomes S^T q of the new memory.
-  package func deltaStep(
-    _ memory: UnsafeMutablePointer<Float>, keys: Int, values: Int, k: UnsafePointer<Float>, q: UnsafePointer<Float>,
-    v: UnsafePointer<Float>, kept: Float, rate: Float, into o: UnsafeMutablePointer<Float>
-  ) {
-    level.delta_step_f32(memory, keys, values, k, q, v, kept, rate, o)
-  }
-
-  /// gate <- silu(gate) * up, the middle of a gated feed-forward layer.
-  package func siluProduct(gate: UnsafeMutablePointer<Float>, up: UnsafePointer<Float>, count: Int) {
-    level.silu_product_f32(gate, up, count)
-  }
-
-  /// x <- x * silu(gate), the output gate of the delta net.
-  package func multiply(_ x: UnsafeMutablePointer<Float>, bySiluOf gate: UnsafePointer<Float>, count: Int) {
-    level.silu_gate_f32(x, gate, count)
-  }
-
-  /// x <- x * sigmoid(gate), the output gate of attention.
-  package func multiply(_ x: UnsafeMutablePointer<Float>, bySigmoidOf gate: UnsafePointer<Float>, count: Int) {
-    level.sigmoid_gate_f32(x, gate, count)
-  }
-
-  /// x <- x * factor * weight.
-  package func scale(_ x: UnsafeMutablePointer<Float>, by factor: Float, and weight: UnsafePointer<Float>, count: Int) {
-    level.scale_f32(x, factor, weight, count)
-  }
-
-  /// y[i] += a[i] * x[i].
-  package func multiplyAdd(
-    _ a: UnsafePointer<Float>, _ x: UnsafePointer<Float>, to y: UnsafeMutablePointer<Float>, count: Int
-  ) {
-    level.multiply_add_f32(a, x, y, count)
-  }
-
-  /// The largest element; -infinity for none.
-  package func maximum(_ x: UnsafePointer<Float>, count: Int) -> Float { level.max_f32(x, count) }
-
-  /// x <- e^(x - shift); returns the sum of the results.
-  package func exponentials(_ x: UnsafeMutablePointer<Float>, minus shift: Float, count: Int) -> Float {
-    level.exp_shifted_f32(x, shift, count)
-  }
-
-  /// The sum of e^(x - shift), leaving x as it is.
-  package func sumOfExponentials(_ x: UnsafePointer<Float>, minus shift: Float, count: Int) -> Double {
-    level.sum_exp_f32(x, shift, count)
   }
 }

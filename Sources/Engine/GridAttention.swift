@@ -118,9 +118,11 @@ package struct GridAttention: Sendable {
     let count = qkv.rows
     let tile = Self.tile
     let scores = work.scores
-    let (largest, sums) = (work.state.row(0), work.state.row(1))
+    let largest = work.state.base
+    let sums = work.state.base + work.state.columns
     for (row, t) in range.enumerated() {
-      work.queries.row(row).baseAddress?.update(from: qkv.base + t * qkv.columns + head * dimension, count: dimension)
+      (work.queries.base + row * dimension).update(
+        from: qkv.base + t * qkv.columns + head * dimension, count: dimension)
       largest[row] = -.infinity
       sums[row] = 0
     }

@@ -8,8 +8,9 @@ package final class KeyValueCache {
   package let heads: Int
   package let dimension: Int
   package private(set) var count = 0
-  var keys: Activations
-  var values: Activations
+  /// Tiles as rows; growing replaces them, so who reads them holds on to them first.
+  private(set) var keys: Activations
+  private(set) var values: Activations
 
   /// An empty cache with room for `capacity` positions; it grows beyond when needed.
   package init(heads: Int, dimension: Int, capacity: Int) {
@@ -38,28 +39,23 @@ package final class KeyValueCache {
     values = grown(values)
   }
 
-  /// Where one head's keys of a tile start: [dimension, 64].
-  func keyTile(_ tile: Int, head: Int) -> UnsafeMutablePointer<Float> {
-    keys.base + tile * keys.columns + head * dimension * Self.tile
-  }
-
-  /// Where one head's values of a tile start: [64, dimension].
-  func valueTile(_ tile: Int, head: Int) -> UnsafeMutablePointer<Float> {
-    values.base + tile * values.columns + head * dimension * Self.tile
-  }
+  /// Where one head's part of a tile begins in `keys`, [dimension, 64], and in `values`, [64, dimension].
+  func place(ofTile tile: Int, head: Int) -> Int { (tile * heads + head) * dimension * Self.tile }
 
   /// Adds the keys and values of further tokens, both [T, heads * dimension].
   package func append(keys newKeys: Activations, values newValues: Activations) {
     precondition(newKeys.columns == heads * dimension && newValues.columns == newKeys.columns)
     precondition(newKeys.rows == newValues.rows, "a value for every key")
     if count + newKeys.rows > capacity { reserve(max(count + newKeys.rows, 2 * count)) }
+    let (keys, values) = (keys, values)
     for t in 0..<newKeys.rows {
       let (tile, place) = (count + t).quotientAndRemainder(dividingBy: Self.tile)
       for head in 0..<heads {
         let from = t * newKeys.columns + head * dimension
-        let key = keyTile(tile, head: head) + place
+        let start = self.place(ofTile: tile, head: head)
+        let key = keys.base + start + place
         for i in 0..<dimension { key[i * Self.tile] = newKeys.base[from + i] }
-        (valueTile(tile, head: head) + place * dimension).update(from: newValues.base + from, count: dimension)
+        (values.base + start + place * dimension).update(from: newValues.base + from, count: dimension)
       }
     }
     count += newKeys.rows

@@ -19,23 +19,16 @@ package struct LayerNorm: Sendable {
     let count = x.columns
     let ones = [Float](repeating: 1, count: count)
     compute.each(x.rows, grain: 16) { part in
-      ones.withUnsafeBufferPointer { ones in
-        weight.withUnsafeBufferPointer { weight in
-          bias.withUnsafeBufferPointer { bias in
-            guard let ones = ones.baseAddress, let weight = weight.baseAddress, let bias = bias.baseAddress else {
-              return
-            }
-            for i in part {
-              let row = result.base + i * count
-              row.update(from: x.base + i * count, count: count)
-              let mean = compute.kernels.dot(row, ones, count: count) / Float(count)
-              compute.kernels.addScaled(ones, by: -mean, to: row, count: count)
-              let variance = compute.kernels.dot(row, row, count: count) / Float(count)
-              compute.kernels.scale(row, by: 1 / (variance + epsilon).squareRoot(), and: weight, count: count)
-              compute.kernels.addScaled(bias, by: 1, to: row, count: count)
-            }
-          }
-        }
+      let ones = Floats(reading: ones.span)
+      for i in part {
+        let row = result.base + i * count
+        row.update(from: x.base + i * count, count: count)
+        let mean = compute.kernels.dot(row, ones, count: count) / Float(count)
+        compute.kernels.addScaled(ones, by: -mean, to: row, count: count)
+        let variance = compute.kernels.dot(row, row, count: count) / Float(count)
+        compute.kernels.scale(
+          row, by: 1 / (variance + epsilon).squareRoot(), and: Floats(reading: weight.span), count: count)
+        compute.kernels.addScaled(Floats(reading: bias.span), by: 1, to: row, count: count)
       }
     }
     return result
@@ -47,10 +40,8 @@ extension Activations {
   package func add(bias: [Float], _ compute: Compute) {
     precondition(bias.count == columns, "a bias fits rows of its width")
     compute.each(rows, grain: 32) { part in
-      bias.withUnsafeBufferPointer { bias in
-        guard let bias = bias.baseAddress else { return }
-        for i in part { compute.kernels.addScaled(bias, by: 1, to: base + i * columns, count: columns) }
-      }
+      let bias = Floats(reading: bias.span)
+      for i in part { compute.kernels.addScaled(bias, by: 1, to: base + i * columns, count: columns) }
     }
   }
 }

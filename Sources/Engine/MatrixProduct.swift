@@ -82,46 +82,58 @@ package struct MatrixProduct: Sendable {
     let w = job.w
     each((w.rows + Self.gemvRows - 1) / Self.gemvRows, serial: job.cycles < Self.serialCycles) { item, _ in
       let first = item * Self.gemvRows
-      guard let stored = w.stored(row: first, first: 0, count: w.columns).baseAddress else { return }
-      gemv(
-        stored, w.rowBytes, min(Self.gemvRows, w.rows - first), job.x, w.columns, job.tokens, w.columns,
-        job.y + first, w.rows)
+      w.withStored(row: first, first: 0, count: w.columns) { stored in
+        guard let stored = stored.baseAddress else { return }
+        gemv(
+          stored, w.rowBytes, min(Self.gemvRows, w.rows - first), job.x, w.columns, job.tokens, w.columns,
+          job.y + first, w.rows)
+      }
     }
   }
 
   private func run(_ job: ProductJob) {
-    let columns = job.w.columns
-    let panels = tokenScratch.take(job.tokens * columns)
-    defer { tokenScratch.give(back: panels) }
+    tokenScratch.lend(job.tokens * job.w.columns) { panels in run(job, panels: panels) }
+  }
+
+  /// Packs the tokens into `panels`, then multiplies them by a tile of weights at a time.
+  private func run(_ job: ProductJob, panels: UnsafeMutablePointer<Float>) {
+    let shared = Borrowed(panels)
     let isSerial = job.cycles < Self.serialCycles
     each(job.tokenPanels, serial: isSerial || job.tokens <= 8) { panel, _ in
-      job.pack(panel: panel, block: Self.columnBlock, into: panels.base)
+      job.pack(panel: panel, block: Self.columnBlock, into: shared.value)
     }
     let tile = (Self.tileRows + engine.rowBlock - 1) / engine.rowBlock * engine.rowBlock
     let layout = TileLayout(
-      rows: tile, columns: min(Self.columnBlock, columns), rowBlock: engine.rowBlock,
+      rows: tile, columns: min(Self.columnBlock, job.w.columns), rowBlock: engine.rowBlock,
       // Outputs a power of two apart would meet in the same cache sets, so sums of several blocks are kept close.
-      tokens: job.tokens > 16 && columns > Self.columnBlock ? job.tokens : 0)
-    let passing = Self.tileTokens / engine.tokenBlock * engine.tokenBlock
+      tokens: job.tokens > 16 && job.w.columns > Self.columnBlock ? job.tokens : 0)
     each((job.w.rows + tile - 1) / tile, serial: isSerial) { item, _ in
-      let buffer = tileScratch.take(layout.count)
-      defer { tileScratch.give(back: buffer) }
-      let rows = item * tile..<min(job.w.rows, (item + 1) * tile)
-      let direct = job.y + rows.lowerBound
-      let (sums, stride) =
-        layout.tokens > 0 ? (buffer.base + layout.sums, layout.sumStride) : (direct, job.w.rows)
-      for first in Swift.stride(from: 0, to: columns, by: Self.columnBlock) {
-        let count = min(Self.columnBlock, columns - first)
-        job.unpack(rows: rows, first: first, count: count, into: buffer.base, layout)
-        for token in Swift.stride(from: 0, to: job.tokens, by: passing) {
-          engine.product(
-            panels.base + first * job.tokens + token * count, tokens: min(passing, job.tokens - token), buffer.base,
-            rows: rows.count, columns: count, into: sums + token * stride, stride: stride, adding: first > 0)
-        }
+      tileScratch.lend(layout.count) { buffer in
+        multiply(job, item * tile..<min(job.w.rows, (item + 1) * tile), shared.value, buffer, layout)
       }
-      for token in 0..<layout.tokens {
-        (direct + token * job.w.rows).update(from: sums + token * stride, count: rows.count)
+    }
+  }
+
+  /// One tile of weights, unpacked into `buffer`, times all tokens.
+  private func multiply(
+    _ job: ProductJob, _ rows: Range<Int>, _ panels: UnsafeMutablePointer<Float>,
+    _ buffer: UnsafeMutablePointer<Float>, _ layout: TileLayout
+  ) {
+    let columns = job.w.columns
+    let passing = Self.tileTokens / engine.tokenBlock * engine.tokenBlock
+    let direct = job.y + rows.lowerBound
+    let (sums, stride) = layout.tokens > 0 ? (buffer + layout.sums, layout.sumStride) : (direct, job.w.rows)
+    for first in Swift.stride(from: 0, to: columns, by: Self.columnBlock) {
+      let count = min(Self.columnBlock, columns - first)
+      job.unpack(rows: rows, first: first, count: count, into: buffer, layout)
+      for token in Swift.stride(from: 0, to: job.tokens, by: passing) {
+        engine.product(
+          panels + first * job.tokens + token * count, tokens: min(passing, job.tokens - token), buffer,
+          rows: rows.count, columns: count, into: sums + token * stride, stride: stride, adding: first > 0)
       }
+    }
+    for token in 0..<layout.tokens {
+      (direct + token * job.w.rows).update(from: sums + token * stride, count: rows.count)
     }
   }
 
@@ -165,14 +177,18 @@ private struct ProductJob: @unchecked Sendable {  // items write disjoint parts 
     for start in Swift.stride(from: rows.lowerBound, to: rows.upperBound, by: engine.rowBlock) {
       let inPanel = min(engine.rowBlock, rows.upperBound - start)
       let panel = panels + (start - rows.lowerBound) * count
-      guard let stored = w.stored(row: start, first: first, count: count).baseAddress else { continue }
-      if engine.unpack(w.type, stored, rowBytes: w.rowBytes, rows: inPanel, columns: count, into: panel) { continue }
+      let isUnpacked = w.withStored(row: start, first: first, count: count) { stored in
+        guard let stored = stored.baseAddress else { return true }
+        return engine.unpack(w.type, stored, rowBytes: w.rowBytes, rows: inPanel, columns: count, into: panel)
+      }
+      if isUnpacked { continue }
       // A format without a kernel: its own code decodes, the kernel only transposes.
       let decoded = panels + layout.decoded
       for row in 0..<inPanel {
-        w.codec.decode(
-          w.stored(row: start + row, first: first, count: count),
-          into: UnsafeMutableBufferPointer(start: decoded + row * layout.decodedStride, count: count))
+        w.withStored(row: start + row, first: first, count: count) { stored in
+          w.codec.decode(
+            stored, into: UnsafeMutableBufferPointer(start: decoded + row * layout.decodedStride, count: count))
+        }
       }
       engine.packRows(decoded, stride: layout.decodedStride, rows: inPanel, columns: count, into: panel)
     }
@@ -205,15 +221,23 @@ private struct TileLayout: Sendable {
 
 /// Buffers kept between products, since fresh memory costs a page fault every thousand floats.
 private final class ScratchStore: Sendable {
-  struct Buffer: @unchecked Sendable {  // whoever took it owns it
+  private struct Buffer: @unchecked Sendable {  // whoever took it owns it
     let base: UnsafeMutablePointer<Float>
     let count: Int
   }
 
   private let free = Mutex<[Buffer]>([])
 
+  /// Lends a buffer of at least `count` floats for the length of a call.
+  @inline(__always)
+  func lend(_ count: Int, _ body: (UnsafeMutablePointer<Float>) -> Void) {
+    let buffer = take(count)
+    body(buffer.base)
+    free.withLock { $0.append(buffer) }
+  }
+
   /// A kept buffer of at least `count` floats, or a new one in place of one that was too small.
-  func take(_ count: Int) -> Buffer {
+  private func take(_ count: Int) -> Buffer {
     let kept = free.withLock { free -> Buffer? in
       guard let index = free.lastIndex(where: { $0.count >= count }) else { return free.popLast() }
       return free.remove(at: index)
@@ -222,10 +246,6 @@ private final class ScratchStore: Sendable {
     kept?.base.deallocate()
     let bytes = LargePages.allocate(byteCount: count * MemoryLayout<Float>.stride)
     return Buffer(base: bytes.bindMemory(to: Float.self, capacity: count), count: count)
-  }
-
-  func give(back buffer: Buffer) {
-    free.withLock { $0.append(buffer) }
   }
 
   deinit {

@@ -13,12 +13,10 @@ package struct RMSNorm: Sendable {
 
   /// Normalises one vector in place.
   @inline(__always)
-  func apply(to x: UnsafeMutablePointer<Float>, _ kernels: EngineKernels) {
+  func apply(to x: Floats, _ kernels: EngineKernels) {
     let count = weight.count
     let factor = 1 / (kernels.dot(x, x, count: count) / Float(count) + epsilon).squareRoot()
-    weight.withUnsafeBufferPointer { weight in
-      if let weight = weight.baseAddress { kernels.scale(x, by: factor, and: weight, count: count) }
-    }
+    kernels.scale(x, by: factor, and: Floats(reading: weight.span), count: count)
   }
 
   /// Each row of `x`, or each of some rows, normalised as new rows: [T, n] to [T, n].
@@ -40,7 +38,7 @@ package struct RMSNorm: Sendable {
 /// x <- x / sqrt(sum(x^2) + epsilon) * factor: unit length, the epsilon inside the root.
 @inline(__always)
 func normalizeLength(
-  _ x: UnsafeMutablePointer<Float>, _ count: Int, epsilon: Float, factor: Float, _ kernels: EngineKernels
+  _ x: Floats, _ count: Int, epsilon: Float, factor: Float, _ kernels: EngineKernels
 ) {
   scale(x, by: factor / (kernels.dot(x, x, count: count) + epsilon).squareRoot(), count)
 }

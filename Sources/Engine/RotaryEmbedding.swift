@@ -60,7 +60,7 @@ package struct RotaryEmbedding: Sendable {
     let half = dimension / 2
     let result = Activations(rows: positions.count, columns: dimension)
     for t in 0..<positions.count {
-      let row = result.row(t)
+      let row = result.base + t * dimension
       for i in 0..<half {
         // The angle is rounded to f32 as the reference rounds it; its cosine is then taken exactly.
         let angle = Double(Float(positions.axes[axis[i]][t]) * inverseFrequencies[i])
@@ -73,7 +73,7 @@ package struct RotaryEmbedding: Sendable {
 
   /// Turns one head in place; `turns` is its token's row of the table.
   @inline(__always)
-  func rotate(_ head: UnsafeMutablePointer<Float>, _ turns: UnsafePointer<Float>) {
+  func rotate(_ head: Floats, _ turns: Floats) {
     let half = dimension / 2
     for i in 0..<half {
       let (a, b, c, s) = (head[i], head[half + i], turns[i], turns[half + i])

@@ -16,14 +16,17 @@ package struct RunningSum: Sendable {
   package init() {}
 
   /// Takes in further values.
-  package mutating func add(_ values: UnsafeBufferPointer<Float>, _ kernels: EngineKernels) {
-    guard let start = values.baseAddress, !values.isEmpty else { return }
-    let newest = kernels.maximum(start, count: values.count)
+  package mutating func add(_ values: Span<Float>, _ kernels: EngineKernels) {
+    if !values.isEmpty { add(Floats(reading: values), count: values.count, kernels) }
+  }
+
+  private mutating func add(_ values: Floats, count: Int, _ kernels: EngineKernels) {
+    let newest = kernels.maximum(values, count: count)
     if newest > largest {
       sum *= exp(Double(largest) - Double(newest))
       largest = newest
     }
-    sum += kernels.sumOfExponentials(start, minus: largest, count: values.count)
+    sum += kernels.sumOfExponentials(values, minus: largest, count: count)
   }
 
   /// ln of the sum of e^value over all values taken in.
@@ -35,7 +38,9 @@ package struct RunningSum: Sendable {
     sums.withUnsafeMutableBufferPointer { sums in
       let shared = Borrowed(sums)
       compute.each(sums.count, grain: 8) { part in
-        for row in part { shared.value[row].add(UnsafeBufferPointer(values.row(row)), compute.kernels) }
+        for row in part {
+          shared.value[row].add(values.base + row * values.columns, count: values.columns, compute.kernels)
+        }
       }
     }
   }

@@ -24,7 +24,7 @@ extension Activations {
   /// Some rows as a matrix of their own.
   package func copy(of range: Range<Int>) -> Activations {
     let result = Activations(rows: range.count, columns: columns)
-    _ = result.elements.update(fromContentsOf: rows(range))
+    result.replace(from: 0, by: self, range)
     return result
   }
 }

@@ -13,26 +13,17 @@ package struct WeightMatrix: @unchecked Sendable {  // the bytes are only read, 
   package let codec: RowCodec
   /// Bytes of a row.
   package let rowBytes: Int
-  /// All rows.
-  package let bytes: UnsafeRawBufferPointer
-  private let owner: (any AnyObject & Sendable)?
+  /// All rows; readable for as long as `owner` lives, so that nothing outside this file sees them but inside a call.
+  private let bytes: UnsafeRawBufferPointer
+  private let owner: any AnyObject & Sendable
 
   /// The format of the weights.
   package var type: TensorType { codec.type }
 
-  /// Describes stored weights.
-  ///
-  /// - Parameters:
-  ///   - rows: outputs.
-  ///   - columns: inputs.
-  ///   - type: how a row is stored.
-  ///   - bytes: exactly the rows.
-  ///   - owner: what keeps `bytes` readable.
-  ///   - kernels: the level that decodes them.
-  /// - Throws: `unsupported` for a format without a codec, `malformed` when sizes disagree.
+  /// Describes weights in memory that `owner` keeps readable; see ``init(rows:columns:type:in:at:byteCount:kernels:)``.
   package init(
-    rows: Int, columns: Int, type: TensorType, bytes: UnsafeRawBufferPointer, owner: (any AnyObject & Sendable)?,
-    kernels: Kernels = .best
+    rows: Int, columns: Int, type: TensorType, bytes: UnsafeRawBufferPointer, owner: any AnyObject & Sendable,
+    kernels: Kernels
   ) throws(CheckpointError) {
     let needed = try type.byteCount(shape: Shape([rows, columns]))
     guard bytes.count == needed else {
@@ -45,6 +36,26 @@ package struct WeightMatrix: @unchecked Sendable {  // the bytes are only read, 
     self.columns = columns
     self.bytes = bytes
     self.owner = owner
+  }
+
+  /// Weights that stay in a file, which is mapped and kept.
+  ///
+  /// - Parameters:
+  ///   - rows: outputs.
+  ///   - columns: inputs.
+  ///   - type: how a row is stored.
+  ///   - file: where they lie.
+  ///   - offset: the first byte.
+  ///   - byteCount: bytes in all.
+  ///   - kernels: the level that decodes them.
+  /// - Throws: `unsupported` for a format without a codec, `malformed` when sizes disagree or the file ends first.
+  package init(
+    rows: Int, columns: Int, type: TensorType, in file: InputFile, at offset: UInt64, byteCount: Int,
+    kernels: Kernels = .best
+  ) throws(CheckpointError) {
+    // The mapping lives as long as the file, and the file as long as this value.
+    let bytes = try file.withBytes(at: offset, count: byteCount) { $0 }
+    try self.init(rows: rows, columns: columns, type: type, bytes: bytes, owner: file, kernels: kernels)
   }
 
   /// Copies weights into memory of its own.
@@ -68,18 +79,24 @@ package struct WeightMatrix: @unchecked Sendable {  // the bytes are only read, 
     owner = whole.owner
   }
 
+  /// Bytes of all rows.
+  var byteCount: Int { bytes.count }
+
   /// Decodes one row, for example the embedding of a token.
   package func decode(row: Int, into values: UnsafeMutableBufferPointer<Float>) {
     precondition(row >= 0 && row < rows, "the matrix has \(rows) rows")
-    codec.decode(
-      UnsafeRawBufferPointer(rebasing: bytes[row * rowBytes..<(row + 1) * rowBytes]), into: values)
+    withStored(row: row, first: 0, count: columns) { codec.decode($0, into: values) }
   }
 
-  /// The stored bytes of `count` weights of a row from weight `first` on; both are whole blocks.
-  func stored(row: Int, first: Int, count: Int) -> UnsafeRawBufferPointer {
+  /// Lends the stored bytes of `count` weights of a row from weight `first` on; both are whole blocks.
+  ///
+  /// The bytes of further rows follow at `rowBytes` from each other.
+  @inline(__always)
+  func withStored<Result>(row: Int, first: Int, count: Int, _ body: (UnsafeRawBufferPointer) -> Result) -> Result {
     let start = row * rowBytes + first / type.blockElements * type.blockBytes
     let end = start + count / type.blockElements * type.blockBytes
-    return UnsafeRawBufferPointer(rebasing: bytes[start..<end])
+    defer { withExtendedLifetime(owner) {} }
+    return body(UnsafeRawBufferPointer(rebasing: bytes[start..<end]))
   }
 }
 

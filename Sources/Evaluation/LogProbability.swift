@@ -35,7 +35,7 @@ package enum LogProbability {
         let logits = model.logits(normed, vocabulary: columns, compute: compute)
         RunningSum.add(logits, to: &sums, compute)
         for (row, target) in targets[part].enumerated() where columns.contains(Int(target)) {
-          chosen[row] = logits.row(row)[Int(target) - start]
+          chosen[row] = logits[row, Int(target) - start]
         }
       }
       result += zip(chosen, sums).map { Double($0) - $1.logarithm }

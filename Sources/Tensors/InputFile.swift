@@ -83,8 +83,8 @@ package final class InputFile: Sendable {
     return bytes
   }
 
-  /// The whole file mapped read-only; valid for as long as this object lives.
-  package func mapped() throws(CheckpointError) -> UnsafeRawBufferPointer {
+  /// The whole file mapped read-only; valid for as long as this object lives, and lent by ``withBytes(at:count:_:)``.
+  private func mapped() throws(CheckpointError) -> UnsafeRawBufferPointer {
     guard size > 0 else { return UnsafeRawBufferPointer(start: nil, count: 0) }
     guard let length = Int(exactly: size) else {
       throw CheckpointError(.unsupported, "the file is too long to map", file: path)
@@ -110,6 +110,7 @@ package final class InputFile: Sendable {
     try check(offset, count)
     let whole = try mapped()
     let start = Int(offset)
+    defer { withExtendedLifetime(self) {} }
     return try body(UnsafeRawBufferPointer(rebasing: whole[start..<start + count]))
   }
 

@@ -13,13 +13,13 @@ struct AttentionTests {
       for head in 0..<attention.heads {
         let from = head / group * d
         let scores = (0...t).map { s in
-          (0..<d).reduce(0.0) { $0 + Double(q.row(t)[head * d + $1]) * Double(k.row(s)[from + $1]) }
+          (0..<d).reduce(0.0) { $0 + Double(q[t, head * d + $1]) * Double(k[s, from + $1]) }
             * Double(attention.scale)
         }
         let weights = scores.map { ($0 - (scores.max() ?? 0)).exponential }
         let total = weights.reduce(0, +)
         for i in 0..<d {
-          result.append(Float((0...t).reduce(0.0) { $0 + weights[$1] * Double(v.row($1)[from + i]) } / total))
+          result.append(Float((0...t).reduce(0.0) { $0 + weights[$1] * Double(v[$1, from + i]) } / total))
         }
       }
     }
@@ -27,7 +27,7 @@ struct AttentionTests {
   }
 
   private func part(_ x: Activations, _ range: Range<Int>) -> Activations {
-    Activations(rows: range.count, columns: x.columns, Array(x.rows(range)))
+    Activations(rows: range.count, columns: x.columns, x.rows(range))
   }
 
   @Test(

@@ -20,7 +20,7 @@ struct EngineKernelTests {
     inputs += stride(from: -100, through: 88, by: 0.0173).map { Float($0) }
     let from = GuardedBuffer(inputs)
     let to = GuardedBuffer(count: inputs.count * 4)
-    engine.exp(from.readOnlyFloats.baseAddress!, into: to.floats.baseAddress!, count: inputs.count)
+    engine.exp(Floats(from.floats), into: Floats(to.floats), count: inputs.count)
     for (x, y) in zip(inputs, to.floats) {
       let exact = exp(Double(x))
       if exact > Double(Float.greatestFiniteMagnitude) {
@@ -29,12 +29,12 @@ struct EngineKernelTests {
         #expect(abs(Double(y) - exact) <= max(exact * 1.3e-7, 1.5e-45), "e^\(x) is \(exact), not \(y)")
       }
     }
-    engine.sigmoid(from.readOnlyFloats.baseAddress!, into: to.floats.baseAddress!, count: inputs.count)
+    engine.sigmoid(Floats(from.floats), into: Floats(to.floats), count: inputs.count)
     for (x, y) in zip(inputs, to.floats) {
       let exact = 1 / (1 + exp(-Double(x)))
       #expect(abs(Double(y) - exact) <= exact * 3e-7 + 1e-38, "sigmoid \(x)")
     }
-    engine.silu(from.readOnlyFloats.baseAddress!, into: to.floats.baseAddress!, count: inputs.count)
+    engine.silu(Floats(from.floats), into: Floats(to.floats), count: inputs.count)
     for (x, y) in zip(inputs, to.floats) where x.isFinite {
       let exact = Double(x) / (1 + exp(-Double(x)))
       #expect(abs(Double(y) - exact) <= abs(exact) * 3e-7 + 1e-36, "silu \(x)")
@@ -46,7 +46,7 @@ struct EngineKernelTests {
     let engine = EngineKernels(kernels)
     var values: [Float] = [.nan, 1, .nan, 2, 3]
     values.withUnsafeMutableBufferPointer { buffer in
-      engine.exp(buffer.baseAddress!, into: buffer.baseAddress!, count: buffer.count)
+      engine.exp(Floats(buffer), into: Floats(buffer), count: buffer.count)
     }
     #expect(values.map(\.isNaN) == [true, false, true, false, false])
   }
@@ -58,11 +58,11 @@ struct EngineKernelTests {
     let b = GuardedBuffer(MatrixProductTests.random(count, seed: 2))
     let exact = zip(a.floats, b.floats).reduce(0.0) { $0 + Double($1.0) * Double($1.1) }
     let size = zip(a.floats, b.floats).reduce(0.0) { $0 + abs(Double($1.0) * Double($1.1)) }
-    let sum = engine.dot(a.readOnlyFloats.baseAddress!, b.readOnlyFloats.baseAddress!, count: count)
+    let sum = engine.dot(Floats(a.floats), Floats(b.floats), count: count)
     #expect(abs(Double(sum) - exact) <= size * 1e-6)
     #expect(sum == PlainRows(isFused: kernels.name != "portable").dot(Array(a.floats), Array(b.floats)))
     let before = Array(b.floats)
-    engine.addScaled(a.readOnlyFloats.baseAddress!, by: 0.7, to: b.floats.baseAddress!, count: count)
+    engine.addScaled(Floats(a.floats), by: 0.7, to: Floats(b.floats), count: count)
     for i in 0..<count {
       let x = a.floats[i]
       let expected = kernels.name == "portable" ? before[i] + 0.7 * x : before[i].addingProduct(0.7, x)
@@ -81,18 +81,17 @@ struct EngineKernelTests {
     inputs += MatrixProductTests.random(5_000, seed: 10).map { $0 * 1e-3 }
     let from = GuardedBuffer(inputs)
     let to = GuardedBuffer(count: inputs.count * 4)
-    let (source, target) = (try #require(from.readOnlyFloats.baseAddress), try #require(to.floats.baseAddress))
     func check(_ name: String, _ function: (Float) -> Float) throws {
       for (x, y) in zip(inputs, to.floats) {
         let expected = function(x)
         try #require(y.bitPattern == expected.bitPattern || y.isNaN && expected.isNaN, "\(name) of \(x)")
       }
     }
-    engine.exp(source, into: target, count: inputs.count)
+    engine.exp(Floats(from.floats), into: Floats(to.floats), count: inputs.count)
     try check("exp", plain.exp)
-    engine.sigmoid(source, into: target, count: inputs.count)
+    engine.sigmoid(Floats(from.floats), into: Floats(to.floats), count: inputs.count)
     try check("sigmoid", plain.sigmoid)
-    engine.silu(source, into: target, count: inputs.count)
+    engine.silu(Floats(from.floats), into: Floats(to.floats), count: inputs.count)
     try check("silu", plain.silu)
   }
 }

@@ -55,7 +55,7 @@ struct OperationTests {
       for channel in 0..<channels {
         let sum = (0..<width).reduce(0.0) { sum, j in
           let source = t - width + 1 + j
-          return source < 0 ? sum : sum + Double(weight.row(channel)[j]) * Double(x.row(source)[channel])
+          return source < 0 ? sum : sum + Double(weight[channel, j]) * Double(x[source, channel])
         }
         expected.append(Float(sum / (1 + exp(-sum))))
       }
@@ -66,7 +66,7 @@ struct OperationTests {
     var found: [Float] = []
     var start = 0
     for count in pieces {
-      let part = Activations(rows: count, columns: channels, Array(x.rows(start..<start + count)))
+      let part = Activations(rows: count, columns: channels, x.rows(start..<start + count))
       found += convolution(part, history: history, compute).values
       start += count
     }
@@ -79,14 +79,14 @@ struct OperationTests {
     // Only one axis is off zero at a time: a frequency on another axis does not turn (its sine is 0).
     for (axis, expected) in [11, 11, 10].enumerated() {
       let positions = Positions(axes: (0..<3).map { [$0 == axis ? 3 : 0] })
-      let row = Array(rotary.table(positions).row(0))
+      let row = rotary.table(positions).row(0)
       let turned = (0..<32).filter { row[32 + $0] != 0 }
       #expect(turned.count == expected)
       #expect(turned.dropLast(axis == 0 ? 1 : 0).allSatisfy { $0 % 3 == axis })
     }
     let text = rotary.table(Positions(text: 2, from: 5))
-    #expect(abs(text.row(0)[0] - Float(cos(5.0))) < 1e-6)
-    #expect(abs(text.row(1)[33] - Float(sin(6 * pow(1e7, -2.0 / 64)))) < 1e-6)
+    #expect(abs(text[0, 0] - Float(cos(5.0))) < 1e-6)
+    #expect(abs(text[1, 33] - Float(sin(6 * pow(1e7, -2.0 / 64)))) < 1e-6)
   }
 
   @Test("Running sums give the logarithm of all exponentials")
@@ -97,7 +97,8 @@ struct OperationTests {
     let kernels = EngineKernels(.best)
     var sum = RunningSum()
     for start in stride(from: 0, to: 5000, by: 777) {
-      Array(values[start..<min(start + 777, 5000)]).withUnsafeBufferPointer { sum.add($0, kernels) }
+      let part = Array(values[start..<min(start + 777, 5000)])
+      sum.add(part.span, kernels)
     }
     #expect(abs(sum.logarithm - expected) < 1e-6)
   }

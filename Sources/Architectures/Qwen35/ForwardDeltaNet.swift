@@ -10,10 +10,9 @@ extension Qwen35.TextModel {
     let beta = compute(u, w.ssm_beta)  // [T, value heads]
     let decay = compute(u, w.ssm_alpha)  // [T, value heads]
     for t in 0..<u.rows {
-      let (b, a) = (beta.row(t), decay.row(t))
-      for head in b.indices {
-        b[head] = Exponential.sigmoid(b[head])
-        a[head] = w.ssm_a[head] * Exponential.softplus(a[head] + w.ssm_dt[head])
+      for head in 0..<beta.columns {
+        beta[t, head] = Exponential.sigmoid(beta[t, head])
+        decay[t, head] = w.ssm_a[head] * Exponential.softplus(decay[t, head] + w.ssm_dt[head])
       }
     }
     let mixed = w.ssm_conv1d(inputs, history: state.history, compute)

@@ -56,7 +56,7 @@ extension Qwen35 {
         }
         let rows = patches.values[patch * patches.width..<(patch + grid.count) * patches.width]
         let merged = picture(rows, grid, compute, observer)
-        _ = result.rows(token..<token + merged.rows).update(fromContentsOf: merged.elements)
+        result.replace(from: token, by: merged, 0..<merged.rows)
         patch += grid.count
         token += merged.rows
       }
@@ -98,7 +98,7 @@ extension Qwen35 {
       let c = configuration
       let x: Activations
       if weights.patch_embd.count == 1 {
-        x = compute(Activations(rows: count, columns: c.patchWidth, Array(values)), weights.patch_embd[0])
+        x = compute(Activations(rows: count, columns: c.patchWidth, values), weights.patch_embd[0])
       } else {
         // GGUF cuts the kernel into its frames; the patch is cut alike.
         let area = c.patchSize * c.patchSize
@@ -135,11 +135,12 @@ extension Qwen35 {
           (top * side + left, (1 - down) * (1 - across)), (top * side + right, (1 - down) * across),
           (bottom * side + left, down * (1 - across)), (bottom * side + right, down * across),
         ]
-        let row = result.row(index)
-        for column in 0..<width {
-          var sum: Float = 0
-          for (corner, share) in corners { sum += weights.position_embd[corner * width + column] * share }
-          row[column] = sum
+        result.withElements { all in
+          for column in 0..<width {
+            var sum: Float = 0
+            for (corner, share) in corners { sum += weights.position_embd[corner * width + column] * share }
+            all[index * width + column] = sum
+          }
         }
       }
       return result

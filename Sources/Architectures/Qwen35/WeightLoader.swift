@@ -55,14 +55,12 @@ extension Qwen35 {
 
     private func matrix(_ entry: TensorEntry, rows: Int, columns: Int) throws(CheckpointError) -> WeightMatrix {
       do throws(CheckpointError) {
-        let file = try entry.file.mapped()
-        guard let start = Int(exactly: entry.offset), start <= file.count - entry.byteCount else {
-          throw CheckpointError(.malformed, "the tensor ends behind the end of the file")
-        }
-        let bytes = UnsafeRawBufferPointer(rebasing: file[start..<start + entry.byteCount])
         // One damaged scale would turn every logit into NaN and the perplexity with it: say where it is instead.
-        try entry.checkScales(bytes)
-        return try WeightMatrix(rows: rows, columns: columns, type: entry.type, bytes: bytes, owner: entry.file)
+        try entry.file.withBytes(at: entry.offset, count: entry.byteCount) { bytes throws(CheckpointError) in
+          try entry.checkScales(bytes)
+        }
+        return try WeightMatrix(
+          rows: rows, columns: columns, type: entry.type, in: entry.file, at: entry.offset, byteCount: entry.byteCount)
       } catch {
         throw error.in(file: entry.file.path).in(tensor: entry.name)
       }

@@ -28,8 +28,8 @@ struct ProductBench {
       let name = "product \(type) T=1 4096x16384"
       guard wants(name) else { continue }
       let w = try Self.weights(type, rows: 16384, columns: 4096, kernels: context.kernels)
-      let bytes = Double(w.bytes.count)
-      let reading = bytes / readSeconds(w.bytes.count) * 1e-9
+      let bytes = Double(w.byteCount)
+      let reading = bytes / readSeconds(w.byteCount) * 1e-9
       report(
         BenchRow(name, context, bytes / seconds(w, tokens: 1) * 1e-9, "GB/s", of: ("reading memory", reading)))
     }
