@@ -1,5 +1,5 @@
 # The two commands of the README are `make demo` and `make test`; both install what is missing first.
-.PHONY: demo test build setup format lint fuzz mutations check-slow neon avx512 clean
+.PHONY: demo test build setup format lint fuzz mutations check-slow faults neon avx512 clean
 
 build: setup
 	swift build -c release --product quern
@@ -33,6 +33,11 @@ check-slow: setup
 	Tests/KernelsInC/native.sh
 	Tests/KernelsInC/neon.sh
 	scripts/sanitize.sh address '^(Tokenizers|Architectures|Conversion|Evaluation|Command)Tests\.'
+
+# Every system call of convert, quantize and restore fails, is interrupted, or is the last one, in turn; prints what came of it.
+# `make test` tries a fixed choice of them.
+faults: setup
+	QUERN_FAULTS=all swift test -c release --filter FaultTests
 
 # The NEON kernels under an emulator.
 neon:
