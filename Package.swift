@@ -37,9 +37,11 @@ let package = Package(
     room(
       "Evaluation",
       ["Architectures", "Engine", "Images", "Tokenizers", "Containers", "Quants", "Tensors"]),
+    .target(name: "CMemory"),
     .executableTarget(
       name: "quern",
       dependencies: [
+        "CMemory",
         "Evaluation", "Conversion", "Architectures", "Engine", "Tokenizers", "Containers",
         "Quants", "Tensors",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
@@ -85,7 +87,7 @@ if Context.environment["QUERN_FUZZ_BUILD"] != nil {
 }
 
 for target in package.targets where target.type != .system {
-  let isC = ["CKernels", "CImages", "CSystem"].contains(target.name)
+  let isC = ["CKernels", "CImages", "CSystem", "CMemory"].contains(target.name)
   if isC {
     target.cSettings = [.treatAllWarnings(as: .error)]
   } else {

@@ -149,12 +149,7 @@ final class TensorStream {
     self.checksums = checksums
     totalBytes = parts.reduce(0) { $0 + $1.bytes }
     // Every part stays open until all are complete.
-    guard OpenFiles.allow(parts.count) else {
-      throw CheckpointError(
-        .inputOutput,
-        "\(parts.count) parts would be open at once, more than the system allows; use a larger --split-size",
-        file: parts.first?.path)
-    }
+    try OpenFiles.allow(parts.count, for: parts.first?.path)
     for (index, part) in parts.enumerated() {
       // The first asks for the room of all, so that a small disk is noticed before any work.
       writers.append(

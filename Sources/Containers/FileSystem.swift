@@ -60,6 +60,8 @@ package enum FileSystem {
     defer { closedir(handle) }
     var names: [BinaryString] = []
     var odd: [String] = []
+    // The end and a failure differ only in the error number.
+    errno = 0
     while let entry = readdir(handle) {
       withUnsafeBytes(of: &entry.pointee.d_name) { buffer in
         let bytes = UnsafeRawBufferPointer(rebasing: buffer.prefix { $0 != 0 })
@@ -67,7 +69,9 @@ package enum FileSystem {
         let name = String(decoding: bytes, as: UTF8.self)
         if name != ".", name != ".." { names.append(BinaryString(name)) }
       }
+      errno = 0
     }
+    guard errno == 0 else { throw systemFailure("listing", folder) }
     return (names.sorted().map(\.text), odd.sorted())
   }
 
@@ -102,7 +106,7 @@ package enum FileSystem {
   }
 
   private static func readStream(_ path: String, limit: Int) throws(CheckpointError) -> [UInt8] {
-    let descriptor = open(path, O_RDONLY | O_CLOEXEC)
+    let descriptor = retrying { open(path, O_RDONLY | O_CLOEXEC) }
     guard descriptor >= 0 else { throw systemFailure("opening", path) }
     defer { close(descriptor) }
     return try readAll(descriptor, path, limit: limit)

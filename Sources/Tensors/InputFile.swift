@@ -26,7 +26,7 @@ package final class InputFile: Sendable {
   /// - Throws: `missing` when there is none, `inputOutput` when it cannot be read or is no regular file.
   package init(path: String) throws(CheckpointError) {
     // Without O_NONBLOCK, opening a pipe waits for somebody to write into it.
-    let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
+    let descriptor = retrying { open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK) }
     guard descriptor >= 0 else { throw systemFailure("opening", path) }
     var status = stat()
     guard fstat(descriptor, &status) == 0 else {

@@ -105,6 +105,9 @@ package enum Interruption {
     return try body()
   }
 
+  /// Removes all unfinished outputs, for a program that ends where it stands, whatever the thread; neither locks nor allocates.
+  package static let removeFiles: @convention(c) () -> Void = { places.removeFiles() }
+
   private static let lostMapping = Atomic<Bool>(false)
 
   /// Ends the process with one sentence and exit code 74 when a file becomes shorter while it is used where it is mapped.

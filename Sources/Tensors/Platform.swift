@@ -24,6 +24,14 @@ package func systemFailure(_ doing: String, _ path: String, _ number: Int32 = er
     CheckpointError(
       .noSpace, "\(doing) failed: the file system or a limit of the shell allows no larger file; use --split-size",
       file: path, cause: systemMessage(number))
+  case EMFILE, ENFILE:
+    CheckpointError(
+      .inputOutput, "\(doing) failed: too many files are open; raise the limit (ulimit -n)", file: path,
+      cause: systemMessage(number))
+  case ENOMEM:
+    CheckpointError(
+      .inputOutput, "\(doing) failed: the system gives no more memory; raise the limit (ulimit -v) or free some",
+      file: path, cause: systemMessage(number))
   case EROFS, EACCES, EPERM:
     CheckpointError(
       .inputOutput, "\(doing) failed: no permission here; choose another place or change its permissions", file: path,
@@ -43,15 +51,35 @@ package func retrying(_ call: () -> Int32) -> Int32 {
 
 /// How many files the process may have open.
 package enum OpenFiles {
-  /// Makes room for `count` files beside those that are always open; false when the system does not give it.
-  package static func allow(_ count: Int) -> Bool {
-    // Sources, tokenizer files, standard streams and threads of the system's own.
-    let needed = rlim_t(clamping: count + 64)
+  /// Makes room for `count` outputs that stay open at once, beside all that is open now; the first is named in the error.
+  ///
+  /// - Throws: `inputOutput` when the system does not give it.
+  package static func allow(_ count: Int, for path: String?) throws(CheckpointError) {
     var limit = rlimit()
-    guard getrlimit(openFilesResource, &limit) == 0 else { return true }
+    guard getrlimit(openFilesResource, &limit) == 0 else { return }
+    // Ample: sources, tokenizer files, standard streams and what the system's own code opens.
+    if raise(&limit, to: rlim_t(clamping: count + 64)) { return }
+    // The limit is low, so counting what is open is soon done.
+    let open = (0..<Int32(clamping: limit.rlim_cur)).count { fcntl($0, F_GETFD) >= 0 }
+    let needed = open + count + momentary
+    if rlim_t(needed) <= limit.rlim_cur { return }
+    throw CheckpointError(
+      .inputOutput,
+      "\(needed) files must be open at once and the limit (ulimit -n) is \(limit.rlim_cur); "
+        + (count > 1 ? "use a larger --split-size or raise the limit" : "raise it"),
+      file: path)
+  }
+
+  /// Files that are opened for a moment while outputs are: the folder they appear in, locks, small documents.
+  private static let momentary = 4
+
+  /// Raises the limit as far as that is allowed; true when it is enough.
+  private static func raise(_ limit: inout rlimit, to needed: rlim_t) -> Bool {
     if limit.rlim_cur >= needed { return true }
-    limit.rlim_cur = min(needed, limit.rlim_max)
-    return setrlimit(openFilesResource, &limit) == 0 && limit.rlim_cur >= needed
+    var higher = limit
+    higher.rlim_cur = min(needed, limit.rlim_max)
+    if setrlimit(openFilesResource, &higher) == 0 { limit = higher }
+    return limit.rlim_cur >= needed
   }
 
   #if canImport(Glibc)

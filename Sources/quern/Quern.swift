@@ -1,4 +1,5 @@
 import ArgumentParser
+import CMemory
 import Quants
 import Tensors
 
@@ -37,6 +38,7 @@ struct Quern: ParsableCommand {
     signal(SIGXFSZ, SIG_IGN)
     // Weights are used where they are mapped.
     Interruption.reportLostMappings()
+    cmemory_end_when_refused(Interruption.removeFiles)
     do {
       let arguments = try Arguments.read()
       var command = try parsed(arguments)
