@@ -57,7 +57,8 @@ let package = Package(
     tests(
       "Architectures",
       ["Architectures", "Conversion", "Engine", "Containers", "Images", "Tokenizers", "Quants", "Tensors"]),
-    tests("Conversion", ["Conversion", "Architectures", "Containers", "Quants", "Tensors"]),
+    tests(
+      "Conversion", ["Conversion", "Evaluation", "Architectures", "Containers", "Tokenizers", "Quants", "Tensors"]),
     tests(
       "Evaluation",
       [

@@ -60,6 +60,11 @@ package protocol Architecture: Sendable {
   static var modelTypes: [String] { get }
   /// The value of `general.architecture`.
   static var ggufName: String { get }
+  /// The value of `tokenizer.ggml.pre` for the pattern by which its published tokenizers cut text.
+  static var splitName: String { get }
+
+  /// Whether a Hugging Face name is that of the head.
+  static func isHead(_ name: String) -> Bool
 
   /// Reads and checks the configuration of a checkpoint; `vision` is its `mmproj`, where that is a file of its own.
   init(checkpoint: Checkpoint, vision: Checkpoint?) throws(CheckpointError)

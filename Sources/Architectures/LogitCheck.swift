@@ -1,3 +1,4 @@
+import Containers
 import Quants
 import Tensors
 
@@ -11,6 +12,15 @@ package enum LogitCheck {
     .malformed,
     "the logits are not numbers (NaN or infinite), so nothing follows from them: weights of this model are damaged, or so "
       + "large that sums overflow")
+
+  /// The failure with the tensor whose damage explains it, where one is found; other errors as they are.
+  package static func explained(_ error: CheckpointError, by checkpoint: Checkpoint) -> CheckpointError {
+    guard error.code == failure.code, error.message == failure.message, error.tensor == nil,
+      var found = WeightSearch.firstNonFinite(in: checkpoint.tensors)
+    else { return error }
+    found.message = "the logits are not numbers, so nothing follows from them: " + found.message
+    return found
+  }
 
   /// Refuses logits of which one is infinite or NaN.
   ///

@@ -12,6 +12,8 @@ package struct OpenedModel: Sendable {
   package let tokenizer: Tokenizer
   /// Tokens that end an answer.
   package let stopTokens: Set<Int32>
+  /// What to tell about how the model was understood, one sentence each.
+  package let notes: [String]
 
   /// Opens a folder, a safetensors file or index, a GGUF, or a model id of the local cache.
   ///
@@ -26,8 +28,12 @@ package struct OpenedModel: Sendable {
     try checkpoint.requirePlainWeights()
     self.checkpoint = checkpoint
     self.name = name ?? checkpoint.path
-    model = try Architectures.open(checkpoint).languageModel(checkpoint)
+    let architecture = try Architectures.open(checkpoint)
+    model = try architecture.languageModel(checkpoint)
     tokenizer = try TokenizerSource.tokenizer(of: checkpoint)
+    notes =
+      architecture.notes
+      + [TokenizerSource.split(of: checkpoint).note, try WeightSearch.uniformNote(checkpoint.tensors)].compactMap { $0 }
     guard tokenizer.vocabularySize <= model.vocabularySize else {
       throw CheckpointError(
         .mismatch,
@@ -83,9 +89,14 @@ package struct OpenedModel: Sendable {
         if tokens.count < count { try session.read([token]) }
       }
     } catch {
-      throw error.in(file: name)
+      throw explained(error).in(file: name)
     }
     return tokens
+  }
+
+  /// An error of logits that are not numbers, with the place of the damage where it is found; others as they are.
+  package func explained(_ error: CheckpointError) -> CheckpointError {
+    LogitCheck.explained(error, by: checkpoint)
   }
 
   /// The tokens that can still follow a prompt.

@@ -10,17 +10,20 @@ package enum TokenizerSource {
   /// of the local cache.
   ///
   /// - Throws: `missing` when the source carries no tokenizer, `unsupported` or `malformed` for one that cannot be used.
-  package static func open(_ source: String) throws(CheckpointError) -> Tokenizer {
+  package static func open(
+    _ source: String
+  ) throws(CheckpointError) -> (tokenizer: Tokenizer, notes: [String]) {
     switch try Containers.resolve(source) {
     case .folder(let path):
-      return try tokenizer(of: HuggingFaceFolder(path: path))
+      return (try tokenizer(of: HuggingFaceFolder(path: path)), [])
     case .file(let path):
       let file = try InputFile(path: path)
       let start = try file.readBytes(at: 0, count: Int(min(file.size, 1)))
       if start == [UInt8(ascii: "{")], let document = try? document(file), document.hasVocabulary {
-        return try tokenizer(document, nil, nil, path)
+        return (try tokenizer(document, nil, nil, path), [])
       }
-      return try tokenizer(of: Containers.open(path))
+      let checkpoint = try Containers.open(path)
+      return (try tokenizer(of: checkpoint), [split(of: checkpoint).note].compactMap { $0 })
     }
   }
 
@@ -49,11 +52,33 @@ package enum TokenizerSource {
         tokens: tokens,
         tokenTypes: metadata.integers("tokenizer.ggml.token_type")?.map { Int32(clamping: $0) },
         merges: metadata.texts("tokenizer.ggml.merges") ?? [], model: kind,
-        pre: metadata.string("tokenizer.ggml.pre"), patterns: metadata.strings(TokenizerMetadata.patternsKey),
+        pre: split(of: checkpoint).name, patterns: metadata.strings(TokenizerMetadata.patternsKey),
         carried: TokenizerMetadata.carried(metadata, file: checkpoint.path), special: special)
     } catch {
       throw error.in(file: checkpoint.path)
     }
+  }
+
+  /// The name of the pattern by which the tokenizer of a GGUF cuts text; where the file does not say, that of its family.
+  ///
+  /// - Returns: `tokenizer.ggml.pre` or what stands in for it, nil for neither; and what to tell when the file does not say.
+  package static func split(of checkpoint: Checkpoint) -> (name: String?, note: String?) {
+    let key = "tokenizer.ggml.pre"
+    let metadata = checkpoint.metadata
+    if let name = metadata.string(key) { return (name, nil) }
+    let ownKeys = [TokenizerMetadata.patternsKey, TokenizerMetadata.documentKey]
+    guard checkpoint.format == .gguf, metadata["tokenizer.ggml.tokens"] != nil,
+      ownKeys.allSatisfy({ metadata[$0] == nil })
+    else { return (nil, nil) }
+    let missing = "\(key) is missing, which says how text is cut into words"
+    guard let family = Architectures.family(of: checkpoint) else {
+      return (
+        nil,
+        "\(missing), and for the architecture \(Architectures.claimed(checkpoint)) no pattern is known: \"default\" is "
+          + "taken, as llama.cpp does, and token ids may be wrong"
+      )
+    }
+    return (family.splitName, "\(missing): the pattern of its family is taken, \(family.splitName)")
   }
 
   /// The tokenizer of a Hugging Face folder.

@@ -84,7 +84,10 @@ package struct PictureReader: Sendable {
   package let imageToken: Int32
   /// The file the tower lies in.
   package let path: String
+  /// Which projector is used, and what speaks against it.
+  package let notes: [String]
   private let opened: OpenedModel
+  private let source: Checkpoint
 
   /// The tower of a folder, or of the projector file of a GGUF: the one at `vision`, else the one that lies beside it.
   ///
@@ -107,6 +110,9 @@ package struct PictureReader: Sendable {
         .mismatch, "the model is a folder with eyes of its own; a projector goes with a GGUF", file: vision)
     }
     let architecture = try Architectures.open(checkpoint, vision: checkpoint.format == .gguf ? source : nil)
+    let isProjector = checkpoint.format == .gguf
+    if isProjector { try ProjectorMatch.checkNames(of: source, architecture.rules) }
+    notes = isProjector ? [ProjectorMatch.note(text: checkpoint, projector: source)] : []
     guard let tower = try architecture.visionModel(source) else {
       throw CheckpointError(.missing, "the model has no vision tower, so it reads no pictures", file: checkpoint.path)
     }
@@ -123,7 +129,13 @@ package struct PictureReader: Sendable {
     }
     imageToken = token
     path = source.path
+    self.source = source
     self.opened = opened
+  }
+
+  /// An error of logits that are not numbers, with the place of the damage where the tower is what is damaged.
+  package func explained(_ error: CheckpointError) -> CheckpointError {
+    LogitCheck.explained(error, by: source)
   }
 
   /// A prompt with pictures from files.

@@ -31,6 +31,16 @@ package enum ScaleCheck {
     }
   }
 
+  /// Whether a value that is not finite is a NaN.
+  static func isNaN(_ element: ElementType, _ bytes: UnsafeRawBufferPointer, _ index: Int) -> Bool {
+    switch element {
+    case .f16: half(bytes, index * 2) & 0x3FF != 0
+    case .bf16: half(bytes, index * 2) & 0x7F != 0
+    case .f32: bytes.loadUnaligned(fromByteOffset: index * 4, as: UInt32.self) & 0x7F_FFFF != 0
+    default: bytes.loadUnaligned(fromByteOffset: index * 8, as: Double.self).isNaN
+    }
+  }
+
   /// The index of the first block of which `test`, asked with its first byte, says yes.
   @inline(__always)
   private static func first(in bytes: UnsafeRawBufferPointer, _ size: Int, _ test: (Int) -> Bool) -> Int? {
@@ -67,13 +77,36 @@ extension TensorEntry {
       offset: offset + UInt64(index) * UInt64(type.blockBytes))
   }
 
-  /// Copies whole blocks, from byte `start` of the tensor on, and refuses those whose scale is NaN or infinite.
+  /// Refuses stored values that are NaN or infinite, and blocks whose scale is.
+  ///
+  /// - Parameters:
+  ///   - bytes: whole blocks of this tensor; a value that stands alone is a block.
+  ///   - firstBlock: the index in the tensor of the first of them.
+  /// - Throws: `malformed` with the tensor, the index and the byte offset of the first one.
+  package func checkFinite(_ bytes: UnsafeRawBufferPointer, firstBlock: Int = 0) throws(CheckpointError) {
+    guard let element = type.elementType else { return try checkScales(bytes, firstBlock: firstBlock) }
+    guard let place = Self.firstNonFinite(element, type, bytes) else { return }
+    let index = firstBlock + place
+    let isNaN = ScaleCheck.isNaN(element, bytes, place)
+    throw CheckpointError(
+      .malformed, "value \(index) is \(isNaN ? "not a number (NaN)" : "infinite"), so the weights are damaged",
+      file: file.path, tensor: name, offset: offset + UInt64(index) * UInt64(type.blockBytes))
+  }
+
+  private static func firstNonFinite(
+    _ element: ElementType, _ type: TensorType, _ bytes: UnsafeRawBufferPointer
+  ) -> Int? {
+    guard element == .f64 else { return Kernels.best.firstNonFinite(type, bytes) }
+    return (0..<bytes.count / 8).first { !bytes.loadUnaligned(fromByteOffset: $0 * 8, as: Double.self).isFinite }
+  }
+
+  /// Copies whole blocks, from byte `start` of the tensor on, and refuses values and scales that are NaN or infinite.
   ///
   /// - Precondition: `start` and the buffer's length are multiples of the type's `blockBytes`.
   package func readBlocks(
     into destination: UnsafeMutableRawBufferPointer, at start: Int = 0
   ) throws(CheckpointError) {
     try read(into: destination, at: start)
-    try checkScales(UnsafeRawBufferPointer(destination), firstBlock: start / type.blockBytes)
+    try checkFinite(UnsafeRawBufferPointer(destination), firstBlock: start / type.blockBytes)
   }
 }

@@ -36,6 +36,8 @@ package enum Conversion {
     do throws(CheckpointError) {
       var plan = try draft(checkpoints, first, options, threads)
       plan.savedRecipe = options.savedRecipe
+      let sources = plan.files.flatMap(\.tensors).flatMap(\.sources)
+      plan.notes += [options.recipe.baseNote, try WeightSearch.uniformNote(sources)].compactMap { $0 }
       for index in plan.files.indices.dropFirst() { plan.files[index].mayStand = options.visionOutput == nil }
       return plan
     } catch {

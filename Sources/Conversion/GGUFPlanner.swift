@@ -90,12 +90,18 @@ struct GGUFPlanner {
   /// files that announce an MTP block they lack, and those that have one and do not say so.
   private mutating func wanted() throws(CheckpointError) -> (entries: [TensorEntry], metadata: Metadata) {
     let all = checkpoint.tensors
+    let split = TokenizerSource.split(of: checkpoint)
+    if let note = split.note { notes.append(note) }
     guard let model else { return (all, checkpoint.metadata) }
     let rules = model.rules
     try GGUFNames(text: checkpoint, mtp: options.mtp).check(rules)
-    let (metadata, changed) = model.corrected(checkpoint.metadata)
+    var (metadata, changed) = model.corrected(checkpoint.metadata)
+    if split.note != nil, let name = split.name {
+      metadata["tokenizer.ggml.pre"] = .string(name)
+      changed.append("tokenizer.ggml.pre")
+    }
     if !changed.isEmpty {
-      notes.append("the metadata is corrected to the tensors that are there: \(listed(changed, 8))")
+      notes.append("the metadata is corrected to what is there: \(listed(changed, 8))")
     }
     guard !options.mtp else { return (all, metadata) }
     let block = Set(rules.filter { $0.part == .mtp }.map { BinaryString($0.gguf) })

@@ -115,6 +115,7 @@ struct HuggingFacePlanner {
     }
     Provenance.describe(recipe, in: &metadata)
     try Provenance.carry(checkpoint, ["preprocessor_config"], in: &metadata)
+    try Provenance.carryHash(checkpoint, in: &metadata)
     Provenance.carryTypes(rules, checkpoint, in: &metadata)
     let name =
       options.output == nil

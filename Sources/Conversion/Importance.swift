@@ -6,7 +6,8 @@ import Tensors
 package struct ImportanceUse: Sendable {
   /// What there is for a tensor.
   enum Answer {
-    case found([Float])
+    /// A factor for each column, expert after expert; experts that saw nothing have ones.
+    case found([Float], unseenExperts: Int)
     /// Nothing, for a reason in a few words.
     case none(String)
   }
@@ -45,9 +46,19 @@ package struct ImportanceUse: Sendable {
         "importance has \(entry.sums.count) values for it and \(wanted) are needed; was it made for another model?",
         file: path, tensor: name)
     }
-    guard entry.isUsable else { return .none("importance is not finite") }
     let weights = entry.weights
-    return weights.allSatisfy(\.isFinite) ? .found(weights) : .none("importance is not finite")
+    if let reason = Self.reasonAgainst(entry, weights) { return .none(reason) }
+    return .found(weights, unseenExperts: entry.counts.count { $0.rounded(.toNearestOrAwayFromZero) <= 0 })
+  }
+
+  /// Why an entry says nothing about its tensor, in a few words; nil where it does.
+  private static func reasonAgainst(_ entry: ImportanceMatrix.Entry, _ weights: [Float]) -> String? {
+    let all = [entry.sums, entry.counts, weights]
+    if !all.allSatisfy({ $0.allSatisfy(\.isFinite) }) { return "importance is not finite" }
+    if !all.allSatisfy({ $0.allSatisfy { $0 >= 0 } }) { return "importance is negative" }
+    if entry.counts.allSatisfy({ $0.rounded(.toNearestOrAwayFromZero) <= 0 }) { return "importance of no input" }
+    // Below, products with weights vanish, so that it is as good as zero.
+    return weights.allSatisfy { $0 < .leastNormalMagnitude } ? "importance is zero" : nil
   }
 
   /// Entries that belong to no tensor.
@@ -94,8 +105,12 @@ package struct ImportanceUse: Sendable {
   }
 }
 
-/// The tensors that importance says nothing usable about.
+/// The tensors that importance says nothing usable about, wholly or in parts.
 struct ImportanceGaps {
+  /// What was filled in, as sentences tell it.
+  private var filled: [String] = []
+  /// Experts that saw nothing.
+  private var unseen: [String] = []
   private var groups: [(reason: String, planned: String, chosen: String, names: [String])] = []
   /// Entries that belong to no tensor.
   var strangers: [String] = []
@@ -115,6 +130,14 @@ struct ImportanceGaps {
     }
   }
 
+  mutating func add(_ name: String, filled groups: Int, of total: Int) {
+    filled.append("\(name) (\(groups) of \(total))")
+  }
+
+  mutating func add(_ name: String, unseen experts: Int, of total: Int) {
+    unseen.append("\(name) (\(experts) of \(total))")
+  }
+
   /// What to tell, one sentence for each reason and what follows from it.
   var notes: [String] {
     var notes = groups.map { group in
@@ -122,6 +145,16 @@ struct ImportanceGaps {
       return group.planned == group.chosen
         ? "\(what), quantized by the plain rule: \(listed(group.names, 16))"
         : "\(what) and \(group.planned) needs it, so \(group.chosen) instead: \(listed(group.names, 16))"
+    }
+    if !filled.isEmpty {
+      notes.append(
+        "importance is zero for whole groups of columns, which count like the average column, in "
+          + "\(counted(filled.count, "tensor")): \(listed(filled, 16))")
+    }
+    if !unseen.isEmpty {
+      notes.append(
+        "no input reached some experts, whose columns count alike, in \(counted(unseen.count, "tensor")): \(listed(unseen, 16))"
+      )
     }
     if !strangers.isEmpty {
       notes.append(

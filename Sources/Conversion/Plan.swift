@@ -11,7 +11,7 @@ package struct Plan: Sendable {
   /// Which type every tensor of the first file gets.
   package let recipe: Recipe
   /// What was found out and decided, one sentence each.
-  package let notes: [String]
+  package internal(set) var notes: [String]
   package let overwrite: Bool
   /// Where SHA-256 sums go; nil when none are computed.
   package let checksums: String?

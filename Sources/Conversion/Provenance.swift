@@ -30,6 +30,13 @@ enum Provenance {
     }
   }
 
+  /// What a projector says of the folder it was made from, so that it can be told from another model's.
+  static func carryHash(_ checkpoint: Checkpoint, in metadata: inout Metadata) throws(CheckpointError) {
+    guard let bytes = try checkpoint.folder?.file("config.json") else { return }
+    metadata[ProjectorMatch.configurationHashKey] = .string(
+      ProjectorMatch.sha256(String(decoding: bytes, as: UTF8.self)))
+  }
+
   /// Notes that the folder keeps its chat template in a file of its own.
   static func carryTemplatePlace(_ folder: HuggingFaceFolder, in metadata: inout Metadata) throws(CheckpointError) {
     if try folder.file(templateFile) != nil { metadata[documentPrefix + "chat_template"] = .string(templateFile) }

@@ -66,7 +66,7 @@ struct RestorePlanner {
     let path = options.output ?? Naming.stem(of: text.path) + "-safetensors"
     var restored = RestoredDocuments(model: options.mtp ? model : model.withoutMTP(), text: text, vision: vision)
     let documents = try restored.all()
-    notes += restored.notes
+    notes += restored.notes + [TokenizerSource.split(of: text).note].compactMap { $0 }
     let file = try PlannedFile(
       folder: path, tensors: tensors, documents: documents, shardSize: options.splitSize ?? 5_000_000_000)
     return Plan(

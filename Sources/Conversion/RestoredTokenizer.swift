@@ -131,7 +131,7 @@ struct RestoredTokenizer {
       "use_regex": .bool(false),
     ]
     let added = try addedTokens(tokens).map { OrderedJSON.object($0.json) }
-    let normalizes = ["qwen2", "qwen35"].contains(metadata.string("tokenizer.ggml.pre"))
+    let normalizes = ["qwen2", "qwen35"].contains(TokenizerSource.split(of: checkpoint).name)
     return [
       "version": .string("1.0"), "truncation": .null, "padding": .null,
       "added_tokens": .array(added),

@@ -114,8 +114,7 @@ struct TensorStream: Sendable {
     case .stream: try stream(values, into: output, space)
     case .forward(let transforms):
       let source = plan.sources[0]
-      let floats = try checked(try Restoring.floats(of: source), source)
-      try encode(ValueSteps.forward(floats, transforms), into: output)
+      try encode(ValueSteps.forward(try Restoring.floats(of: source), transforms), into: output)
     case .backward(let transforms): try encode(try Restoring.values(plan, transforms), into: output)
     }
   }
@@ -231,43 +230,45 @@ struct TensorStream: Sendable {
 
   private func encode(_ values: [Float], into output: UnsafeMutableRawBufferPointer) throws(CheckpointError) {
     let codec = try RowCodec(plan.type, kernels: kernels)
+    let limit = Self.limit(of: plan.type)
+    // The index is one of the output: a transform has moved or made the value.
+    for (index, value) in values.enumerated() where !(value.magnitude <= limit) {
+      throw plan.sources[0].failure(
+        .malformed, "value \(index) would become \(value), which \(plan.type.name) cannot hold; use F32")
+    }
     values.withUnsafeBufferPointer { codec.encode($0, importance: nil, into: output) }
   }
 
-  private func checked(_ values: [Float], _ source: TensorEntry) throws(CheckpointError) -> [Float] {
-    for (index, value) in values.enumerated() where !value.isFinite {
-      throw source.failure(.malformed, "value \(index) is \(value)")
+  /// The largest magnitude that a type takes.
+  private static func limit(of type: TensorType) -> Float {
+    switch type {
+    // From here on it rounds to infinity.
+    case .f16: Float(65520).nextDown
+    case .bf16: Float(bitPattern: 0x7F7F_7FFF)
+    case .f32: .greatestFiniteMagnitude
+    // Beyond, squares overflow and encoders see nothing; formats with F16 scales end at 3e8 anyway.
+    default: type.name == "MXFP4" ? .greatestFiniteMagnitude : 1e12
     }
-    return values
   }
 
-  /// Refuses values that the output's type cannot hold; F32 and BF16 take everything as it is.
+  /// Refuses values that the output's type cannot hold.
   ///
   /// `first` is the index of the first value in the output. Returns the largest magnitude among values that become blocks.
   private func check(_ values: UnsafeMutableBufferPointer<Float>, first: Int) throws(CheckpointError) -> Float {
-    let limit: Float
-    if plan.type.isBlock {
-      // Beyond, squares overflow and encoders see nothing; formats with F16 scales end at 3e8 anyway.
-      limit = plan.type.name == "MXFP4" ? .greatestFiniteMagnitude : 1e12
-    } else if plan.type == .f16 {
-      // From here on F16 rounds to infinity.
-      limit = Float(65520).nextDown
-    } else {
-      return 0
-    }
+    // Numbers that were read are finite, but the blocks of MXFP4 may stand for larger ones than F32 has.
+    if plan.type == .f32, !plan.sources[0].type.isBlock { return 0 }
+    let limit = Self.limit(of: plan.type)
     // The bits of magnitudes order like the magnitudes, with NaN above infinity.
     var largest: UInt32 = 0
     for value in values { largest = max(largest, value.bitPattern & 0x7FFF_FFFF) }
     guard largest > limit.bitPattern else { return Float(bitPattern: largest) }
     for (offset, value) in values.enumerated() where value.bitPattern & 0x7FFF_FFFF > limit.bitPattern {
-      if plan.type == .f16, !value.isFinite { continue }
       let index = sourceIndex(first + offset)
-      let why =
-        value.isFinite
-        ? "is too large for \(plan.type.name); use BF16 or F32" : "cannot be quantized to \(plan.type.name)"
-      throw plan.sources[0].failure(.malformed, "value \(index) is \(value), which \(why)")
+      let other = plan.type == .bf16 ? "F32" : "BF16 or F32"
+      throw plan.sources[0].failure(
+        .malformed, "value \(index) is \(value), which is too large for \(plan.type.name); use \(other)")
     }
-    return 0
+    return Float(bitPattern: largest)
   }
 
   /// Up to here no format's scale leaves the range of F16 without importance.

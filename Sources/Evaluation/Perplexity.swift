@@ -90,7 +90,7 @@ extension Perplexity {
         tokens, beginning: beginning, model: model, context: context, windows: count, threads: threads,
         kernels: kernels, progress: progress)
     } catch {
-      throw error.in(file: opened.name)
+      throw opened.explained(error).in(file: opened.name)
     }
     let elapsed = started.duration(to: clock.now) / .seconds(1)
 

@@ -16,6 +16,7 @@ package enum Q2_K: QuantCodec {
   package static let blockElements = 256
   package static let blockBytes = 84
   package static let scalePlaces = ScalePlaces.halves(at: [80, 82])
+  package static let importanceGroup: Int? = 16
 
   package static func decode(_ source: UnsafeRawBufferPointer, into row: UnsafeMutableBufferPointer<Float>) {
     for block in 0..<source.count / blockBytes {

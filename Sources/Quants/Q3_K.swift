@@ -17,6 +17,7 @@ package enum Q3_K: QuantCodec {
   package static let blockElements = 256
   package static let blockBytes = 110
   package static let scalePlaces = ScalePlaces.halves(at: [108])
+  package static let importanceGroup: Int? = 16
 
   package static func decode(_ source: UnsafeRawBufferPointer, into row: UnsafeMutableBufferPointer<Float>) {
     for block in 0..<source.count / blockBytes {

@@ -13,6 +13,7 @@ package enum Q4_1: QuantCodec {
   package static let blockElements = 32
   package static let blockBytes = 20
   package static let scalePlaces = ScalePlaces.halves(at: [0, 2])
+  package static let importanceGroup: Int? = 32
 
   package static func decode(_ source: UnsafeRawBufferPointer, into row: UnsafeMutableBufferPointer<Float>) {
     for block in 0..<source.count / blockBytes {

@@ -16,6 +16,7 @@ package enum Q4_K: QuantCodec {
   package static let blockElements = 256
   package static let blockBytes = 144
   package static let scalePlaces = ScalePlaces.halves(at: [0, 2])
+  package static let importanceGroup: Int? = 32
 
   package static func decode(_ source: UnsafeRawBufferPointer, into row: UnsafeMutableBufferPointer<Float>) {
     for block in 0..<source.count / blockBytes {

@@ -17,6 +17,7 @@ package enum Q5_K: QuantCodec {
   package static let blockElements = 256
   package static let blockBytes = 176
   package static let scalePlaces = ScalePlaces.halves(at: [0, 2])
+  package static let importanceGroup: Int? = 32
 
   private static let highBits = AffineSuperBlock.headerBytes
   private static let nibbles = AffineSuperBlock.headerBytes + 32

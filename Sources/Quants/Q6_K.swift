@@ -17,6 +17,7 @@ package enum Q6_K: QuantCodec {
   package static let blockElements = 256
   package static let blockBytes = 210
   package static let scalePlaces = ScalePlaces.halves(at: [208])
+  package static let importanceGroup: Int? = 16
 
   private static let highBits = 128
   private static let scales = 192

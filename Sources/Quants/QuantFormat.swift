@@ -44,6 +44,10 @@ extension QuantFormat {
 package protocol QuantCodec: QuantFormat {
   /// Whether rows may only be encoded with importance: with so few bits the reference has no plain rule.
   static var needsImportance: Bool { get }
+  /// The weights that share one search for a scale; nil for a format that takes no account of importance.
+  ///
+  /// A group all of whose weights have no importance would be encoded as anything.
+  static var importanceGroup: Int? { get }
   /// Expands whole blocks into weights.
   ///
   /// - Parameters:
@@ -65,4 +69,6 @@ package protocol QuantCodec: QuantFormat {
 extension QuantCodec {
   /// Most formats have a plain rule.
   package static var needsImportance: Bool { false }
+  /// Formats without a weighted rule are the rule.
+  package static var importanceGroup: Int? { nil }
 }

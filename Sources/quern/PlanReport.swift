@@ -96,7 +96,7 @@ enum PlanReport {
       try plan.check()
       return
     }
-    if !common.quiet { for note in plan.notes { printNote("note: \(note)") } }
+    printNotes(plan.notes, quiet: common.quiet)
     // Whatever can be refused is refused before anything is said to be written.
     try plan.check()
     let progress = ProgressReport(quiet: common.quiet)

@@ -76,7 +76,7 @@ import Tokenizers
     let writer = try GGUFWriter(path: folder.file("a.gguf"), metadata: metadata, tensors: [tensor])
     try [UInt8](repeating: 0, count: 4).withUnsafeBytes { try writer.writeTensor(0, $0) }
     _ = try writer.finish()
-    return try TokenizerSource.open(folder.file("a.gguf"))
+    return try TokenizerSource.open(folder.file("a.gguf")).tokenizer
   }
 
   private static let texts = [

@@ -58,7 +58,7 @@ import Tokenizers
       _ = family.textMetadata(FileDescription(name: "x", sizeLabel: "1B", fileType: nil))
       try run(family.languageModel(checkpoint))
     case .tokenizer:
-      try use(TokenizerSource.open(folder.path))
+      try use(TokenizerSource.open(folder.path).tokenizer)
     case .gguf:
       let checkpoint = try Containers.open(folder.file("a.gguf"))
       try use(TokenizerSource.tokenizer(of: checkpoint))
@@ -131,7 +131,7 @@ import Tokenizers
     let checkpoint = try Containers.open(folder.path)
     let family = try Architectures.open(checkpoint)
     var metadata = family.textMetadata(FileDescription(name: "tiny", sizeLabel: "8M", fileType: 0))
-    let tokenizer = try TokenizerSource.open(folder.path)
+    let tokenizer = try TokenizerSource.open(folder.path).tokenizer
     for (key, value) in try TokenizerMetadata.entries(tokenizer, rows: 304, chatTemplate: nil) { metadata[key] = value }
     metadata["general.architecture"] = .string("qwen35")
     let rest = try TokenizerDocument(smallTokenizer()).rest.serialized(pretty: false)

@@ -58,9 +58,9 @@ struct AlteredModel {
 
   mutating func remove(_ part: String) { tensors.removeAll { $0.name.contains(part) } }
 
-  /// Writes the folder.
-  func write() throws -> String {
-    let path = folder.file("model-\(UUID().uuidString)")
+  /// Writes the folder, into one that lives longer than this value where that is given.
+  func write(into other: TemporaryFolder? = nil) throws -> String {
+    let path = (other ?? folder).file("model-\(UUID().uuidString)")
     try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
     for name in ["tokenizer.json", "tokenizer_config.json", "preprocessor_config.json", "chat_template.jinja"] {
       try FileManager.default.createSymbolicLink(atPath: path + "/" + name, withDestinationPath: tinyModel + "/" + name)

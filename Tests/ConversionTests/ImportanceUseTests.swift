@@ -49,7 +49,7 @@ struct ImportanceUseTests {
       }
       options.overwrite = true
       let plan = try Conversion.plan(source: tinyModel, options: options)
-      let reason = bad == nil ? "no importance" : "importance is not finite"
+      let reason = bad == nil ? "no importance" : bad == -1 ? "importance is negative" : "importance is not finite"
       #expect(plan.files[0].tensors.first { $0.name == "blk.1.ffn_up.weight" }?.note == reason + ": the plain rule")
       #expect(
         plan.notes.contains {

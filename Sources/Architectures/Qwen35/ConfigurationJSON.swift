@@ -31,8 +31,7 @@ extension Qwen35.Configuration {
     layerIsFull = try layerKinds(text, reader)
     try checkState(reader)
     let outer = ConfigurationReader(json: config, place: "", file: file)
-    tied = try reader.bool(
-      Key("tie_word_embeddings", ""), fallback: try outer.bool(Key("tie_word_embeddings", ""), fallback: false))
+    tied = try HeadTying.flag(config, file: file).isTied
     if reader.has(Key("eos_token_id", "")), case .array? = text["eos_token_id"] {
       endOfSequence = text["eos_token_id"]?.arrayValue?.first?.intValue
     } else if reader.has(Key("eos_token_id", "")) {

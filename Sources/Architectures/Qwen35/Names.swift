@@ -10,10 +10,17 @@ extension Qwen35 {
     package var text = "model.language_model."
     /// Before `lm_head.weight`.
     package var head = ""
+    /// Whether the head serves as the embedding table, which has no tensor of its own.
+    package var headIsTable = false
     /// Before `fc.weight`, `layers.0.…`; nil without an MTP block.
     package var mtp: String?
     /// Before `patch_embed.proj.weight`, `blocks.0.…`; nil without a vision tower.
     package var vision: String?
+
+    /// The embedding table.
+    package var tableName: String { headIsTable ? headName : text + "embed_tokens.weight" }
+    /// The head.
+    package var headName: String { head + "lm_head.weight" }
 
     /// The names of published checkpoints, with every part.
     package init() {
@@ -24,8 +31,12 @@ extension Qwen35 {
     /// The prefixes under which these tensors lie.
     package init(tensors: Set<BinaryString>) {
       let texts = ["model.language_model.", "language_model.model.", "model.", "language_model.", ""]
-      text = texts.first { tensors.contains(BinaryString($0 + "embed_tokens.weight")) } ?? texts[0]
-      head = tensors.contains(BinaryString("language_model.lm_head.weight")) ? "language_model." : ""
+      // Where the table is missing, its prefix is that of the last norm.
+      let found = ["embed_tokens.weight", "norm.weight"].lazy.compactMap { name in
+        texts.first { tensors.contains(BinaryString($0 + name)) }
+      }
+      text = found.first ?? texts[0]
+      head = ["", "language_model.", text].first { tensors.contains(BinaryString($0 + "lm_head.weight")) } ?? ""
       mtp = ["mtp.", "model.mtp.", "language_model.mtp.", "model.language_model.mtp."].first { prefix in
         tensors.contains { $0.text.hasPrefix(prefix) }
       }

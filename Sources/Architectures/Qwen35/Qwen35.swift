@@ -7,6 +7,7 @@ import Tensors
 package struct Qwen35: Architecture {
   package static let modelTypes = ["qwen3_5", "qwen3_5_text"]
   package static let ggufName = "qwen35"
+  package static let splitName = "qwen35"
 
   package var configuration: Configuration
   /// Where the parts lie in the Hugging Face checkpoint; the published prefixes when the source is GGUF.
@@ -18,6 +19,8 @@ package struct Qwen35: Architecture {
   package var vocabularySize: Int { configuration.vocabularySize }
   package var blockCount: Int { configuration.layerCount + configuration.mtpLayers }
   package var queryGroups: Int { configuration.headCount / configuration.keyValueHeadCount }
+
+  package static func isHead(_ name: String) -> Bool { name.hasSuffix("lm_head.weight") }
 
   /// Reads a checkpoint of either container.
   package init(checkpoint: Checkpoint, vision: Checkpoint? = nil) throws(CheckpointError) {
@@ -36,13 +39,19 @@ package struct Qwen35: Architecture {
     let present = Set(checkpoint.tensors.map { BinaryString($0.name) })
     names = Names(tensors: present)
     configuration = try Configuration(json: config, tensors: present, file: file)
+    let tying = try HeadTying(
+      HeadTying.flag(config, file: file), table: checkpoint[names.tableName], head: checkpoint[names.headName],
+      file: file)
+    configuration.tied = tying.isTied
+    names.headIsTable = tying.headIsTable
+    notes += tying.notes
     dialect = try Self.dialect(of: checkpoint, names: names, configuration)
     if dialect == .mlx {
       notes.append("the checkpoint is in MLX's dialect: its norms are already factors and are not shifted again")
     }
     noteMTP(announced: (config["text_config"] ?? config)["mtp_num_hidden_layers"]?.intValue ?? 0)
     if names.vision == nil, config["vision_config"]?.objectValue != nil {
-      notes.append("config.json describes a vision tower, but there are no tensors for it: no mmproj is written")
+      notes.append("config.json describes a vision tower, but there are no tensors for it: it is left out")
     }
   }
 
@@ -62,9 +71,10 @@ package struct Qwen35: Architecture {
     guard tower.outHiddenSize == configuration.hiddenSize else {
       throw CheckpointError(
         .mismatch,
-        "clip.vision.projection_dim (\(tower.outHiddenSize)) must equal qwen35.embedding_length (\(configuration.hiddenSize))",
-        file: vision.path)
+        "clip.vision.projection_dim (\(tower.outHiddenSize)) must equal qwen35.embedding_length (\(configuration.hiddenSize)): "
+          + "this projector belongs to another model", file: vision.path)
     }
+    try tower.check(against: checkpoint, projector: vision)
     configuration.vision = tower
   }
 
@@ -109,7 +119,9 @@ package struct Qwen35: Architecture {
   /// Tied heads stored twice, and buffers that the configuration already says.
   package func reasonToIgnore(_ name: String) -> String? {
     if name.hasSuffix(".rotary_emb.inv_freq") { return "rotary frequencies follow from rope_theta" }
-    if configuration.tied, name.hasSuffix("lm_head.weight") { return "the head is tied to the embedding table" }
+    if configuration.tied, !names.headIsTable, name == names.headName {
+      return "the head equals the embedding table, to which it is tied"
+    }
     return nil
   }
 

@@ -73,8 +73,15 @@ extension Qwen35 {
       text["mtp_num_hidden_layers"] = .integer(Int64(configuration.mtpLayers))
       changes.append("config.json: mtp_num_hidden_layers is \(configuration.mtpLayers), as the tensors say")
     }
+    let isTextOnly = nested != nil && configuration.vision == nil && outer["vision_config"]?.objectValue != nil
+    let flag = try? HeadTying.flag(json, file: "config.json")
+    if flag?.isTied != configuration.tied || isTextOnly && flag?.other ?? configuration.tied != configuration.tied {
+      text["tie_word_embeddings"] = .bool(configuration.tied)
+      outer["tie_word_embeddings"] = .bool(configuration.tied)
+      changes.append("config.json: tie_word_embeddings is \(configuration.tied), as the tensors say")
+    }
     guard nested != nil else { return (.object(text), changes) }
-    if configuration.vision == nil, outer["vision_config"]?.objectValue != nil {
+    if isTextOnly {
       changes.append("config.json: that of the text model alone (qwen3_5_text), since there is no vision tower")
       return (Self.textOnly(text, beside: outer), changes)
     }

@@ -55,10 +55,10 @@ private struct RuleBuilder {
   func ends() -> [TensorRule] {
     let table = [c.vocabularySize, c.hiddenSize]
     var rules = [
-      TensorRule(names.text + "embed_tokens.weight", "token_embd.weight", shape: table),
+      TensorRule(names.tableName, "token_embd.weight", shape: table),
       norm(names.text + "norm.weight", "output_norm.weight", c.hiddenSize),
     ]
-    if !c.tied { rules.append(TensorRule(names.head + "lm_head.weight", "output.weight", shape: table)) }
+    if !c.tied { rules.append(TensorRule(names.headName, "output.weight", shape: table)) }
     return rules
   }
 

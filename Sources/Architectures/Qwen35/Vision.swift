@@ -88,6 +88,33 @@ extension Qwen35.Vision {
     outHiddenSize = try reader.integer(Key("", "projection_dim"), in: 1...Qwen35.widthLimit)
   }
 
+  /// Refuses a projector of another structure than the text model's own configuration describes.
+  ///
+  /// Only a text GGUF that carries its config.json says what it was made to see with.
+  func check(against text: Checkpoint, projector: Checkpoint) throws(CheckpointError) {
+    if projector.metadata.bools("clip.vision.is_deepstack_layers")?.contains(true) == true {
+      throw CheckpointError(
+        .mismatch,
+        "clip.vision.is_deepstack_layers is not all false; Qwen3.5 has no deep stack: this projector belongs "
+          + "to another model", file: projector.path)
+    }
+    guard let config = text.metadata.string(ProjectorMatch.configurationKey),
+      let json = try? OrderedJSON(parsing: Array(config.utf8), file: text.path, memory: MemoryBudget.documents),
+      let section = json["vision_config"], section.objectValue != nil,
+      let own = try? Self(json: section, textWidth: outHiddenSize, textEpsilon: epsilon, file: text.path)
+    else { return }
+    let fields: [(String, KeyPath<Self, Int>)] = [
+      ("block_count", \.depth), ("embedding_length", \.hiddenSize), ("feed_forward_length", \.intermediateSize),
+      ("attention.head_count", \.heads), ("patch_size", \.patchSize), ("spatial_merge_size", \.mergeSize),
+    ]
+    for (key, path) in fields where self[keyPath: path] != own[keyPath: path] {
+      throw CheckpointError(
+        .mismatch,
+        "clip.vision.\(key) is \(self[keyPath: path]) and the model was made for \(own[keyPath: path]): this projector "
+          + "belongs to another model", file: projector.path)
+    }
+  }
+
   private init(shared reader: ConfigurationReader) throws(CheckpointError) {
     // A picture may have 65,536 patches, each a row of this width.
     let width = 1...(1 << 14)

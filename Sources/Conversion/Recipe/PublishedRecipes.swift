@@ -16,8 +16,19 @@ extension Recipe {
         .unsupported,
         "there is no recipe \(name)\(offer(meant(by: name))); there are \(available.joined(separator: ", "))")
     }
-    let recipe = try Recipe(text: mix.text)
-    return pure ? recipe.pure : recipe
+    var recipe = try Recipe(text: mix.text)
+    guard pure else { return recipe }
+    // The name of a block type means that type, whatever the mix of the same name is based on.
+    if let type = TensorType(name: label) { (recipe.name, recipe.base) = (type.name, type) }
+    return recipe.pure
+  }
+
+  /// What to tell of a recipe that is called like a block type and based on another; nil for the others.
+  package var baseNote: String? {
+    guard let base, let type = TensorType(name: name), type != base else { return nil }
+    return
+      "the recipe \(name) has the base type \(base.name), as llama-quantize's has; --pure \(type.name) takes the type "
+      + "\(type.name) for everything it fits, and --tensor PATTERN=\(type.name) for what is named"
   }
 
   /// The names `named` knows.

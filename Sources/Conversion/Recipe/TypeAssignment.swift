@@ -72,7 +72,12 @@ struct TypeAssignment {
       return choice
     }
     switch try importance.weights(of: name, shape, role: places.role(of: name)) {
-    case .found(let weights): choice.importance = weights
+    case .found(let weights, let unseen):
+      let fill = ImportanceFill(weights, columns: shape.columns, codec: choice.type.codec)
+      choice.importance = fill.weights
+      guard let group = choice.type.codec?.importanceGroup else { return choice }
+      if fill.groups > 0 { gaps.add(name, filled: fill.groups, of: weights.count / group) }
+      if unseen > 0 { gaps.add(name, unseen: unseen, of: weights.count / shape.columns) }
     case .none(let reason):
       let planned = choice.type
       if needsImportance(planned, name) {

@@ -38,6 +38,7 @@ struct Evaluate: ParsableCommand {
   func run() throws {
     let input = try readText()
     let opened = try OpenedModel(model)
+    printNotes(opened.notes, quiet: common.quiet)
     let report = ProgressReport(quiet: common.quiet)
     report.begin("evaluating \(opened.name)")
     let result = try Perplexity.measure(

@@ -27,9 +27,10 @@ struct PromptOptions: ParsableArguments {
   }
 
   /// The prompt with its pictures and the eyes that read them; nil for a prompt of text.
-  func pictures(_ opened: OpenedModel) throws -> (prompt: PicturePrompt, reader: PictureReader)? {
+  func pictures(_ opened: OpenedModel, quiet: Bool) throws -> (prompt: PicturePrompt, reader: PictureReader)? {
     guard !image.isEmpty else { return nil }
     let reader = try PictureReader(opened, vision: vision)
+    printNotes(reader.notes, quiet: quiet)
     return (try reader.prompt(prompt, raw: raw, pictures: image), reader)
   }
 }
@@ -75,7 +76,8 @@ struct Generate: ParsableCommand {
 
   func run() throws {
     let opened = try OpenedModel(model)
-    let pictures = try prompt.pictures(opened)
+    printNotes(opened.notes, quiet: common.quiet)
+    let pictures = try prompt.pictures(opened, quiet: common.quiet)
     let input = try pictures?.prompt.tokens ?? opened.promptTokens(prompt.prompt, raw: prompt.raw)
     let limit = min(tokens, try opened.room(after: input))
     let compute = Compute(threads: common.threadCount)
@@ -94,9 +96,14 @@ struct Generate: ParsableCommand {
       try session.read(input)
     }
     let prompted = monotonicSeconds()
-    let generated = try opened.answer(limit, session: &session, sampler: &sampler) { token in
-      let piece = decoder.append(token)
-      if !common.json { printAnswer(piece) }
+    let generated: [Int32]
+    do {
+      generated = try opened.answer(limit, session: &session, sampler: &sampler) { token in
+        let piece = decoder.append(token)
+        if !common.json { printAnswer(piece) }
+      }
+    } catch {
+      throw pictures?.reader.explained(error) ?? error
     }
     let end = monotonicSeconds()
     let promptRate = Double(input.count) / max(prompted - seen, 1e-9)

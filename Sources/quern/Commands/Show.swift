@@ -1,3 +1,4 @@
+import Architectures
 import ArgumentParser
 import Containers
 import Quants
@@ -76,6 +77,7 @@ struct Show: ParsableCommand {
     if let folder = checkpoint.folder, let type = folder.config?["model_type"]?.stringValue {
       lines.append("model type \(type)")
     }
+    if let remark = HeadTying.remark(on: checkpoint) { lines.append("note: \(remark)") }
     if !checkpoint.metadata.entries.isEmpty {
       lines.append("")
       lines += checkpoint.metadata.entries.map {

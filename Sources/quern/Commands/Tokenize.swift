@@ -34,7 +34,8 @@ struct Tokenize: ParsableCommand {
   }
 
   func run() throws {
-    let tokenizer = try TokenizerSource.open(model)
+    let (tokenizer, notes) = try TokenizerSource.open(model)
+    printNotes(notes, quiet: common.quiet)
     let bytes = try self.bytes()
     let start = monotonicSeconds()
     let ids = try tokenizer.encode(bytes)

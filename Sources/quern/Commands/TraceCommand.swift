@@ -32,16 +32,18 @@ struct TraceCommand: ParsableCommand {
     var check = OutputCheck(sources: [model], overwrite: output.overwrite)
     try check.file(path)
     let opened = try OpenedModel(model)
-    let trace: Trace
+    printNotes(opened.notes, quiet: common.quiet)
+    let (trace, reader): (Trace, PictureReader?)
     do {
-      trace = try makeTrace(opened)
+      (trace, reader) = try makeTrace(opened)
     } catch let error as CheckpointError {
       throw error.in(file: opened.name)
     }
     try trace.write(to: path, overwrite: output.overwrite)
     // A trace is how one finds where numbers go wrong, so that it is written all the same.
     if case .float32(let logits)? = trace["logits"]?.value, (try? LogitCheck.check(logits)) == nil {
-      printNote("note: \(LogitCheck.failure.in(file: opened.name).description)")
+      let place = opened.explained(LogitCheck.failure)
+      printNote("note: \((reader?.explained(place) ?? place).in(file: opened.name).description)")
     }
     if common.json {
       let tensors = trace.tensors.map { tensor in
@@ -57,12 +59,12 @@ struct TraceCommand: ParsableCommand {
     }
   }
 
-  private func makeTrace(_ opened: OpenedModel) throws -> Trace {
+  private func makeTrace(_ opened: OpenedModel) throws -> (Trace, PictureReader?) {
     let compute = Compute(threads: common.threadCount)
-    if let (prompt, reader) = try prompt.pictures(opened) {
-      return try Trace(prompt, reader: reader, model: opened.model, compute: compute)
+    if let (prompt, reader) = try prompt.pictures(opened, quiet: common.quiet) {
+      return (try Trace(prompt, reader: reader, model: opened.model, compute: compute), reader)
     }
     let tokens = try opened.promptTokens(prompt.prompt, raw: prompt.raw)
-    return try Trace(tokens, model: opened.model, compute: compute)
+    return (try Trace(tokens, model: opened.model, compute: compute), nil)
   }
 }

@@ -79,6 +79,12 @@ func printNote(_ text: TerminalText) {
   emit(Array((text.text + "\n").utf8), to: STDERR_FILENO)
 }
 
+/// Writes what was found out about an input to standard error, unless only the result is wanted.
+func printNotes(_ notes: [String], quiet: Bool) {
+  if quiet { return }
+  for note in notes { printNote("note: \(note)") }
+}
+
 /// Writes an error to standard error.
 func printError(_ text: TerminalText) {
   printNote("quern: error: \(text)")
