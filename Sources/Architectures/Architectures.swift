@@ -44,6 +44,16 @@ package enum Architectures {
     return try family.init(checkpoint: checkpoint, vision: vision)
   }
 
+  /// The checkpoint with the names and tensors that its family publishes, whatever program saved it; its notes say what was changed.
+  ///
+  /// Everything that looks for weights starts here; what only shows a checkpoint does not.
+  ///
+  /// - Throws: `malformed` when two tensors would get one name, and what the family throws.
+  package static func prepare(_ checkpoint: Checkpoint) throws(CheckpointError) -> Checkpoint {
+    guard checkpoint.format != .gguf, let family = family(of: checkpoint) else { return checkpoint }
+    return try family.prepare(SavedNames.plain(checkpoint, misplaced: family.misplacedPrefixes))
+  }
+
   /// What a checkpoint says it is, for messages.
   package static func claimed(_ checkpoint: Checkpoint) -> String {
     if checkpoint.format == .gguf {
@@ -58,6 +68,10 @@ package enum Architectures {
 package protocol Architecture: Sendable {
   /// Values of `model_type` in `config.json`.
   static var modelTypes: [String] { get }
+  /// Prefixes under which savers have put parts that belong elsewhere, and the right ones.
+  static var misplacedPrefixes: [(wrong: String, right: String)] { get }
+  /// A Hugging Face checkpoint with the tensors that the family publishes, where another program lays them out otherwise.
+  static func prepare(_ checkpoint: Checkpoint) throws(CheckpointError) -> Checkpoint
   /// The value of `general.architecture`.
   static var ggufName: String { get }
   /// The value of `tokenizer.ggml.pre` for the pattern by which its published tokenizers cut text.

@@ -75,6 +75,7 @@ package struct ConfigurationReader: Sendable {
       value = metadata.int("\(prefix).\(key.gguf)").flatMap { Int(exactly: $0) }
     }
     guard let value, range.contains(value) else {
+      try refuseNonFinite(key)
       throw broken(key, "must be a whole number from \(range.lowerBound) to \(range.upperBound)\(found(key))")
     }
     return value
@@ -94,6 +95,7 @@ package struct ConfigurationReader: Sendable {
     case .gguf(let metadata, let prefix): value = metadata["\(prefix).\(key.gguf)"]?.realNumber
     }
     guard let value, value.isFinite, value > 0, value <= limit else {
+      try refuseNonFinite(key)
       throw broken(key, "must be a number above 0 and at most \(limit)\(found(key))")
     }
     return value
@@ -137,6 +139,14 @@ package struct ConfigurationReader: Sendable {
   package func value(_ key: String) -> OrderedJSON? {
     guard case .json(let json, _) = source else { return nil }
     return json[key]
+  }
+
+  /// Python reads and writes NaN and infinities, and so they may be in a file; what is used has to be a number.
+  private func refuseNonFinite(_ key: Key) throws(CheckpointError) {
+    guard case .json(let json, _) = source, let value = json[key.huggingFace]?.doubleValue, !value.isFinite else {
+      return
+    }
+    throw broken(key, "is \(value.isNaN ? "NaN" : "infinite"), which is not a finite number")
   }
 
   private func found(_ key: Key) -> String {

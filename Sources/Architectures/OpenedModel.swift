@@ -26,6 +26,7 @@ package struct OpenedModel: Sendable {
   /// The model of an opened checkpoint; called by its path unless it was named otherwise.
   package init(checkpoint: Checkpoint, name: String? = nil) throws(CheckpointError) {
     try checkpoint.requirePlainWeights()
+    let checkpoint = try Architectures.prepare(checkpoint)
     self.checkpoint = checkpoint
     self.name = name ?? checkpoint.path
     let architecture = try Architectures.open(checkpoint)

@@ -17,7 +17,9 @@ package enum TokenizerMetadata {
     func document(_ key: String) throws(CheckpointError) -> OrderedJSON? {
       guard let text = metadata.string(key) else { return nil }
       do throws(CheckpointError) {
-        return try TokenizerDocument(parsing: Array(text.utf8), file: file, memory: MemoryBudget.documents).rest
+        return try TokenizerDocument(
+          parsing: Array(text.utf8), file: file, memory: MemoryBudget.documents, nonFinite: key == configurationKey
+        ).rest
       } catch {
         // The offset is one in the text, not in the file.
         throw CheckpointError(error.code, "\(key): \(error.message)", file: file)

@@ -18,8 +18,9 @@ package enum TokenizerSource {
       return (try tokenizer(of: HuggingFaceFolder(path: path)), [])
     case .file(let path):
       let file = try InputFile(path: path)
-      let start = try file.readBytes(at: 0, count: Int(min(file.size, 1)))
-      if start == [UInt8(ascii: "{")], let document = try? document(file), document.hasVocabulary {
+      let start = try file.readBytes(at: 0, count: Int(min(file.size, 4)))
+      let mark = start.starts(with: byteOrderMark) ? byteOrderMark.count : 0
+      if start.dropFirst(mark).first == UInt8(ascii: "{"), let document = try? document(file), document.hasVocabulary {
         return (try tokenizer(document, nil, nil, path), [])
       }
       let checkpoint = try Containers.open(path)
@@ -125,7 +126,6 @@ package enum TokenizerSource {
   }
 
   private static func document(_ file: InputFile) throws(CheckpointError) -> TokenizerDocument {
-    try TokenizerDocument(
-      parsing: try FileSystem.read(file.path, limit: HuggingFaceFolder.longestTokenizer), file: file.path)
+    try TokenizerDocument(parsing: try HuggingFaceFolder.tokenizerJSON(file.path), file: file.path)
   }
 }

@@ -24,13 +24,15 @@ package struct Checkpoint: Sendable {
   package let folder: HuggingFaceFolder?
   /// What a GGUF's files hold beyond tensors and metadata; `nil` for the others.
   package let gguf: GGUFDetails?
+  /// What was odd about it and what was made of that, one sentence each.
+  package let notes: [String]
 
   private let positions: [BinaryString: Int]
 
   /// Assembles a checkpoint; the names of `tensors` are unique.
   init(
     format: Format, path: String, tensors: [TensorEntry], metadata: Metadata, folder: HuggingFaceFolder? = nil,
-    gguf: GGUFDetails? = nil
+    gguf: GGUFDetails? = nil, notes: [String] = []
   ) {
     self.format = format
     self.path = path
@@ -38,8 +40,15 @@ package struct Checkpoint: Sendable {
     self.metadata = metadata
     self.folder = folder
     self.gguf = gguf
+    self.notes = notes
     self.positions = Dictionary(
       tensors.enumerated().map { (BinaryString($1.name), $0) }, uniquingKeysWith: { first, _ in first })
+  }
+
+  /// The same checkpoint with its tensors under other names, which are unique, and what to tell about that.
+  package func with(tensors: [TensorEntry], notes more: [String]) -> Checkpoint {
+    Checkpoint(
+      format: format, path: path, tensors: tensors, metadata: metadata, folder: folder, gguf: gguf, notes: notes + more)
   }
 
   /// The tensor of a name.
@@ -69,12 +78,13 @@ package struct Checkpoint: Sendable {
   /// The scheme, for example `GPTQ`, by which the weights of a folder were packed; `nil` when they are plain.
   package var packedScheme: String? { folder?.packedScheme }
 
-  /// Refuses weights packed by a scheme that quern cannot unpack.
+  /// Refuses weights packed by a scheme that quern cannot unpack, and those of an adapter, which are no model.
   ///
   /// Showing such a checkpoint is fine; call this before its weights are used.
   ///
-  /// - Throws: `unsupported`, naming the scheme.
+  /// - Throws: `unsupported`, naming the scheme or the adapter's base.
   package func requirePlainWeights() throws(CheckpointError) {
+    if let adapter = Adapter(self) { throw adapter.refusal(file: path) }
     guard let scheme = packedScheme else { return }
     throw CheckpointError(
       .unsupported,
@@ -105,6 +115,9 @@ package struct GGUFShard: Sendable {
   package let alignment: UInt64
   /// Where tensor data begins.
   package let dataOffset: UInt64
-  /// Zero bytes after the last tensor; from none to what alignment asks.
+  /// Zero bytes after the last tensor: from none to what alignment asks, or more that mean nothing.
   package let trailingBytes: UInt64
+
+  /// Where the last tensor ends.
+  package var dataEnd: UInt64 { tensors.last.map { $0.offset + UInt64($0.byteCount) } ?? dataOffset }
 }

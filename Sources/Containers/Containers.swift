@@ -16,7 +16,7 @@ package enum Containers {
   package static func resolve(_ source: String) throws(CheckpointError) -> Place {
     let path = source.utf8.count > 1 && source.hasSuffix("/") ? String(source.dropLast()) : source
     if FileSystem.isFolder(path) { return try ModelFolder.place(path) }
-    if try FileSystem.existsForSure(path) { return .file(path) }
+    if try FileSystem.isThere(path) { return .file(path) }
     if HubCache.isModelID(source) { return try ModelFolder.place(HubCache.snapshot(of: source)) }
     throw CheckpointError(.missing, "there is no such file or folder", file: source)
   }
@@ -35,14 +35,18 @@ package enum Containers {
   }
 
   private static func openFile(_ path: String) throws(CheckpointError) -> Checkpoint {
+    try UnfinishedDownload.refuse(path)
     let file = try InputFile(path: path)
-    guard file.size > 0 else { throw CheckpointError(.malformed, "the file is empty", file: path) }
     let start = try file.readBytes(at: 0, count: Int(min(file.size, 64)))
     if start.starts(with: GGUFFormat.magic) { return try .openGGUF(file) }
-    if SafetensorsReader.matches(start) { return try openSafetensors(file) }
-    if start.first(where: { ![0x20, 0x09, 0x0A, 0x0D].contains($0) }) == UInt8(ascii: "{") {
+    if SafetensorsReader.hasLength(start) { return try openSafetensors(file) }
+    if start.first(where: { ![0x20, 0x09, 0x0A, 0x0D].contains($0) }) == UInt8(ascii: "{")
+      || start.starts(with: byteOrderMark + "{".utf8)
+    {
       return try openIndex(file)
     }
+    try ForeignContent.refuse(in: file, where: .weights)
+    if SafetensorsReader.matches(start) { return try openSafetensors(file) }
     throw explain(start, file)
   }
 
@@ -70,36 +74,23 @@ package enum Containers {
   /// The folder of a file that was named directly, if it is a model's folder.
   private static func folder(around file: InputFile) throws(CheckpointError) -> HuggingFaceFolder? {
     let path = AtomicWriter.folder(of: file.path)
-    return FileSystem.isFile(path + "/config.json") ? try HuggingFaceFolder(path: path) : nil
+    let config = path + "/config.json"
+    return try FileSystem.isThere(config) && FileSystem.isFile(config) ? try HuggingFaceFolder(path: path) : nil
   }
 
-  /// Says what a file that no container claims seems to be.
+  /// Says what a file that no container claims lacks.
   private static func explain(_ start: [UInt8], _ file: InputFile) -> CheckpointError {
-    let known: [(start: [UInt8], what: String)] = [
-      (Array("FUGG".utf8), "this is a GGUF with its bytes in big-endian order; only little-endian files are read"),
-      (
-        Array("version https://git-lfs".utf8), "this is a Git LFS pointer, not the file itself; fetch it (git lfs pull)"
-      ),
-      (
-        [0x50, 0x4B, 0x03, 0x04],
-        "this is a zip archive, as PyTorch writes them; get the safetensors form of this model"
-      ),
-      ([0x80, 0x02], "this is a Python pickle, which runs code when read; get the safetensors form of this model"),
-      (Array("lmgg".utf8), "this is GGML, a format before GGUF; convert the original model again"),
-      (Array("fmgg".utf8), "this is GGMF, a format before GGUF; convert the original model again"),
-      (Array("tjgg".utf8), "this is GGJT, a format before GGUF; convert the original model again"),
-      ([0x89, 0x48, 0x44, 0x46], "this is HDF5, which is not read; get the safetensors form of this model"),
-      (Array("<".utf8), "this is a web page, not a model; the download went wrong"),
-    ]
-    if let match = known.first(where: { start.starts(with: $0.start) }) {
-      return CheckpointError(.unsupported, match.what, file: file.path)
+    let name = file.path
+    if UnfinishedDownload.isName(name) {
+      return CheckpointError(
+        .malformed, "neither GGUF nor safetensors; by its name \(UnfinishedDownload.words)", file: name)
     }
     if start.count < 9 {
       return CheckpointError(
-        .malformed, "the file ends after \(file.size) bytes, inside what could be any header", file: file.path)
+        .malformed, "the file ends after \(file.size) bytes, inside what could be any header", file: name)
     }
     return CheckpointError(
-      .malformed, "neither GGUF (no magic) nor safetensors: the header has to begin with { at byte 8", file: file.path,
+      .malformed, "neither GGUF (no magic) nor safetensors: the header has to begin with { at byte 8", file: name,
       offset: 0)
   }
 }

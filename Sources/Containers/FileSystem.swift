@@ -37,11 +37,31 @@ package enum FileSystem {
     throw systemFailure("looking it up", path, number)
   }
 
+  /// Whether there is a regular file or anything else of a name, where a link that leads nowhere is an error and no absence.
+  ///
+  /// - Throws: `missing` naming the link and its target, `inputOutput` when the system does not tell.
+  package static func isThere(_ path: String) throws(CheckpointError) -> Bool {
+    var status = stat()
+    if stat(path, &status) == 0 { return true }
+    guard lstat(path, &status) == 0, status.st_mode & S_IFMT == S_IFLNK else { return try existsForSure(path) }
+    var target = [CChar](repeating: 0, count: Int(PATH_MAX) + 1)
+    let count = max(0, readlink(path, &target, Int(PATH_MAX)))
+    let text = target.withUnsafeBytes { textWithBytesShown(UnsafeRawBufferPointer(rebasing: $0[..<count])) }
+    throw CheckpointError(
+      .missing, "this is a link to \(text), and there is no such file; download it again or remove the link", file: path
+    )
+  }
+
   /// The path without links, dots and double slashes; nil when there is nothing of that name, or its place is not UTF-8.
   package static func resolved(_ path: String) -> String? {
     guard let real = realpath(path, nil) else { return nil }
     defer { free(real) }
     return String(validatingCString: real)
+  }
+
+  /// The last part of a path.
+  package static func baseName(_ path: String) -> String {
+    path.lastIndex(of: "/").map { String(path[path.index(after: $0)...]) } ?? path
   }
 
   /// The names in a folder, sorted by their bytes.

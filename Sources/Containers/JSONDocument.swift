@@ -6,19 +6,28 @@ enum JSONDocument {
   ///
   /// - Throws: `malformed` when it would take more memory than there is left or the text breaks a rule of JSON.
   static func parse(
-    _ bytes: [UInt8], file: String, at base: UInt64 = 0, budget: inout MemoryBudget
+    _ bytes: [UInt8], file: String, at base: UInt64 = 0, budget: inout MemoryBudget, nonFinite: Bool = false
   ) throws(CheckpointError) -> OrderedJSON {
     let result = bytes.withUnsafeBytes { view in
       Result { () throws(CheckpointError) in
-        try OrderedJSON(parsing: view, file: file, at: base, budget: &budget)
+        try OrderedJSON(parsing: view, file: file, at: base, budget: &budget, nonFinite: nonFinite)
       }
     }
     return try result.get()
   }
 
-  /// Reads and parses a file that is a document.
+  /// Reads and parses a file that is a document, as Python reads it: NaN and infinities are numbers.
   static func read(_ path: String, budget: inout MemoryBudget) throws(CheckpointError) -> OrderedJSON {
-    try parse(try FileSystem.read(path, limit: longest), file: path, budget: &budget)
+    try parse(try bytes(path, limit: longest), file: path, budget: &budget, nonFinite: true)
+  }
+
+  /// The bytes of a file that is a document.
+  ///
+  /// - Throws: `unsupported` when it is something else: a pointer, an error page, a text in UTF-16.
+  static func bytes(_ path: String, limit: UInt64) throws(CheckpointError) -> [UInt8] {
+    let bytes = try FileSystem.read(path, limit: limit)
+    try ForeignContent.refuse(bytes.prefix(ForeignContent.length), file: path, where: .document)
+    return bytes
   }
 
   /// The longest document that is read: the index of a hundred thousand tensors has ten megabytes.

@@ -11,10 +11,17 @@ package enum MetadataValue: Sendable, Equatable {
   case float32(Float)
   case bool(Bool)
   case string(String)
+  /// A text that is not UTF-8, byte for byte.
+  case bytes([UInt8])
   case array(MetadataArray)
   case uint64(UInt64)
   case int64(Int64)
   case float64(Double)
+
+  /// A text by its bytes.
+  package init(text bytes: some Collection<UInt8>) {
+    self = String(validating: bytes, as: UTF8.self).map { .string($0) } ?? .bytes(Array(bytes))
+  }
 
   /// The value as a non-negative integer, if it is one of any width.
   package var unsignedInteger: UInt64? {
@@ -24,7 +31,7 @@ package enum MetadataValue: Sendable, Equatable {
     case .uint32(let value): UInt64(value)
     case .uint64(let value): value
     case .int8, .int16, .int32, .int64: signedInteger.flatMap { UInt64(exactly: $0) }
-    case .float32, .float64, .bool, .string, .array: nil
+    case .float32, .float64, .bool, .string, .bytes, .array: nil
     }
   }
 
@@ -39,7 +46,7 @@ package enum MetadataValue: Sendable, Equatable {
     case .int32(let value): Int64(value)
     case .int64(let value): value
     case .uint64(let value): Int64(exactly: value)
-    case .float32, .float64, .bool, .string, .array: nil
+    case .float32, .float64, .bool, .string, .bytes, .array: nil
     }
   }
 
@@ -58,6 +65,7 @@ package enum MetadataValue: Sendable, Equatable {
     case (.float32(let x), .float32(let y)): x.bitPattern == y.bitPattern
     case (.float64(let x), .float64(let y)): x.bitPattern == y.bitPattern
     case (.string(let x), .string(let y)): x.utf8.elementsEqual(y.utf8)
+    case (.bytes(let x), .bytes(let y)): x == y
     case (.array(let x), .array(let y)): x == y
     default: false
     }
@@ -127,7 +135,7 @@ package enum MetadataArray: Sendable, Equatable {
     case .int32(let values): .int32(values[index])
     case .float32(let values): .float32(values[index])
     case .bool(let values): .bool(values[index])
-    case .string(let values): .string(values[index])
+    case .string(let values): MetadataValue(text: values.utf8(index))
     case .array(let values): .array(values[index])
     case .uint64(let values): .uint64(values[index])
     case .int64(let values): .int64(values[index])

@@ -18,6 +18,8 @@ package struct TensorEntry: Sendable {
   package let offset: UInt64
   /// The length of its stored form in bytes.
   package let byteCount: Int
+  /// Which rows of a larger stored tensor this one is; nil for a tensor that is stored by itself.
+  package let rows: RowSelection?
 
   /// Describes a tensor whose range has been validated.
   package init(name: String, type: TensorType, shape: Shape, file: InputFile, offset: UInt64, byteCount: Int) {
@@ -27,6 +29,37 @@ package struct TensorEntry: Sendable {
     self.file = file
     self.offset = offset
     self.byteCount = byteCount
+    rows = nil
+  }
+
+  /// A tensor that is some rows of a stored matrix.
+  private init(_ whole: TensorEntry, name: String, rows: RowSelection) {
+    self.name = name
+    type = whole.type
+    shape = Shape([rows.count] + whole.shape.dimensions.dropFirst())
+    file = whole.file
+    offset = whole.offset
+    byteCount = rows.byteCount
+    self.rows = rows
+  }
+
+  /// The same tensor under another name.
+  package func named(_ name: String) -> TensorEntry {
+    if let rows { return TensorEntry(self, name: name, rows: rows) }
+    return TensorEntry(name: name, type: type, shape: shape, file: file, offset: offset, byteCount: byteCount)
+  }
+
+  /// Some rows of this matrix as a tensor of its own.
+  ///
+  /// - Throws: `mismatch` when the matrix has fewer rows, `unsupported` when it is itself a selection.
+  package func selecting(_ runs: [Range<Int>], name: String) throws(CheckpointError) -> TensorEntry {
+    guard rows == nil, shape.rank > 1, let height = shape.dimensions.first, height > 0 else {
+      throw failure(.unsupported, "of this tensor no rows can be taken")
+    }
+    guard runs.allSatisfy({ $0.lowerBound >= 0 && $0.upperBound <= height }) else {
+      throw failure(.mismatch, "has \(height) rows, and others are wanted of it")
+    }
+    return TensorEntry(self, name: name, rows: RowSelection(runs, rowBytes: byteCount / height))
   }
 
   /// Copies stored bytes, from byte `start` of the tensor on, until the buffer is full.
@@ -39,17 +72,34 @@ package struct TensorEntry: Sendable {
       throw failure(.fault, "bytes \(start) and \(destination.count) more were asked for; it has \(byteCount)")
     }
     do throws(CheckpointError) {
-      try file.read(at: offset + UInt64(start), into: destination)
+      guard let rows else { return try file.read(at: offset + UInt64(start), into: destination) }
+      try rows.pieces(start..<start + destination.count) { (stored, target) throws(CheckpointError) in
+        try file.read(
+          at: offset + UInt64(stored.lowerBound),
+          into: UnsafeMutableRawBufferPointer(rebasing: destination[target..<target + stored.count]))
+      }
     } catch {
       throw error.in(tensor: name)
     }
   }
 
-  /// Lends the stored bytes, mapped, for the length of a call.
+  /// Tells the kernel that a range of the stored bytes will be wanted soon.
+  package func willNeed(at start: Int, count: Int) {
+    // Rows that lie here and there are read as they come.
+    if rows == nil { file.willNeed(at: offset + UInt64(start), count: count) }
+  }
+
+  /// Lends the stored bytes, mapped, for the length of a call; copied, where they are rows of a larger tensor.
   package func withBytes<R>(
     _ body: (UnsafeRawBufferPointer) throws(CheckpointError) -> R
   ) throws(CheckpointError) -> R {
     do throws(CheckpointError) {
+      guard rows == nil else {
+        let copy = UnsafeMutableRawBufferPointer.allocate(byteCount: byteCount, alignment: 64)
+        defer { copy.deallocate() }
+        try read(into: copy)
+        return try body(UnsafeRawBufferPointer(copy))
+      }
       return try file.withBytes(at: offset, count: byteCount, body)
     } catch {
       throw error.in(tensor: name)

@@ -26,15 +26,19 @@ package enum Conversion {
   package static func plan(
     _ checkpoints: [Checkpoint], options: ConversionOptions, threads: Int = Threads.available
   ) throws(CheckpointError) -> Plan {
-    guard let first = checkpoints.first else { throw CheckpointError(.fault, "a plan needs a source") }
-    for checkpoint in checkpoints { try checkpoint.requirePlainWeights() }
+    var prepared: [Checkpoint] = []
+    for checkpoint in checkpoints {
+      try checkpoint.requirePlainWeights()
+      prepared.append(try Architectures.prepare(checkpoint))
+    }
+    guard let first = prepared.first else { throw CheckpointError(.fault, "a plan needs a source") }
     if options.visionType != nil, first.format == .gguf || options.target != .gguf {
       throw CheckpointError(
         .usage, "--vision-type is for a folder whose tower becomes an mmproj; convert an mmproj by itself with --type",
         file: first.path)
     }
     do throws(CheckpointError) {
-      var plan = try draft(checkpoints, first, options, threads)
+      var plan = try draft(prepared, first, options, threads)
       plan.savedRecipe = options.savedRecipe
       let sources = plan.files.flatMap(\.tensors).flatMap(\.sources)
       plan.notes += [options.recipe.baseNote, try WeightSearch.uniformNote(sources)].compactMap { $0 }

@@ -8,6 +8,8 @@ struct GGUFNames {
   var vision: Checkpoint?
   /// Whether the MTP block is wanted; where it is not, it may be incomplete.
   let mtp: Bool
+  /// What has no place and is left out as asked.
+  let leftOut: LeftOut
 
   /// The tensor of a rule; nil when it is missing.
   func entry(_ rule: TensorRule) -> TensorEntry? {
@@ -19,7 +21,9 @@ struct GGUFNames {
   /// - Throws: `missing`, `unsupported` or `mismatch`, naming tensors.
   func check(_ rules: [TensorRule]) throws(CheckpointError) {
     let known = Set(rules.map { BinaryString($0.gguf) })
-    let unexpected = (text.tensors + (vision?.tensors ?? [])).map(\.name).filter { !known.contains(BinaryString($0)) }
+    let unexpected = (text.tensors + (vision?.tensors ?? [])).map(\.name).filter {
+      !known.contains(BinaryString($0)) && !leftOut.contains($0)
+    }
     let missing = rules.filter { isWanted($0) && entry($0) == nil }
     let mtpNames = Set(rules.filter { $0.part == .mtp }.map(\.gguf))
     let differences = NameDifferences(missing: missing.map(\.gguf), unexpected: unexpected)

@@ -24,7 +24,7 @@ struct GGUFPlanner {
         "the architecture \(Architectures.claimed(checkpoint)) is not known: matrices whose names end in weight are converted, everything else is kept"
       )
     }
-    notes += model?.notes ?? []
+    notes += model?.notes ?? checkpoint.notes
   }
 
   mutating func plan() throws(CheckpointError) -> Plan {
@@ -92,9 +92,13 @@ struct GGUFPlanner {
     let all = checkpoint.tensors
     let split = TokenizerSource.split(of: checkpoint)
     if let note = split.note { notes.append(note) }
-    guard let model else { return (all, checkpoint.metadata) }
+    guard let model else {
+      let leftOut = try LeftOut(options.leaveOut, rules: [], of: [checkpoint])
+      return kept(all, checkpoint.metadata, leftOut)
+    }
     let rules = model.rules
-    try GGUFNames(text: checkpoint, mtp: options.mtp).check(rules)
+    let leftOut = try LeftOut(options.leaveOut, rules: rules, of: [checkpoint]) { options.mtp || $0.part != .mtp }
+    try GGUFNames(text: checkpoint, mtp: options.mtp, leftOut: leftOut).check(rules)
     var (metadata, changed) = model.corrected(checkpoint.metadata)
     if split.note != nil, let name = split.name {
       metadata["tokenizer.ggml.pre"] = .string(name)
@@ -103,8 +107,19 @@ struct GGUFPlanner {
     if !changed.isEmpty {
       notes.append("the metadata is corrected to what is there: \(listed(changed, 8))")
     }
-    guard !options.mtp else { return (all, metadata) }
+    guard !options.mtp else { return kept(all, metadata, leftOut) }
     let block = Set(rules.filter { $0.part == .mtp }.map { BinaryString($0.gguf) })
-    return (all.filter { !block.contains(BinaryString($0.name)) }, model.withoutMTP().corrected(metadata).metadata)
+    return kept(
+      all.filter { !block.contains(BinaryString($0.name)) }, model.withoutMTP().corrected(metadata).metadata, leftOut)
+  }
+
+  /// What is left when the tensors are gone that were asked to be left out, and metadata that says so.
+  private mutating func kept(
+    _ entries: [TensorEntry], _ metadata: Metadata, _ leftOut: LeftOut
+  ) -> (entries: [TensorEntry], metadata: Metadata) {
+    notes += leftOut.notes
+    var metadata = metadata
+    leftOut.describe(in: &metadata)
+    return (entries.filter { !leftOut.contains($0.name) }, metadata)
   }
 }

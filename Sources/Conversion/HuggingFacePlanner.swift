@@ -18,6 +18,7 @@ struct HuggingFacePlanner {
   private let options: ConversionOptions
   private let model: any Architecture
   private let stem: String
+  private let leftOut: LeftOut
   private var notes: [String]
 
   init(_ checkpoint: Checkpoint, _ options: ConversionOptions) throws(CheckpointError) {
@@ -25,7 +26,10 @@ struct HuggingFacePlanner {
     self.options = options
     model = try Architectures.open(checkpoint)
     stem = Naming.stem(of: checkpoint.folder?.path ?? checkpoint.path)
-    notes = model.notes
+    leftOut = try LeftOut(options.leaveOut, rules: model.rules, of: [checkpoint]) {
+      ($0.part != .mtp || options.mtp) && ($0.part != .vision || options.vision)
+    }
+    notes = model.notes + leftOut.notes
   }
 
   mutating func plan() throws(CheckpointError) -> Plan {
@@ -52,7 +56,7 @@ struct HuggingFacePlanner {
     for tensor in checkpoint.tensors where !known.contains(BinaryString(tensor.name)) {
       if let reason = model.reasonToIgnore(tensor.name) {
         ignored[reason, default: 0] += 1
-      } else if isLeftOut(model.part(of: tensor.name)) {
+      } else if isLeftOut(model.part(of: tensor.name)) || leftOut.contains(tensor.name) {
         continue
       } else {
         unexpected.append(tensor.name)
@@ -91,6 +95,7 @@ struct HuggingFacePlanner {
         extra: sampling()))
     if let folder = checkpoint.folder { try addTokenizer(folder, to: &metadata) }
     Provenance.describe(recipe, in: &metadata)
+    leftOut.describe(in: &metadata)
     try Provenance.carry(checkpoint, ["config", "tokenizer_config", "generation_config"], in: &metadata)
     Provenance.carryTypes(rules, checkpoint, in: &metadata)
     options.importance?.describe(assignment.gaps, in: &metadata)

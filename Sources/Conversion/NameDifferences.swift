@@ -23,10 +23,14 @@ struct NameDifferences {
           + (near.isEmpty ? "" : "; similar names there: \(near.joined(separator: ", "))"),
         file: file)
     }
-    if !unexpected.isEmpty {
+    if let first = unexpected.first {
+      var remedy = hint(unexpected)
+      if remedy.isEmpty {
+        remedy = " (--leave-out PATTERN leaves such out, for example --leave-out '\(first)')"
+      }
       throw CheckpointError(
         .unsupported,
-        "\(unexpected.count) tensor\(unexpected.count == 1 ? " has" : "s have") no place in this family: \(listed(unexpected))\(hint(unexpected))",
+        "\(unexpected.count) tensor\(unexpected.count == 1 ? " has" : "s have") no place in this family: \(listed(unexpected))\(remedy)",
         file: file)
     }
   }

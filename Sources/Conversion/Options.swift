@@ -27,6 +27,8 @@ package struct ConversionOptions: Sendable {
   package var vision = true
   /// Whether the MTP block is written.
   package var mtp = true
+  /// Which tensors without a place in the model are left out: patterns over their names.
+  package var leaveOut: [String] = []
   /// The most bytes of one file; nil for single files.
   package var splitSize: UInt64?
   /// Whether existing outputs may be replaced.

@@ -139,8 +139,7 @@ package struct PlannedFile: Sendable {
     self.metadata = shard.metadata
     self.tensors = tensors
     container = .unchanged(shard)
-    let data = shard.tensors.last.map { $0.offset + UInt64($0.byteCount) } ?? shard.dataOffset
-    bytes = data + shard.trailingBytes
+    bytes = shard.dataEnd + shard.trailingBytes
   }
 
   /// Lays out a Hugging Face folder.

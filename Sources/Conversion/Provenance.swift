@@ -9,6 +9,8 @@ enum Provenance {
   static let recipeKey = "quern.recipe"
   static let versionKey = "quern.version"
   static let typesKey = "quern.huggingface.types"
+  /// The names of tensors that were left out as asked.
+  static let leftOutKey = "quern.left_out"
   static let tokenizerKey = "quern.huggingface.tokenizer"
   private static let documentPrefix = "quern.huggingface."
 

@@ -42,8 +42,11 @@ struct RestorePlanner {
     self.options = options
     self.threads = threads
     model = try Architectures.open(text, vision: vision)
-    names = GGUFNames(text: text, vision: vision, mtp: options.mtp)
-    notes = model.notes
+    let leftOut = try LeftOut(
+      options.leaveOut, rules: model.rules, of: [text] + (vision.map { [$0] } ?? [])
+    ) { options.mtp || $0.part != .mtp }
+    names = GGUFNames(text: text, vision: vision, mtp: options.mtp, leftOut: leftOut)
+    notes = model.notes + (vision?.notes ?? []) + leftOut.notes
   }
 
   mutating func plan() throws(CheckpointError) -> Plan {

@@ -107,8 +107,8 @@ struct RestoredDocuments {
   }
 
   private func parse(_ bytes: [UInt8]) throws(CheckpointError) -> OrderedJSON {
-    try OrderedJSON(parsing: bytes, file: text.path, memory: MemoryBudget.documents)
+    try OrderedJSON(parsing: bytes, file: text.path, memory: MemoryBudget.documents, nonFinite: true)
   }
 
-  private func pretty(_ json: OrderedJSON) -> [UInt8] { json.serialized(pretty: true) }
+  private func pretty(_ json: OrderedJSON) -> [UInt8] { json.serialized(pretty: true, nonFinite: true) }
 }

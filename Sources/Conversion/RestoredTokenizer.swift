@@ -16,6 +16,14 @@ struct RestoredTokenizer {
   ///
   /// Written without being built: as JSON values a vocabulary would take ten times its text.
   func tokenizerJSON() throws(CheckpointError) -> [UInt8] {
+    let tokens = tokens
+    if let id = tokens.indices.first(where: { !tokens.isUTF8($0) }) {
+      let text = tokens.utf8(id).withUnsafeBytes { textWithBytesShown($0) }
+      throw CheckpointError(
+        .unsupported,
+        "the token \(id) (\(text)) is not UTF-8, and tokenizer.json holds nothing else",
+        file: file)
+    }
     // Opening it checks that tokens, types and merges belong together.
     let tokenizer = try TokenizerSource.tokenizer(of: checkpoint)
     var document: OrderedObject

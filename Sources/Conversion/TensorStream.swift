@@ -101,7 +101,7 @@ struct TensorStream: Sendable {
     guard case .stream(nil, _) = plan.work, let source = plan.sources.first else { return }
     let start = values.lowerBound / source.type.blockElements * source.type.blockBytes
     let count = values.count / source.type.blockElements * source.type.blockBytes
-    source.file.willNeed(at: source.offset + UInt64(start), count: count)
+    source.willNeed(at: start, count: count)
   }
 
   /// Writes the stored bytes of a range of values into `output`, which has exactly their length.

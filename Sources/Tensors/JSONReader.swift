@@ -1,11 +1,15 @@
 extension OrderedJSON {
   /// Parses a document (RFC 8259), stricter than most: no duplicate keys, at most 128 levels, nothing behind it.
   ///
+  /// A byte-order mark before it is skipped. `nonFinite` lets numbers be `NaN`, `Infinity` or too large, as Python writes and reads
+  /// them.
+  ///
   /// - Throws: `malformed` with the byte offset of the first thing that breaks the rules, or passes the budget.
   package init(
-    parsing bytes: UnsafeRawBufferPointer, file: String, at base: UInt64 = 0, budget: inout MemoryBudget
+    parsing bytes: UnsafeRawBufferPointer, file: String, at base: UInt64 = 0, budget: inout MemoryBudget,
+    nonFinite: Bool = false
   ) throws(CheckpointError) {
-    var reader = JSONReader(bytes, file: file, at: base, budget: budget)
+    var reader = JSONReader(bytes, file: file, at: base, budget: budget, nonFinite: nonFinite)
     self = try reader.value()
     try reader.finish()
     budget = reader.budget
@@ -14,10 +18,14 @@ extension OrderedJSON {
   /// Parses a document held in an array.
   ///
   /// `memory` bounds what the parsed form may take.
-  package init(parsing bytes: [UInt8], file: String, memory: Int = MemoryBudget.file) throws(CheckpointError) {
+  package init(
+    parsing bytes: [UInt8], file: String, memory: Int = MemoryBudget.file, nonFinite: Bool = false
+  ) throws(CheckpointError) {
     var budget = MemoryBudget(memory)
     let result = bytes.withUnsafeBytes { view in
-      Result { () throws(CheckpointError) in try OrderedJSON(parsing: view, file: file, budget: &budget) }
+      Result { () throws(CheckpointError) in
+        try OrderedJSON(parsing: view, file: file, budget: &budget, nonFinite: nonFinite)
+      }
     }
     self = try result.get()
   }
@@ -49,16 +57,21 @@ package struct JSONReader {
   var position = 0
   /// What may still be taken.
   package private(set) var budget: MemoryBudget
+  /// Whether numbers may be what Python's writer makes of NaN and infinities.
+  private let nonFinite: Bool
 
   static let depthLimit = 128
 
-  /// Starts at the first byte of a document, which lies at `base` in `file`.
+  /// Starts at the first byte of a document, which lies at `base` in `file`, or behind its byte-order mark.
   ///
   /// The bytes must stay valid while the reader is used.
   package init(
-    _ bytes: UnsafeRawBufferPointer, file: String, at base: UInt64 = 0, budget: MemoryBudget = MemoryBudget()
+    _ bytes: UnsafeRawBufferPointer, file: String, at base: UInt64 = 0, budget: MemoryBudget = MemoryBudget(),
+    nonFinite: Bool = false
   ) {
     self.bytes = bytes
+    self.nonFinite = nonFinite
+    position = bytes.starts(with: byteOrderMark) ? byteOrderMark.count : 0
     self.base = base
     self.file = file
     self.budget = budget
@@ -114,6 +127,8 @@ package struct JSONReader {
     case UInt8(ascii: "t"): return try word("true", .bool(true))
     case UInt8(ascii: "f"): return try word("false", .bool(false))
     case UInt8(ascii: "n"): return try word("null", .null)
+    case UInt8(ascii: "N") where nonFinite: return try word("NaN", .number(.nan))
+    case UInt8(ascii: "I") where nonFinite: return try word("Infinity", .number(.infinity))
     case nil: throw failure("the JSON document ends where a value is expected")
     case let byte? where byte == UInt8(ascii: "-") || Self.isDigit(byte): return try number()
     default: throw failure("this is not the start of a JSON value")
@@ -234,7 +249,9 @@ package struct JSONReader {
 
   private mutating func number() throws(CheckpointError) -> OrderedJSON {
     let start = position
-    _ = take(UInt8(ascii: "-"))
+    if take(UInt8(ascii: "-")), nonFinite, next == UInt8(ascii: "I") {
+      return try word("Infinity", .number(-.infinity))
+    }
     var isWhole = true
     let leadingZero = next == UInt8(ascii: "0")
     let digits = skipDigits()
@@ -254,7 +271,7 @@ package struct JSONReader {
       if let value = Int64(text) { return .integer(value) }
       if let value = UInt64(text) { return .unsigned(value) }
     }
-    guard let value = Double(text), value.isFinite else {
+    guard let value = Double(text), value.isFinite || nonFinite else {
       position = start
       throw failure("this JSON number is out of range")
     }

@@ -1,29 +1,34 @@
 extension OrderedJSON {
   /// The document as UTF-8 text: with two-space indentation and a final line feed when `pretty`, else without space.
-  package func serialized(pretty: Bool = false) -> [UInt8] {
+  ///
+  /// `nonFinite` writes NaN and infinities in the words of Python, which JSON does not have; else they become null.
+  package func serialized(pretty: Bool = false, nonFinite: Bool = false) -> [UInt8] {
     var output: [UInt8] = []
-    write(into: &output, indent: pretty ? 0 : nil)
+    write(into: &output, indent: pretty ? 0 : nil, nonFinite: nonFinite)
     if pretty { output.append(0x0A) }
     return output
   }
 
-  func write(into output: inout [UInt8], indent: Int?) {
+  func write(into output: inout [UInt8], indent: Int?, nonFinite: Bool = false) {
     switch self {
     case .null: output.append(contentsOf: "null".utf8)
     case .bool(let value): output.append(contentsOf: (value ? "true" : "false").utf8)
     case .integer(let value): output.append(contentsOf: String(value).utf8)
     case .unsigned(let value): output.append(contentsOf: String(value).utf8)
-    case .number(let value): output.append(contentsOf: (value.isFinite ? "\(value)" : "null").utf8)
+    case .number(let value) where value.isFinite: output.append(contentsOf: "\(value)".utf8)
+    case .number(let value):
+      let word = value.isNaN ? "NaN" : value < 0 ? "-Infinity" : "Infinity"
+      output.append(contentsOf: (nonFinite ? word : "null").utf8)
     case .string(let value): Self.write(string: value, into: &output)
     case .array(let elements):
       Self.write(list: elements, "[", "]", into: &output, indent: indent) { element, output, indent in
-        element.write(into: &output, indent: indent)
+        element.write(into: &output, indent: indent, nonFinite: nonFinite)
       }
     case .object(let object):
       Self.write(list: object.entries, "{", "}", into: &output, indent: indent) { entry, output, indent in
         Self.write(string: entry.key, into: &output)
         output.append(contentsOf: (indent == nil ? ":" : ": ").utf8)
-        entry.value.write(into: &output, indent: indent)
+        entry.value.write(into: &output, indent: indent, nonFinite: nonFinite)
       }
     }
   }

@@ -1,6 +1,7 @@
 /// Many short texts in one piece of memory: a vocabulary, its merges, a list of metadata.
 ///
-/// Two allocations hold them all, where an array of `String` costs one for most elements. Everything in it is UTF-8.
+/// Two allocations hold them all, where an array of `String` costs one for most elements. What comes from a GGUF need not be UTF-8: its
+/// bytes are kept, and a `String` of it is repaired.
 /// What loops over a vocabulary call is inlinable, since it is used across modules.
 package struct TextList: Sendable, Equatable, RandomAccessCollection, ExpressibleByArrayLiteral {
   /// The bytes of every text, one after the other.
@@ -22,6 +23,11 @@ package struct TextList: Sendable, Equatable, RandomAccessCollection, Expressibl
   package var endIndex: Int { ends.count }
 
   package subscript(index: Int) -> String { String(decoding: utf8(index), as: UTF8.self) }
+
+  /// Whether a text is lawful UTF-8.
+  package func isUTF8(_ index: Int) -> Bool {
+    bytes.withUnsafeBytes { Tensors.isUTF8(UnsafeRawBufferPointer(rebasing: $0[range(index)])) }
+  }
 
   /// The bytes of one text.
   package func utf8(_ index: Int) -> ArraySlice<UInt8> { bytes[range(index)] }
@@ -45,13 +51,13 @@ package struct TextList: Sendable, Equatable, RandomAccessCollection, Expressibl
     end()
   }
 
-  /// Adds a text by its bytes, which have been found to be UTF-8.
+  /// Adds a text by its bytes.
   package mutating func append(utf8: UnsafeRawBufferPointer) {
     bytes.append(contentsOf: utf8)
     end()
   }
 
-  /// Adds a text by its bytes, which have been found to be UTF-8.
+  /// Adds a text by its bytes.
   package mutating func append(utf8: ArraySlice<UInt8>) {
     bytes.append(contentsOf: utf8)
     end()
@@ -76,7 +82,7 @@ package struct TextList: Sendable, Equatable, RandomAccessCollection, Expressibl
 
   private static let mostBytes = Int(UInt32.max)
 
-  /// Texts laid out by the caller, who knows that they are UTF-8.
+  /// Texts laid out by the caller.
   ///
   /// - Precondition: `ends` ascends up to the number of bytes.
   package init(bytes: [UInt8], ends: [UInt32]) {

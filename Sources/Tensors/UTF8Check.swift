@@ -1,3 +1,6 @@
+/// The three bytes by which some editors mark a text as UTF-8; they belong to no text.
+package let byteOrderMark: [UInt8] = [0xEF, 0xBB, 0xBF]
+
 /// Whether bytes are lawful UTF-8 (RFC 3629: shortest forms only, no surrogates, nothing above U+10FFFF).
 package func isUTF8(_ bytes: UnsafeRawBufferPointer) -> Bool { firstInvalidUTF8(bytes) == nil }
 

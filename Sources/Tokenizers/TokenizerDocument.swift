@@ -22,11 +22,14 @@ package struct TokenizerDocument: Sendable {
   ///   - bytes: the document.
   ///   - file: what to call it in errors.
   ///   - memory: what its parsed form may take.
+  ///   - nonFinite: whether numbers may be NaN or infinite, as in tokenizer_config.json.
   /// - Throws: `malformed` with the offset of what breaks a rule of JSON, or for an id or a merge of another form.
-  package init(parsing bytes: [UInt8], file: String, memory: Int = MemoryBudget.file) throws(CheckpointError) {
+  package init(
+    parsing bytes: [UInt8], file: String, memory: Int = MemoryBudget.file, nonFinite: Bool = false
+  ) throws(CheckpointError) {
     let result = bytes.withUnsafeBytes { view in
       Result { () throws(CheckpointError) in
-        var reader = JSONReader(view, file: file, budget: MemoryBudget(memory))
+        var reader = JSONReader(view, file: file, budget: MemoryBudget(memory), nonFinite: nonFinite)
         var document = TokenizerDocument()
         try document.read(&reader)
         try reader.finish()

@@ -47,6 +47,12 @@ extension Tokenizer {
       case .unused: unused.append((tokens[id], number))
       case .control, .userDefined:
         guard !tokens.utf8(id).isEmpty else { continue }
+        guard tokens.isUTF8(id) else {
+          // No text holds it as it is written; it keeps its place.
+          words.append(utf8: tokens.utf8(id))
+          ids.append(number)
+          continue
+        }
         let token =
           carried?.token(number, spelled: tokens[id])
           ?? AddedToken(id: number, content: tokens[id], isSpecial: type == .control)

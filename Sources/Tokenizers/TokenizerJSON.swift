@@ -79,19 +79,19 @@ extension Tokenizer {
     }
   }
 
-  /// The added tokens of both files by id; where both have one, the configuration's flags count.
+  /// The added tokens of both files by id; of one that is given more than once, the last flags count, as in the reference.
   static func addedTokens(
     _ json: OrderedJSON, _ tokenizerConfig: OrderedJSON?
   ) throws(CheckpointError) -> [AddedToken] {
     var byID: [Int32: AddedToken] = [:]
     var idOf: [BinaryString: Int32] = [:]
-    func add(_ entry: OrderedJSON, id: Int?, isOverride: Bool) throws(CheckpointError) {
+    func add(_ entry: OrderedJSON, id: Int?) throws(CheckpointError) {
       guard let content = entry["content"]?.stringValue, let id = id.flatMap(Int32.init(exactly:)), id >= 0 else {
         throw CheckpointError(.malformed, "an added token has no content or no id of 32 bits")
       }
       // The reference ignores empty tokens.
       guard !content.isEmpty else { return }
-      if let known = byID[id], !isOverride || BinaryString(known.content) != BinaryString(content) {
+      if let known = byID[id], BinaryString(known.content) != BinaryString(content) {
         throw CheckpointError(
           .malformed,
           "the id \(id) is given to the added tokens \"\(known.content)\" and \"\(content)\"")
@@ -108,10 +108,10 @@ extension Tokenizer {
         isNormalized: entry["normalized"]?.boolValue ?? !isSpecial, isSpecial: isSpecial)
     }
     for entry in json["added_tokens"]?.arrayValue ?? [] {
-      try add(entry, id: entry["id"]?.intValue, isOverride: false)
+      try add(entry, id: entry["id"]?.intValue)
     }
     for (key, entry) in tokenizerConfig?["added_tokens_decoder"]?.objectValue?.entries ?? [] {
-      try add(entry, id: Int(key), isOverride: true)
+      try add(entry, id: Int(key))
     }
     return byID.values.sorted { $0.id < $1.id }
   }

@@ -74,6 +74,18 @@ import Tokenizers
     expect(.malformed, "no id", document(), nowhere)
   }
 
+  /// As the reference does: the last flags count.
+  @Test func addedTwiceWithOneID() throws {
+    func token(special: Bool) -> OrderedJSON {
+      .object(["id": .integer(3), "content": .string("<x>"), "special": .bool(special)])
+    }
+    func types(_ flags: Bool...) throws -> [Int32] {
+      try Tokenizer(tokenizerJSON: document(added: flags.map(token))).ggufTokenTypes(rows: 4)
+    }
+    #expect(try types(false, true, true) == [1, 1, 1, 3])
+    #expect(try types(true, false) == [1, 1, 1, 4])
+  }
+
   @Test func configurationCompletesAndOverrides() throws {
     let configuration = OrderedJSON.object([
       "added_tokens_decoder": .object([

@@ -8,6 +8,13 @@ package struct Qwen35: Architecture {
   package static let modelTypes = ["qwen3_5", "qwen3_5_text"]
   package static let ggufName = "qwen35"
   package static let splitName = "qwen35"
+  package static let misplacedPrefixes = [
+    (wrong: "model.language_model.visual.", right: "model.visual."),
+    (wrong: "language_model.visual.", right: "visual."),
+    (wrong: "model.language_model.lm_head.", right: "lm_head."), (wrong: "model.lm_head.", right: "lm_head."),
+  ]
+
+  package static func prepare(_ checkpoint: Checkpoint) throws(CheckpointError) -> Checkpoint { try apart(checkpoint) }
 
   package var configuration: Configuration
   /// Where the parts lie in the Hugging Face checkpoint; the published prefixes when the source is GGUF.
@@ -46,6 +53,7 @@ package struct Qwen35: Architecture {
     names.headIsTable = tying.headIsTable
     notes += tying.notes
     dialect = try Self.dialect(of: checkpoint, names: names, configuration)
+    notes += checkpoint.notes
     if dialect == .mlx {
       notes.append("the checkpoint is in MLX's dialect: its norms are already factors and are not shifted again")
     }
@@ -61,6 +69,7 @@ package struct Qwen35: Architecture {
     configuration = try Configuration(metadata: checkpoint.metadata, tensors: shapes, file: checkpoint.path)
     names = Names()
     dialect = .huggingFace
+    notes += checkpoint.notes
     noteMTP(announced: checkpoint.metadata.int("qwen35.nextn_predict_layers").map { Int(clamping: $0) } ?? 0)
     if configuration.mtpLayers == 0 { names.mtp = nil }
     guard let vision else {
@@ -118,7 +127,9 @@ package struct Qwen35: Architecture {
 
   /// Tied heads stored twice, and buffers that the configuration already says.
   package func reasonToIgnore(_ name: String) -> String? {
-    if name.hasSuffix(".rotary_emb.inv_freq") { return "rotary frequencies follow from rope_theta" }
+    if name.hasSuffix(".rotary_emb.inv_freq") || name.hasSuffix(".rotary_pos_emb.inv_freq") {
+      return "rotary frequencies follow from rope_theta"
+    }
     if configuration.tied, !names.headIsTable, name == names.headName {
       return "the head equals the embedding table, to which it is tied"
     }

@@ -55,6 +55,11 @@ extension Qwen35 {
 
     private func matrix(_ entry: TensorEntry, rows: Int, columns: Int) throws(CheckpointError) -> WeightMatrix {
       do throws(CheckpointError) {
+        // Rows that lie here and there in a fused tensor have to be brought together first.
+        guard entry.rows == nil else {
+          let copy = try entry.withBytes { [UInt8]($0) }
+          return try WeightMatrix(rows: rows, columns: columns, type: entry.type, copying: copy)
+        }
         // One damaged scale would turn every logit into NaN and the perplexity with it: say where it is instead.
         try entry.file.withBytes(at: entry.offset, count: entry.byteCount) { bytes throws(CheckpointError) in
           try entry.checkScales(bytes)

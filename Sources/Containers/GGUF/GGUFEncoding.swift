@@ -17,6 +17,7 @@ struct GGUFEncoder {
     case .uint32, .int32, .float32: return start + 4
     case .uint64, .int64, .float64: return start + 8
     case .string(let text): return start + 8 + UInt64(text.utf8.count)
+    case .bytes(let bytes): return start + 8 + UInt64(bytes.count)
     case .array(let array): return start + byteCount(array)
     }
   }
@@ -66,6 +67,9 @@ struct GGUFEncoder {
     case .float64(let value): append(value.bitPattern)
     case .bool(let value): append(value ? 1 : 0 as UInt8)
     case .string(let value): append(value)
+    case .bytes(let value):
+      append(UInt64(value.count))
+      bytes.append(contentsOf: value)
     case .array(let value): append(value)
     }
   }
@@ -107,7 +111,7 @@ struct GGUFEncoder {
     case .int32: .int32
     case .float32: .float32
     case .bool: .bool
-    case .string: .string
+    case .string, .bytes: .string
     case .array: .array
     case .uint64: .uint64
     case .int64: .int64

@@ -13,6 +13,8 @@ enum GGUFFormat {
   static let largestAlignment: UInt64 = 1 << 20
   /// The most bytes before tensor data: ten times what the largest vocabulary needs.
   static let largestHeader: UInt64 = 128 << 20
+  /// From here on, zeros behind the last tensor are no padding any more.
+  static let mostTrailing: UInt64 = 64 << 20
   /// The most metadata pairs.
   static let mostPairs: UInt64 = 1 << 16
   /// The most tensors.

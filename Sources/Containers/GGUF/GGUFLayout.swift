@@ -76,8 +76,10 @@ package struct GGUFLayout: Sendable {
     if let last = paddings.indices.last { paddings[last] = Int(shard.trailingBytes) }
     let header = GGUFHeader(version: shard.version, alignment: shard.alignment)
     var bytes = header.encode(shard.metadata, tensors[...], byteCounts[...])
-    // A file without tensors may end unpadded.
-    if tensors.isEmpty { bytes = Array(bytes.prefix(Int(shard.dataOffset))) }
+    // A file without tensors may end unpadded, or with more zeros than padding.
+    if tensors.isEmpty {
+      bytes = bytes.prefix(Int(shard.dataOffset)) + [UInt8](repeating: 0, count: Int(shard.trailingBytes))
+    }
     let data = byteCounts.indices.reduce(UInt64(0)) { $0 + UInt64(byteCounts[$1]) + UInt64(paddings[$1]) }
     parts = [Part(tensors: 0..<tensors.count, header: bytes, bytes: UInt64(bytes.count) + data)]
     self.tensors = tensors

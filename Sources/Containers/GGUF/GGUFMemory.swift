@@ -17,6 +17,7 @@ enum GGUFMemory {
     let start = pair + key.utf8.count
     switch value {
     case .string(let text): return start + text.utf8.count
+    case .bytes(let bytes): return start + bytes.count
     case .array(let array): return start + cost(array)
     default: return start
     }

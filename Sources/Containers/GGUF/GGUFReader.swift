@@ -38,7 +38,10 @@ struct GGUFReader {
 
   private mutating func parse() throws(CheckpointError) -> GGUFShard {
     let magic = try reader.bytes(4, "the magic")
-    guard magic == GGUFFormat.magic else { throw reader.failure("the file does not begin with GGUF") }
+    guard magic == GGUFFormat.magic else {
+      try ForeignContent.refuse(in: file, where: .weights)
+      throw reader.failure("the file does not begin with GGUF")
+    }
     let version = try readVersion()
     let tensorCount = try readCount("tensors", smallest: GGUFFormat.smallestTensor, most: GGUFFormat.mostTensors)
     let pairCount = try readCount("metadata pairs", smallest: GGUFFormat.smallestPair, most: GGUFFormat.mostPairs)
@@ -62,10 +65,7 @@ struct GGUFReader {
       throw CheckpointError(.malformed, "padding after the header has to be zero", offset: headerEnd)
     }
     let trailing = file.size - dataEnd
-    guard let padded = GGUFFormat.aligned(dataEnd, to: alignment), file.size <= padded else {
-      throw CheckpointError(
-        .malformed, "\(trailing) bytes follow the last tensor and belong to nothing", offset: dataEnd)
-    }
+    guard trailing < GGUFFormat.mostTrailing else { throw Self.trailing(trailing, at: dataEnd) }
     return GGUFShard(
       path: file.path, metadata: metadata, tensors: tensors, version: version, alignment: alignment,
       dataOffset: dataOffset, trailingBytes: trailing)
@@ -147,6 +147,13 @@ struct GGUFReader {
     return try reader.string(length, what)
   }
 
+  /// A text of a value, which need not be UTF-8: files that llama.cpp wrote and reads have others.
+  private mutating func readText(_ what: String) throws(CheckpointError) -> MetadataValue {
+    let length = try readLength(what)
+    try charge(length)
+    return MetadataValue(text: try reader.view(length, what))
+  }
+
   private mutating func readBool(_ what: String) throws(CheckpointError) -> Bool {
     let at = reader.offset
     let byte = try reader.u8(what)
@@ -194,7 +201,7 @@ struct GGUFReader {
     case .int32: .int32(try reader.i32(what))
     case .float32: .float32(try reader.f32(what))
     case .bool: .bool(try readBool(what))
-    case .string: .string(try readString(what))
+    case .string: try readText(what)
     case .array: .array(try readArray(what, depth: 1))
     case .uint64: .uint64(try reader.u64(what))
     case .int64: .int64(try reader.i64(what))
@@ -234,7 +241,7 @@ struct GGUFReader {
       for _ in 0..<count {
         let length = try readLength(name)
         try charge(GGUFMemory.text + length)
-        values.append(utf8: try reader.utf8(length, name))
+        values.append(utf8: try reader.view(length, name))
       }
       return .string(values)
     case .array:
@@ -344,7 +351,8 @@ struct GGUFReader {
       let (start, far) = dataOffset.addingReportingOverflow(item.offset)
       guard !far, start <= file.size, UInt64(item.byteCount) <= file.size - start else {
         throw broken(
-          "its \(item.byteCount) bytes at data offset \(item.offset) pass the end of the file (\(file.size) bytes)")
+          "its \(item.byteCount) bytes at data offset \(item.offset) pass the end of the file (\(file.size) bytes): "
+            + UnfinishedDownload.words)
       }
       end = start + UInt64(item.byteCount)
       guard let next = GGUFFormat.aligned(item.offset + UInt64(item.byteCount), to: alignment) else {
@@ -360,17 +368,32 @@ struct GGUFReader {
 
   /// Refuses padding that is not zero: it could hide data, and writing the file again would lose it.
   private static func checkPadding(of shard: GGUFShard, in file: InputFile) throws(CheckpointError) {
-    var gaps: [(start: UInt64, end: UInt64)] = []
-    for (index, tensor) in shard.tensors.enumerated() {
-      let next = index + 1 < shard.tensors.count ? shard.tensors[index + 1].offset : file.size
-      let end = tensor.offset + UInt64(tensor.byteCount)
-      if next > end { gaps.append((end, next)) }
+    for (tensor, next) in zip(shard.tensors, shard.tensors.dropFirst()) {
+      guard let bad = try firstByte(in: tensor.offset + UInt64(tensor.byteCount)..<next.offset, of: file) else {
+        continue
+      }
+      throw CheckpointError(.malformed, "padding between tensors has to be zero", file: file.path, offset: bad)
     }
-    for gap in gaps {
-      let count = Int(gap.end - gap.start)
-      guard let bad = try file.readBytes(at: gap.start, count: count).firstIndex(where: { $0 != 0 }) else { continue }
-      throw CheckpointError(
-        .malformed, "padding between tensors has to be zero", file: file.path, offset: gap.start + UInt64(bad))
+    guard let bad = try firstByte(in: shard.dataEnd..<file.size, of: file) else { return }
+    guard bad < GGUFFormat.aligned(shard.dataEnd, to: shard.alignment) ?? bad else {
+      throw trailing(shard.trailingBytes, at: shard.dataEnd)
     }
+    throw CheckpointError(.malformed, "padding between tensors has to be zero", file: file.path, offset: bad)
+  }
+
+  private static func trailing(_ count: UInt64, at offset: UInt64) -> CheckpointError {
+    CheckpointError(.malformed, "\(count) bytes follow the last tensor and belong to nothing", offset: offset)
+  }
+
+  /// Where the first byte of a range lies that is not zero.
+  private static func firstByte(in range: Range<UInt64>, of file: InputFile) throws(CheckpointError) -> UInt64? {
+    var start = range.lowerBound
+    while start < range.upperBound {
+      let count = min(range.upperBound - start, 1 << 20)
+      let bytes = try file.readBytes(at: start, count: Int(count))
+      if let bad = bytes.firstIndex(where: { $0 != 0 }) { return start + UInt64(bad) }
+      start += count
+    }
+    return nil
   }
 }

@@ -68,12 +68,29 @@ enum GGUFSplit {
   private static func openPart(
     _ path: String, count: Int, budget: inout MemoryBudget
   ) throws(CheckpointError) -> GGUFShard {
-    do throws(CheckpointError) {
-      return try GGUFReader.read(try InputFile(path: path), budget: &budget)
-    } catch {
-      guard error.code == .missing else { throw error }
-      throw CheckpointError(.missing, "this file of a GGUF split in \(count) is missing", file: path)
+    guard try FileSystem.isThere(path) else {
+      throw CheckpointError(
+        .missing,
+        "this file of a GGUF split in \(count) is missing"
+          + UnfinishedDownload.hint(in: AtomicWriter.folder(of: path), of: FileSystem.baseName(path)), file: path)
     }
+    try UnfinishedDownload.refuse(path)
+    return try GGUFReader.read(try InputFile(path: path), budget: &budget)
+  }
+
+  /// What a file holds that others would not expect, one sentence each.
+  static func notes(_ shard: GGUFShard) -> [String] {
+    var notes: [String] = []
+    if shard.trailingBytes >= shard.alignment {
+      notes.append(
+        "\(shard.path): \(shard.trailingBytes) zero bytes follow the last tensor and mean nothing")
+    }
+    for (key, value) in shard.metadata.entries {
+      guard case .bytes = value else { continue }
+      notes.append(
+        "\(shard.path): the text of \(key) is not UTF-8; its bytes are kept as they are")
+    }
+    return notes
   }
 
   private static func check(_ shard: GGUFShard, index: Int, count: Int) throws(CheckpointError) {
@@ -120,6 +137,6 @@ extension Checkpoint {
     metadata.removeAll(prefix: "split.")
     return Checkpoint(
       format: .gguf, path: file.path, tensors: shards.flatMap(\.tensors), metadata: metadata,
-      gguf: GGUFDetails(version: shards[0].version, shards: shards))
+      gguf: GGUFDetails(version: shards[0].version, shards: shards), notes: shards.flatMap(GGUFSplit.notes))
   }
 }

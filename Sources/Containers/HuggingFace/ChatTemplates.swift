@@ -19,14 +19,17 @@ struct ChatTemplates {
   init(
     folder: String, tokenizerConfig: OrderedJSON?, budget: inout MemoryBudget
   ) throws(CheckpointError) {
-    let isFile = FileSystem.isFile(folder + "/chat_template.jinja")
+    let file = folder + "/chat_template.jinja"
+    let isFile = try FileSystem.isThere(file) && FileSystem.isFile(file)
     if isFile {
-      main = try Self.text(folder + "/chat_template.jinja", &budget)
+      main = try Self.text(file, &budget)
     } else if let document = try HuggingFaceFolder.document("chat_template.json", in: folder, budget: &budget) {
       try take(document["chat_template"], from: folder, "chat_template.json")
     }
     let more = folder + "/additional_chat_templates"
-    let files = FileSystem.isFolder(more) ? try FileSystem.names(in: more).filter { $0.hasSuffix(".jinja") } : []
+    let files =
+      try FileSystem.isThere(more) && FileSystem.isFolder(more)
+      ? try FileSystem.names(in: more).filter { $0.hasSuffix(".jinja") } : []
     guard files.count <= Self.mostListed else {
       throw CheckpointError(
         .malformed, "the folder holds \(files.count) chat templates; at most \(Self.mostListed) are allowed", file: more
@@ -116,7 +119,13 @@ struct ChatTemplates {
   }
 
   private static func text(_ path: String, _ budget: inout MemoryBudget) throws(CheckpointError) -> String {
-    let bytes = try FileSystem.read(path, limit: 16 << 20)
+    guard try FileSystem.isThere(path) else { throw CheckpointError(.missing, "there is no such file", file: path) }
+    var bytes = try FileSystem.read(path, limit: 16 << 20)
+    // An empty template is one.
+    if !bytes.isEmpty {
+      try ForeignContent.refuse(bytes.prefix(ForeignContent.length), file: path, where: .template)
+    }
+    if bytes.starts(with: byteOrderMark) { bytes.removeFirst(byteOrderMark.count) }
     do throws(CheckpointError) {
       try budget.take(bytes.count)
     } catch {

@@ -40,7 +40,12 @@ package struct HuggingFaceFolder: Sendable {
   /// The bytes of `tokenizer.json`, or `nil` when there is none.
   package func tokenizerJSON() throws(CheckpointError) -> [UInt8]? {
     let name = path + "/tokenizer.json"
-    return FileSystem.exists(name) ? try FileSystem.read(name, limit: Self.longestTokenizer) : nil
+    return try FileSystem.isThere(name) ? try Self.tokenizerJSON(name) : nil
+  }
+
+  /// The bytes of a tokenizer.json.
+  package static func tokenizerJSON(_ path: String) throws(CheckpointError) -> [UInt8] {
+    try JSONDocument.bytes(path, limit: longestTokenizer)
   }
 
   /// The longest tokenizer.json that is read: three times that of the largest published vocabulary.
@@ -51,7 +56,9 @@ package struct HuggingFaceFolder: Sendable {
   /// The name has to be plain: no folder in it.
   package func file(_ name: String) throws(CheckpointError) -> [UInt8]? {
     let whole = path + "/" + name
-    guard SafetensorsIndex.isPlainName(name), FileSystem.isFile(whole) else { return nil }
+    guard SafetensorsIndex.isPlainName(name), try FileSystem.isThere(whole), FileSystem.isFile(whole) else {
+      return nil
+    }
     return try FileSystem.read(whole, limit: JSONDocument.longest)
   }
 
@@ -60,7 +67,7 @@ package struct HuggingFaceFolder: Sendable {
     _ name: String, in folder: String, budget: inout MemoryBudget
   ) throws(CheckpointError) -> OrderedJSON? {
     let path = folder + "/" + name
-    guard FileSystem.exists(path) else { return nil }
+    guard try FileSystem.isThere(path) else { return nil }
     let document = try JSONDocument.read(path, budget: &budget)
     guard case .object = document else {
       throw CheckpointError(.malformed, "the document has to be a JSON object", file: path)

@@ -14,10 +14,10 @@ extension Checkpoint {
 
 /// Finds the weights of a folder.
 private enum HuggingFaceWeights {
-  /// `model.safetensors` if it is there, else the index, else the only safetensors file.
+  /// `model.safetensors` if it is there, else the index, else the only safetensors file, else an adapter's.
   static func open(_ folder: String) throws(CheckpointError) -> SafetensorsReader.Contents {
     let single = folder + "/model.safetensors"
-    if FileSystem.isFile(single) { return try SafetensorsReader.read(try InputFile(path: single)) }
+    if try FileSystem.isThere(single), FileSystem.isFile(single) { return try SafetensorsReader.open(single) }
     let (names, odd) = try FileSystem.listing(of: folder)
     if let name = odd.first(where: { $0.hasSuffix(".safetensors") || $0.hasSuffix(".gguf") }) {
       throw CheckpointError(
@@ -31,11 +31,14 @@ private enum HuggingFaceWeights {
     }
     let files = names.filter { $0.hasSuffix(".safetensors") }
     if files.count == 1 { return try openOnly(files[0], in: folder) }
+    if let adapter = files.first(where: Adapter.isFileName) {
+      return try SafetensorsReader.open(folder + "/" + adapter)
+    }
     guard files.isEmpty else {
       throw CheckpointError(
         .missing,
         "it holds \(files.count) safetensors files and no model.safetensors.index.json that says what is where; "
-          + "download the index, or name one file", file: folder)
+          + "download the index, or name one file\(UnfinishedDownload.hint(in: folder))", file: folder)
     }
     throw explain(names, in: folder)
   }
@@ -45,13 +48,20 @@ private enum HuggingFaceWeights {
   {
     if let range = name.firstRange(of: "-of-"), !name[range.upperBound...].hasPrefix("00001.") {
       throw CheckpointError(
-        .missing, "it holds one of several safetensors files and no index; download the whole model, or name the file",
+        .missing,
+        "it holds one of several safetensors files and no index; download the whole model, or name the file"
+          + UnfinishedDownload.hint(in: folder),
         file: folder + "/" + name)
     }
-    return try SafetensorsReader.read(try InputFile(path: folder + "/" + name))
+    return try SafetensorsReader.open(folder + "/" + name)
   }
 
   private static func explain(_ names: [String], in folder: String) -> CheckpointError {
+    if let trace = UnfinishedDownload.trace(in: folder) {
+      return CheckpointError(
+        .missing, "the folder holds no weights: \(UnfinishedDownload.words), there is \(trace)", file: folder)
+    }
+    if let adapter = Adapter(folder: folder) { return adapter.refusal(file: folder) }
     let models = ModelFolder.ggufModels(names)
     if !models.isEmpty {
       return CheckpointError(

@@ -72,6 +72,10 @@ package struct ImportanceMatrix: Sendable, Equatable {
   package init(path: String) throws(CheckpointError) {
     let file = try InputFile(path: path)
     let start = try file.readBytes(at: 0, count: Int(min(file.size, 4)))
+    // The legacy form begins with a count, which is far below 2^24.
+    if start.count < 4 || start[3] != 0, !start.elementsEqual(GGUFFormat.magic) {
+      try ForeignContent.refuse(in: file, where: .importance)
+    }
     if start.elementsEqual(GGUFFormat.magic) {
       try self.init(Containers.open(path))
     } else {

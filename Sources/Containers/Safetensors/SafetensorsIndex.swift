@@ -58,19 +58,24 @@ struct SafetensorsIndex {
     var budget = budget
     let folder = AtomicWriter.folder(of: path)
     let names = fileNames
-    let absent = names.filter { !FileSystem.isFile(folder + "/" + $0) }
+    var absent: [String] = []
+    for name in names {
+      let path = folder + "/" + name
+      if try !FileSystem.isThere(path) || !FileSystem.isFile(path) { absent.append(name) }
+    }
     guard absent.isEmpty else {
       let list = listed(absent)
       throw CheckpointError(
         .missing,
-        "\(absent.count) of \(names.count) files that the index names are missing: \(list); download them again",
+        "\(absent.count) of \(names.count) files that the index names are missing: \(list); download them again"
+          + UnfinishedDownload.hint(in: folder, of: absent[0]),
         file: path)
     }
     var contents = SafetensorsReader.Contents()
     var places: [BinaryString: BinaryString] = [:]
     for (tensor, file) in files { places[BinaryString(tensor)] = BinaryString(file) }
     for (number, name) in names.enumerated() {
-      let shard = try SafetensorsReader.read(try InputFile(path: folder + "/" + name), budget: budget)
+      let shard = try SafetensorsReader.open(folder + "/" + name, budget: budget)
       do throws(CheckpointError) {
         try budget.take(shard.tensors.count * SafetensorsReader.tensorCost)
       } catch {

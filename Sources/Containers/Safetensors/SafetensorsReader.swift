@@ -23,6 +23,21 @@ enum SafetensorsReader {
     start.count > 8 && start[8] == UInt8(ascii: "{")
   }
 
+  /// Whether the length before the brace can be one: the upper four bytes of what is allowed are zero.
+  static func hasLength(_ start: [UInt8]) -> Bool { matches(start) && start[4..<8].allSatisfy { $0 == 0 } }
+
+  /// Opens, reads and validates a file by its path, be it in a folder or of an index.
+  ///
+  /// - Throws: also what the file is, where it is something else.
+  static func open(_ path: String, budget: MemoryBudget = MemoryBudget()) throws(CheckpointError) -> Contents {
+    try UnfinishedDownload.refuse(path)
+    let file = try InputFile(path: path)
+    if try !hasLength(file.readBytes(at: 0, count: Int(min(file.size, 9)))) {
+      try ForeignContent.refuse(in: file, where: .weights)
+    }
+    return try read(file, budget: budget)
+  }
+
   /// What is kept of a tensor when the header is gone.
   static let tensorCost = 256
 
@@ -63,7 +78,9 @@ enum SafetensorsReader {
     }
     guard length <= file.size - 8 else {
       throw CheckpointError(
-        .malformed, "the header claims \(length) bytes, past the end of the file (\(file.size) bytes)", offset: 0)
+        .malformed,
+        "the header claims \(length) bytes, past the end of the file (\(file.size) bytes): \(UnfinishedDownload.words)",
+        offset: 0)
     }
     guard length >= 2 else { throw CheckpointError(.malformed, "the header is empty", offset: 0) }
     return Int(length)
@@ -118,7 +135,8 @@ enum SafetensorsReader {
       guard end <= file.size - dataOffset else {
         throw CheckpointError(
           .malformed,
-          "its data_offsets [\(begin), \(end)] pass the end of the file (\(file.size - dataOffset) data bytes)")
+          "its data_offsets [\(begin), \(end)] pass the end of the file (\(file.size - dataOffset) data bytes): "
+            + UnfinishedDownload.words)
       }
       return TensorEntry(
         name: name, type: type, shape: shape, file: file, offset: dataOffset + begin, byteCount: Int(bytes))

@@ -105,7 +105,7 @@ struct Vocabulary: Sendable {
   func bytes(of id: Int32) -> [UInt8] {
     guard isToken.indices.contains(Int(id)), isToken[Int(id)] else { return [] }
     let text = texts[Int(id)]
-    return raw.contains(id) ? Array(text.utf8) : ByteAlphabet.bytes(of: text) ?? Array(text.utf8)
+    return raw.contains(id) ? Array(text.utf8) : ByteAlphabet.bytes(of: text) ?? Array(texts.utf8(Int(id)))
   }
 }
 

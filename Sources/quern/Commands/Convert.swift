@@ -23,6 +23,12 @@ struct WritingOptions: ParsableArguments {
   var noMtp = false
 
   @Option(
+    help: ArgumentHelp(
+      "Leave out tensors that have no place in the model and whose name matches a regular expression; repeatable.",
+      valueName: "pattern"))
+  var leaveOut: [String] = []
+
+  @Option(
     help: ArgumentHelp("Split the output into files of at most this size, for example 2G or 500M.", valueName: "size"))
   var splitSize: String?
 
@@ -48,6 +54,7 @@ struct WritingOptions: ParsableArguments {
     if let visionType { options.visionType = try tensorType(visionType, option: "--vision-type") }
     options.vision = !noVision
     options.mtp = !noMtp
+    options.leaveOut = leaveOut
     options.splitSize = try splitSize.map { text throws(CheckpointError) in try ByteSize.parse(text) }
     options.checksums = checksums
   }

@@ -154,6 +154,7 @@ private func write(_ value: MetadataValue, to stream: inout JSONStream) throws(C
 private func json(_ value: MetadataValue) -> OrderedJSON {
   switch value {
   case .string(let text): .string(text)
+  case .bytes(let bytes): .string(bytes.withUnsafeBytes { textWithBytesShown($0) })
   case .bool(let flag): .bool(flag)
   // The shortest digits that name this float: 1e-06 rather than 9.999999974752427e-07.
   case .float32(let number): .number(Double(number.description) ?? Double(number))
@@ -166,6 +167,7 @@ private func json(_ value: MetadataValue) -> OrderedJSON {
 private func text(_ value: MetadataValue, limit: Int = 100) -> TerminalText {
   switch value {
   case .string(let text): return "\"\(text, first: limit)\""
+  case .bytes(let bytes): return "\"\(bytes.withUnsafeBytes { textWithBytesShown($0) }, first: limit)\""
   case .array(let array):
     let shown = (0..<min(array.count, 6)).map { text(array[$0]) }.joined(separator: ", ")
     return array.count > 6 ? "[\(shown), … \(array.count) in all]" : "[\(shown)]"
