@@ -169,7 +169,7 @@ struct OutputCommandTests {
       process.arguments = ["convert", source, "--to", "safetensors", "-o", folder.file("out"), "--quiet"]
       process.standardOutput = FileHandle.nullDevice
       process.standardError = FileHandle.nullDevice
-      try process.run()
+      try process.start()
       usleep(UInt32(2_000 + attempt * attempt * 3_000))
       kill(process.processIdentifier, number)
       process.waitUntilExit()

@@ -20,7 +20,7 @@ struct RobustnessTests {
       ]
       process.standardOutput = FileHandle.nullDevice
       process.standardError = FileHandle.nullDevice
-      try process.run()
+      try process.start()
       usleep(UInt32(1_000 + attempt * attempt * 1_500))
       kill(process.processIdentifier, SIGKILL)
       process.waitUntilExit()

@@ -74,7 +74,7 @@ struct WritingTests {
         _ = FileManager.default.createFile(atPath: errors, contents: nil)
         process.standardOutput = FileHandle.nullDevice
         process.standardError = FileHandle(forWritingAtPath: errors)
-        try process.run()
+        try process.start()
         return process
       }
       for (index, run) in runs.enumerated() {

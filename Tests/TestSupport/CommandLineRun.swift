@@ -66,7 +66,7 @@ package struct CommandLineRun: Sendable {
     process.standardOutput =
       isMeasured ? FileHandle.nullDevice : FileHandle(forWritingAtPath: scratch.file("output"))
     process.standardError = FileHandle(forWritingAtPath: scratch.file("errors"))
-    try process.run()
+    try process.start()
     peakBytes = isMeasured ? Self.peak(of: process) : 0
     process.waitUntilExit()
     status = process.terminationReason == .exit ? process.terminationStatus : -process.terminationStatus
