@@ -32,7 +32,7 @@ mutations: setup
 check-slow: setup
 	Tests/KernelsInC/native.sh
 	Tests/KernelsInC/neon.sh
-	scripts/sanitize.sh address '^(Tokenizers|Architectures|Conversion|Evaluation|Command)Tests\.'
+	scripts/sanitize.sh '^(Tokenizers|Architectures|Conversion|Evaluation|Command)Tests\.'
 
 # Every system call of convert, quantize and restore fails, is interrupted, or is the last one, in turn; prints what came of it.
 # `make test` tries a fixed choice of them.
