@@ -75,13 +75,22 @@ final class StagingFile {
       guard overwrite else { throw Self.taken(path) }
       _ = Names.mendExchange(hidden, path)
       try takeHiddenName()
-    } else if FileIdentity(entry: hidden) != FileIdentity(descriptor: descriptor) {
-      // Where there are no locks another run may have taken the hidden name over.
-      release()
-      throw anotherRun(path)
+    } else {
+      try requireHiddenName()
     }
     state = try moveHidden(overwrite: overwrite, keepingOld: keepingOld)
     release()
+  }
+
+  /// Where there are no locks another run may have taken the hidden name over.
+  private func requireHiddenName() throws(CheckpointError) {
+    let found = FileIdentity(entry: hidden)
+    let number = errno
+    // What the system does not tell says nothing of other runs.
+    if found == nil, number != ENOENT { throw systemFailure("naming the output", path, number) }
+    guard found != FileIdentity(descriptor: descriptor) else { return }
+    release()
+    throw anotherRun(path)
   }
 
   /// Takes the name back.

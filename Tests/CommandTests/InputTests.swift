@@ -40,7 +40,9 @@ struct InputTests {
     try file.seek(toOffset: entry.offset + UInt64(entry.byteCount) - 4)
     try file.write(contentsOf: Data([0, 0, 0xC0, 0x7F]))
     try file.close()
-    let words = "\(path): the logits are not numbers"
+    let byte = entry.offset + UInt64(entry.byteCount) - 4
+    let words =
+      "\(path): tensor \(tensor) at byte \(byte): the logits are not numbers, so nothing follows from them: value"
     try expect(["evaluate", path, "--text", Self.text, "--windows", "2", "--quiet", "--json"], words)
     try expect(["generate", path, "--raw", "--prompt", "It was", "--quiet"], words)
   }

@@ -76,12 +76,12 @@ final class FaultBench {
       if point.isHarmless { findings.append("exit \(run.status) where the work could go on: \(errors)") }
       if !errors.hasPrefix("quern: error: ") || errors.contains("\n") { findings.append("no one sentence: \(errors)") }
       // All as before, or the sentence names what is not.
-      if tree != old, !isWhole(tree, litter: false) || !isSaid(tree, errors) {
+      if tree != old, !isWhole(tree, litter: errors.contains) || !isSaid(tree, errors) {
         findings.append("exit \(run.status), and not as before: \(describe(tree)): \(errors)")
       }
     case -SIGKILL where point.isKill:
       outcomes["killed", default: 0] += 1
-      if !isWhole(tree, litter: true) { findings.append("killed, and left \(describe(tree))") }
+      if !isWhole(tree, litter: { _ in true }) { findings.append("killed, and left \(describe(tree))") }
     default: findings.append("exit \(run.status): \(errors)")
     }
     if tree != old, tree != new { findings += try recover(tree) }
@@ -99,21 +99,24 @@ final class FaultBench {
     return left == new ? [] : ["the next run left \(describe(left))"]
   }
 
-  /// Whether each output is old or new, whatever is the user's is there, and nothing else is but, after a kill, what has a hidden name.
-  private func isWhole(_ tree: FaultTree, litter: Bool) -> Bool {
+  /// Whether each output is old or new, whatever is the user's is there, and nothing else is but what has a hidden name and is
+  /// expected: after a kill, or named in the sentence.
+  private func isWhole(_ tree: FaultTree, litter isExpected: (String) -> Bool) -> Bool {
     Set(tree.entries.keys).union(old.entries.keys).union(new.entries.keys).allSatisfy { path in
       let entry = tree.entries[path]
       if entry == old.entries[path] || entry == new.entries[path] { return true }
       let top = path.prefix { $0 != "/" }
-      return litter && old.entries[path] == nil && new.entries[path] == nil && top.hasPrefix(".")
+      return isExpected(path) && old.entries[path] == nil && new.entries[path] == nil && top.hasPrefix(".")
         && top.contains(".partial")
     }
   }
 
-  /// Whether a sentence names every output that is new.
+  /// Whether a sentence names every output that is new, or says that all are.
   private func isSaid(_ tree: FaultTree, _ sentence: String) -> Bool {
-    old.differences(tree).allSatisfy { path in
-      sentence.contains(path) || sentence.contains(path.prefix { $0 != "/" } + ":")
+    let isComplete = sentence.contains("the output is complete under its name")
+    return old.differences(tree).allSatisfy { path in
+      isComplete && tree.entries[path] == new.entries[path] || sentence.contains(path)
+        || sentence.contains(path.prefix { $0 != "/" } + ":")
     }
   }
 

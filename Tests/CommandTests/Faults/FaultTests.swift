@@ -12,10 +12,6 @@ struct FaultTests {
 
   @Test(arguments: FaultScenario.all)
   func `old or new, and whole, whatever fails`(scenario: FaultScenario) throws {
-    withKnownIssue("publishing is being rewritten", isIntermittent: true) { try tryAll(scenario) }
-  }
-
-  private func tryAll(_ scenario: FaultScenario) throws {
     let bench = try FaultBench(scenario)
     for path in scenario.userPaths {
       #expect(bench.old.entries[path] != nil && bench.old.entries[path] == bench.new.entries[path], "\(path)")
