@@ -52,7 +52,10 @@ struct FaultPoint {
   private static let lacking: [String] = [
     "tmpfile:1+:\(EOPNOTSUPP)", "exchange:1+:\(EINVAL)", "exchange:1+:\(ENOSYS)", "flock:1+:\(ENOLCK)",
     "flock:1+:\(ENOSYS)", "fallocate:1+:\(EOPNOTSUPP)", "thread:1+:\(EAGAIN)", "write:1+:short", "read:1+:short",
-    // Without links there can be no files without names either.
+  ]
+
+  /// Without links there can be no files without names either.
+  private static let withoutLinks: [String] = [
     "tmpfile:1+:\(EOPNOTSUPP),link:1+:\(EPERM)",
     "tmpfile:1+:\(EOPNOTSUPP),link:1+:\(EPERM),exchange:1+:\(EINVAL),flock:1+:\(ENOLCK),fallocate:1+:\(EOPNOTSUPP)",
   ]
@@ -64,7 +67,9 @@ struct FaultPoint {
   }
 
   /// The points of a run in which so many calls of each class were made.
-  static func points(_ counts: [String: Int], all: Bool) -> [FaultPoint] {
+  ///
+  /// `needsLinks`: whether it cannot do without them, as a folder with the user's own files in it, and is refused then.
+  static func points(_ counts: [String: Int], all: Bool, needsLinks: Bool) -> [FaultPoint] {
     var points: [FaultPoint] = []
     for (name, count) in counts.sorted(by: { $0.key < $1.key }) {
       guard let kinds = kinds[name] else {
@@ -87,5 +92,6 @@ struct FaultPoint {
     let writes = counts["write"] ?? 0
     points += (writes > 0 ? [1, writes] : []).map { FaultPoint("write:\($0)+:\(ENOSPC)") }
     return points + lacking.map { FaultPoint($0, isHarmless: true) }
+      + withoutLinks.map { FaultPoint($0, isHarmless: !needsLinks) }
   }
 }

@@ -16,7 +16,8 @@ struct FaultTests {
     for path in scenario.userPaths {
       #expect(bench.old.entries[path] != nil && bench.old.entries[path] == bench.new.entries[path], "\(path)")
     }
-    let points = FaultPoint.points(bench.counts, all: Self.all)
+    let points = FaultPoint.points(
+      bench.counts, all: Self.all, needsLinks: scenario.work == .restore && scenario.overwrites)
     for point in points {
       for finding in try bench.judge(point) {
         Issue.record("\(scenario.testDescription): \(point.fault): \(finding)")

@@ -22,7 +22,15 @@ struct FaultTree: Equatable {
       case .typeDirectory?:
         entries[prefix + name] = .folder
         try add(path, prefix + name + "/")
-      case .typeSymbolicLink?: entries[prefix + name] = .link(try manager.destinationOfSymbolicLink(atPath: path))
+      case .typeSymbolicLink?:
+        let target = try manager.destinationOfSymbolicLink(atPath: path)
+        // A folder that is on its way between two others is reached through a link meanwhile (docs/writing.md).
+        if target.contains(".partial/") {
+          entries[prefix + name] = .folder
+          try add(path, prefix + name + "/")
+        } else {
+          entries[prefix + name] = .link(target)
+        }
       default: entries[prefix + name] = .file(try Data(contentsOf: URL(filePath: path), options: .alwaysMapped))
       }
     }
