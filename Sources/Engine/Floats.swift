@@ -206,6 +206,24 @@ extension EngineKernels {
     level.sum_exp_f32(x.lent(count), shift, count)
   }
 
+  /// The sum of e^(x - shift) in double precision.
+  package func sumOfExponentials(_ x: Floats, minus shift: Double, count: Int) -> Double {
+    level.sum_exp_f64(x.lent(count), shift, count)
+  }
+
+  /// Compares the distributions of two rows of logits; `…LogSum` is ln Σ e^logit of the row.
+  package func divergence(
+    before: Floats, _ beforeLogSum: Double, after: Floats, _ afterLogSum: Double, count: Int
+  ) -> RowDivergence {
+    var sums = [Double](repeating: 0, count: 5)
+    sums.withUnsafeMutableBufferPointer { sums in
+      guard let five = sums.baseAddress else { return }
+      level.divergence_f64(before.lent(count), beforeLogSum, after.lent(count), afterLogSum, count, five)
+    }
+    return RowDivergence(
+      forward: sums[0], backward: sums[1], jensenShannon: sums[2], variation: sums[3], entropy: sums[4])
+  }
+
   /// The transpose of up to `tokenBlock` rows as they are packed for products; see ``packTokens(_:stride:tokens:columns:into:)``.
   func packTokens(_ x: MatrixPart, tokens: Int, columns: Int, into panel: Floats) {
     packTokens(

@@ -15,10 +15,7 @@ import Tokenizers
 
 /// How well a model predicts a text: exp of the mean negative log-likelihood, by llama-perplexity's definition.
 ///
-/// The text is tokenized once and cut into windows of `context` tokens, back to back; what does not fill a window is dropped. Control
-/// tokens in it are text like any other, added tokens that are text (`<think>`) are themselves. Where the tokenizer puts a
-/// beginning-of-sequence token before a text, it stands before the first window and in place of the first token of every window. Of
-/// each window, positions context/2 ... context-2 predict their successors. Every window starts from nothing.
+/// The text is cut as ``TextWindows`` says, and every window starts from nothing.
 package struct Perplexity: Sendable, Equatable {
   package var perplexity: Double
   /// Of the perplexity: itself times the standard error of the mean negative log-likelihood.
@@ -71,24 +68,15 @@ extension Perplexity {
         .mismatch, "a context of \(context) is not between 4 and the \(model.contextLength) the model is made for",
         file: opened.name)
     }
-    let tokenizer = opened.tokenizer
-    let beginning = tokenizer.special.isAdded[.beginning] == true ? tokenizer.special[.beginning] : nil
-    let tokens = (beginning.map { [$0] } ?? []) + (try tokenizer.encode(text, addedTokens: .userDefined))
-    let count = min(tokens.count / context, limit ?? Int.max)
-    guard count > 0 else {
-      throw CheckpointError(
-        .mismatch,
-        "the text has \(counted(tokens.count, "token")), too few for one window of \(context); take a longer text or a "
-          + "smaller --context", file: textName)
-    }
+    let windows = try TextWindows(
+      text, name: textName, tokenizer: opened.tokenizer, context: context, limit: limit)
+    let count = windows.count
 
     let clock = ContinuousClock()
     let started = clock.now
     let likelihoods: [[Double]]
     do throws(CheckpointError) {
-      likelihoods = try scores(
-        tokens, beginning: beginning, model: model, context: context, windows: count, threads: threads,
-        kernels: kernels, progress: progress)
+      likelihoods = try scores(windows, model: model, threads: threads, kernels: kernels, progress: progress)
     } catch {
       throw opened.explained(error).in(file: opened.name)
     }
@@ -96,30 +84,27 @@ extension Perplexity {
 
     var statistics = Statistics()
     for window in likelihoods { statistics.add(window) }
-    var hash = SHA256Hash()
-    text.withUnsafeBytes { hash.update($0) }
     return Perplexity(
       perplexity: statistics.perplexity, standardError: statistics.standardError, tokensScored: statistics.count,
       windows: count, context: context, tokensPerSecond: Double(count * context) / elapsed, seconds: elapsed,
-      model: opened.name, textSHA256: hash.finalize())
+      model: opened.name, textSHA256: windows.sha256)
   }
 
   /// ln p of the scored tokens, window by window.
   ///
   /// Windows are independent, so each thread takes whole windows; threads left over share the work inside one.
   static func scores(
-    _ tokens: [Int32], beginning: Int32?, model: any LanguageModel, context: Int, windows: Int, threads: Int,
-    kernels: Kernels, progress: @escaping @Sendable (Progress) -> Void
+    _ text: TextWindows, model: any LanguageModel, threads: Int, kernels: Kernels,
+    progress: @escaping @Sendable (Progress) -> Void
   ) throws(CheckpointError) -> [[Double]] {
+    let (windows, context, scored) = (text.count, text.context, text.scored)
     let workers = max(1, min(threads, windows))
     let compute = Compute(threads: max(1, threads / workers), kernels: kernels)
     let done = Mutex((results: [[Double]](repeating: [], count: windows), statistics: Statistics(), count: 0))
     try parallelRows(count: windows, threads: workers) { part throws(CheckpointError) in
       for window in part {
-        var line = Array(tokens[window * context..<(window + 1) * context])
-        if let beginning { line[0] = beginning }
+        let line = text[window]
         var state = model.makeState(capacity: context)
-        let scored = context / 2..<context - 1
         var result: [Double] = []
         for slice in Slices.of(context) {
           let hidden = try model.forward(Array(line[slice]), state: &state, compute: compute)

@@ -27,7 +27,8 @@ struct Quern: ParsableCommand {
       """,
     version: quernVersion,
     subcommands: [
-      Show.self, Convert.self, Quantize.self, Evaluate.self, Generate.self, TraceCommand.self, Tokenize.self,
+      Show.self, Convert.self, Quantize.self, Evaluate.self, Validate.self, Generate.self, TraceCommand.self,
+      Tokenize.self,
       Bench.self,
     ])
 

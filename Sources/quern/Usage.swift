@@ -72,7 +72,7 @@ struct Usage: Error {
 
 /// Commands and options that are described already and not built yet: who tries them learns that, and not that there are none.
 private enum Planned {
-  static let commands = ["validate", "calibrate", "doctor", "verify"]
+  static let commands = ["calibrate", "doctor", "verify"]
 
   private static let options = [
     "convert": ["--adapter"],
@@ -80,6 +80,10 @@ private enum Planned {
       "--to", "--calibration", "--types-only", "--keep-types", "--candidates", "--fit", "--bits", "--only",
       "--validate",
       "--report",
+    ],
+    "validate": [
+      "--images", "--no-images", "--prompt", "--isolate", "--save-baseline", "--baseline-entries", "--report",
+      "--precision",
     ],
     "evaluate": ["--precision"], "generate": ["--precision"], "trace": ["--precision"],
   ]

@@ -1,0 +1,53 @@
+import Engine
+
+#if canImport(Glibc)
+  import Glibc
+#elseif canImport(Musl)
+  import Musl
+#elseif canImport(Darwin)
+  import Darwin
+#endif
+
+/// How the predictions of two models differ at one position. Natural logarithms; p is the model before, q the one after.
+package struct PositionComparison: Sendable, Equatable {
+  /// Σ p ln(p/q).
+  package let divergence: Double
+  /// Σ q ln(q/p).
+  package let reverseDivergence: Double
+  /// ½ KL(p‖m) + ½ KL(q‖m) with m = (p + q) / 2.
+  package let jensenShannon: Double
+  /// ½ Σ |p - q|.
+  package let totalVariation: Double
+  /// -Σ p ln p.
+  package let entropy: Double
+  /// ln p of the text's token.
+  package let before: Double
+  /// ln q of the text's token.
+  package let after: Double
+  /// The text's token.
+  package let token: Int32
+  /// The likeliest tokens, likeliest first.
+  package let topBefore: [Int32]
+  package let topAfter: [Int32]
+  /// p of the likeliest token before.
+  package let confidence: Double
+
+  /// Change of the text's token's probability.
+  package var probabilityChange: Double { exp(after) - exp(before) }
+  /// Whether both find the same token likeliest.
+  package var isSameTop: Bool { topBefore.first == topAfter.first }
+  /// Tokens among the five likeliest of both.
+  package var topShared: Int { topBefore.count { topAfter.contains($0) } }
+}
+
+extension PositionComparison {
+  /// Compares two rows at a position where the text goes on with `token`.
+  init(_ before: LogitRow, _ after: LogitRow, token: Int32, _ kernels: EngineKernels) {
+    let sums = before.divergence(from: after, kernels)
+    self.init(
+      divergence: sums.forward, reverseDivergence: sums.backward, jensenShannon: sums.jensenShannon,
+      totalVariation: sums.variation / 2, entropy: sums.entropy, before: before.logProbability(token),
+      after: after.logProbability(token), token: token, topBefore: before.top, topAfter: after.top,
+      confidence: before.top.first.map { exp(before.logProbability($0)) } ?? 0)
+  }
+}

@@ -1,0 +1,179 @@
+import Architectures
+import Containers
+import Engine
+import Quants
+import Tensors
+import Tokenizers
+
+/// What was lost between a model before and models after, on the same texts: definitions in docs/validation.md.
+package struct Validation: Sendable {
+  /// Changes whenever a figure's definition does.
+  package static let definitionsVersion = 1
+
+  /// A model that took part.
+  package struct Model: Sendable {
+    package let name: String
+    /// Of all tensors as stored.
+    package let bytes: UInt64
+    package let bitsPerWeight: Double
+
+    init(_ opened: OpenedModel) {
+      name = opened.name
+      let checkpoint = opened.checkpoint
+      bytes = checkpoint.totalBytes
+      bitsPerWeight = checkpoint.parameterCount > 0 ? Double(bytes) * 8 / Double(checkpoint.parameterCount) : 0
+    }
+  }
+
+  /// One text of the comparison.
+  package struct Text: Sendable {
+    package let name: String
+    package let sha256: String
+    package let context: Int
+    package let windows: Int
+    package let tokens: Int
+  }
+
+  /// What became of the model.
+  package struct Result: Sendable {
+    package let model: Model
+    /// Over all texts.
+    package let all: FidelityFigures
+    /// Text by text, in their order.
+    package let categories: [FidelityFigures]
+    package let worst: [WorstPosition]
+
+    /// The level of the worst text.
+    package var level: FidelityLevel { categories.map(\.level).max() ?? all.level }
+  }
+
+  /// A position at which the two models differ most.
+  package struct WorstPosition: Sendable {
+    package let text: Int
+    package let window: Int
+    /// In the window.
+    package let position: Int
+    /// The tokens that lead to it, as text.
+    package let context: String
+    package let comparison: PositionComparison
+    package let token: String
+    package let topBefore: [String]
+    package let topAfter: [String]
+  }
+
+  package let before: Model
+  package let after: [Result]
+  package let texts: [Text]
+  package let seconds: Double
+
+  /// How far a validation is.
+  package struct Progress: Sendable {
+    package let windowsDone: Int
+    package let windows: Int
+  }
+}
+
+extension Validation {
+  /// Compares models on texts (name and UTF-8 bytes).
+  ///
+  /// The figures depend on files, texts, `context` and `windows` (of each text, from its beginning) alone: not on `threads`, to the last
+  /// bit. Throws `mismatch` when the models' tokens or vocabularies differ, when a text is too short for a window, or when a model is not
+  /// made for the context; `malformed`, naming the model, when logits are not numbers.
+  package static func measure(
+    before: OpenedModel, after: [OpenedModel], texts: [(name: String, bytes: [UInt8])], context: Int, windows: Int?,
+    threads: Int, kernels: Kernels = .best, progress: @escaping @Sendable (Progress) -> Void = { _ in }
+  ) throws(CheckpointError) -> Validation {
+    precondition(!after.isEmpty && !texts.isEmpty, "something is compared on something")
+    for model in [before] + after where context < 4 || context > model.model.contextLength {
+      throw CheckpointError(
+        .mismatch,
+        "a context of \(context) is not between 4 and the \(model.model.contextLength) the model is made for",
+        file: model.name)
+    }
+    for model in after { try requireSameVocabulary(before, model) }
+    let clock = ContinuousClock()
+    let started = clock.now
+    var cut: [TextWindows] = []
+    for text in texts {
+      let windows = try TextWindows(
+        text.bytes, name: text.name, tokenizer: before.tokenizer, context: context, limit: windows)
+      for model in after { try requireSameTokens(windows, text, before, model) }
+      cut.append(windows)
+    }
+    let comparison = ModelComparison(
+      before: before, after: after, vocabulary: before.model.vocabularySize, kernels: kernels)
+    let positions = try comparison.positions(of: cut, threads: threads) { step in
+      progress(Progress(windowsDone: step.windowsDone, windows: step.windows))
+    }
+    let results = after.indices.map { index in
+      let categories = positions.map { $0[index] }
+      return Result(
+        model: Model(after[index]), all: FidelityFigures(categories.flatMap { $0 }),
+        categories: categories.map { FidelityFigures($0) }, worst: worst(categories, cut, before))
+    }
+    return Validation(
+      before: Model(before), after: results,
+      texts: cut.map {
+        Text(
+          name: $0.name, sha256: $0.sha256, context: $0.context, windows: $0.count,
+          tokens: $0.count * $0.scored.count)
+      }, seconds: started.duration(to: clock.now) / .seconds(1))
+  }
+
+  private static func requireSameVocabulary(_ before: OpenedModel, _ after: OpenedModel) throws(CheckpointError) {
+    let (first, second) = (before.model.vocabularySize, after.model.vocabularySize)
+    guard first != second else { return }
+    throw CheckpointError(
+      .mismatch,
+      "its vocabulary has \(second) tokens, that of \(before.name) \(first): the two cannot be compared token by token",
+      file: after.name)
+  }
+
+  private static func requireSameTokens(
+    _ windows: TextWindows, _ text: (name: String, bytes: [UInt8]), _ before: OpenedModel, _ after: OpenedModel
+  ) throws(CheckpointError) {
+    let tokens = try TextWindows.tokens(of: text.bytes, after.tokenizer)
+    guard tokens != windows.tokens else { return }
+    let place =
+      zip(tokens, windows.tokens).enumerated().first { $1.0 != $1.1 }?.offset ?? min(tokens.count, windows.tokens.count)
+    func id(_ tokens: [Int32]) -> String { place < tokens.count ? "id \(tokens[place])" : "no token" }
+    throw CheckpointError(
+      .mismatch,
+      "its tokenizer reads \(windows.name) otherwise than that of \(before.name): token \(place) is \(id(tokens)) instead of "
+        + "\(id(windows.tokens))", file: after.name)
+  }
+
+  /// Positions shown as the worst.
+  private static let worstCount = 20
+  /// Tokens shown before each.
+  private static let contextTokens = 24
+
+  private static func worst(
+    _ categories: [[[PositionComparison]]], _ texts: [TextWindows], _ before: OpenedModel
+  ) -> [WorstPosition] {
+    var places: [(text: Int, window: Int, index: Int, divergence: Double)] = []
+    for (text, windows) in categories.enumerated() {
+      for (window, positions) in windows.enumerated() {
+        for (index, position) in positions.enumerated() { places.append((text, window, index, position.divergence)) }
+      }
+    }
+    // The sort is not stable; of equals the first in the text comes first.
+    places.sort { a, b in
+      a.divergence != b.divergence
+        ? a.divergence > b.divergence : (a.text, a.window, a.index) < (b.text, b.window, b.index)
+    }
+    let tokenizer = before.tokenizer
+    return places.prefix(worstCount).map { place in
+      let text = texts[place.text]
+      let comparison = categories[place.text][place.window][place.index]
+      let position = text.scored.lowerBound + place.index
+      let line = text[place.window]
+      return WorstPosition(
+        text: place.text, window: place.window, position: position,
+        context: tokenizer.decode(Array(line[max(0, position + 1 - contextTokens)...position])),
+        comparison: comparison, token: tokenizer.decode([comparison.token]),
+        topBefore: comparison.topBefore.map { tokenizer.decode([$0]) },
+        topAfter: comparison.topAfter.map { tokenizer.decode([$0]) })
+    }
+  }
+}

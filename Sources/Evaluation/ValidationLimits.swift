@@ -1,0 +1,43 @@
+/// What a model after may lose at most, each at the unfavourable end of its interval, so that a short test passes nothing by luck.
+package struct ValidationLimits: Sendable {
+  private let divergence: Double?
+  private let agreement: Double?
+  private let perplexityIncrease: Double?
+
+  /// Limits of the mean divergence (nats a token), of the share of equal likeliest tokens, and of the rise of perplexity (0.01 is one
+  /// percent); nil limits nothing.
+  package init(divergence: Double?, agreement: Double?, perplexityIncrease: Double?) {
+    self.divergence = divergence
+    self.agreement = agreement
+    self.perplexityIncrease = perplexityIncrease
+  }
+
+  /// A sentence for each limit that is exceeded, model by model; every text has to keep them.
+  package func failures(of validation: Validation) -> [[String]] {
+    validation.after.map { result in
+      zip(validation.texts, result.categories).flatMap { text, figures in
+        exceeded(figures).map { "\(result.model.name) on \(text.name): \($0)" }
+      }
+    }
+  }
+
+  private func exceeded(_ figures: FidelityFigures) -> [String] {
+    var sentences: [String] = []
+    let mean = figures.divergence.mean
+    if let divergence, upper(mean) > divergence {
+      sentences.append("the divergence may be \(upper(mean)), the limit is \(divergence)")
+    }
+    let equal = figures.top1Agreement
+    if let agreement, lower(equal) < agreement {
+      sentences.append("the agreement may be \(lower(equal)), the limit is \(agreement)")
+    }
+    if let perplexityIncrease, upper(figures.perplexityRatio) - 1 > perplexityIncrease {
+      sentences.append(
+        "perplexity may rise by \(upper(figures.perplexityRatio) - 1), the limit is \(perplexityIncrease)")
+    }
+    return sentences
+  }
+
+  private func upper(_ estimate: Estimate) -> Double { estimate.interval?.upperBound ?? estimate.value }
+  private func lower(_ estimate: Estimate) -> Double { estimate.interval?.lowerBound ?? estimate.value }
+}
