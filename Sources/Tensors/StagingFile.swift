@@ -84,11 +84,12 @@ final class StagingFile {
 
   /// Where there are no locks another run may have taken the hidden name over.
   private func requireHiddenName() throws(CheckpointError) {
+    // What the system does not tell says nothing of other runs.
+    guard let own = FileIdentity(descriptor: descriptor) else { throw systemFailure("naming the output", path) }
     let found = FileIdentity(entry: hidden)
     let number = errno
-    // What the system does not tell says nothing of other runs.
     if found == nil, number != ENOENT { throw systemFailure("naming the output", path, number) }
-    guard found != FileIdentity(descriptor: descriptor) else { return }
+    guard found != own else { return }
     release()
     throw anotherRun(path)
   }

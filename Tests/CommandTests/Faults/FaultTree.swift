@@ -25,7 +25,7 @@ struct FaultTree: Equatable {
       case .typeSymbolicLink?:
         let target = try manager.destinationOfSymbolicLink(atPath: path)
         // A folder that is on its way between two others is reached through a link meanwhile (docs/writing.md).
-        if target.contains(".partial/") {
+        if target.contains(".partial/"), !prefix.hasPrefix(".") {
           entries[prefix + name] = .folder
           try add(path, prefix + name + "/")
         } else {
