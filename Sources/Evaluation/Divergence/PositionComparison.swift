@@ -8,7 +8,9 @@ import Engine
   import Darwin
 #endif
 
-/// How the predictions of two models differ at one position. Natural logarithms; p is the model before, q the one after.
+/// How the predictions of two models differ at one position.
+///
+/// Natural logarithms; p is the model before, q the one after.
 package struct PositionComparison: Sendable, Equatable {
   /// Σ p ln(p/q).
   package let divergence: Double

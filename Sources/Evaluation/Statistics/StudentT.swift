@@ -13,6 +13,7 @@ package enum StudentT {
   /// - Parameters:
   ///   - probability: above one half, below one.
   ///   - freedom: degrees of freedom, at least one.
+  /// - Returns: the quantile, to the last bit or two.
   package static func quantile(_ probability: Double, freedom: Int) -> Double {
     precondition(probability > 0.5 && probability < 1 && freedom >= 1, "an upper quantile of a t distribution")
     var (low, high) = (0.0, 1.0)
