@@ -18,7 +18,7 @@ package enum ProjectorFile {
   /// One whose name goes with the model's is preferred (`mmproj-` and its whole name, or `mmproj-Name-F16.gguf` for
   /// `Name-Q4_K_M.gguf`); a single other one will do.
   /// - Throws: `missing` when there is none, or several of which none stands out, saying what to pass.
-  static func beside(_ checkpoint: Checkpoint) throws(CheckpointError) -> String {
+  package static func beside(_ checkpoint: Checkpoint) throws(CheckpointError) -> String {
     let parts = checkpoint.path.split(separator: "/", omittingEmptySubsequences: false)
     let folder = parts.count > 1 ? parts.dropLast().joined(separator: "/") + "/" : ""
     let file = parts.last.map(String.init) ?? checkpoint.path

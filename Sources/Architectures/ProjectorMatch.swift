@@ -22,15 +22,17 @@ package enum ProjectorMatch {
   }
 
   /// One sentence: which projector is used, and what speaks for or against it.
-  package static func note(text: Checkpoint, projector: Checkpoint) -> String {
-    "pictures are read with \(projector.path)" + judgement(text.metadata, projector.metadata)
+  package static func note(
+    text: Checkpoint, projector: Checkpoint, use: String = "pictures are read with"
+  ) -> String {
+    "\(use) \(projector.path)" + judgement(text.metadata, projector.metadata)
   }
 
   private static func judgement(_ text: Metadata, _ projector: Metadata) -> String {
-    if let config = text.string(configurationKey), let hash = projector.string(configurationHashKey),
-      sha256(config) == hash
-    {
-      return ", made from the same folder as the model"
+    if let config = text.string(configurationKey), let hash = projector.string(configurationHashKey) {
+      return sha256(config) == hash
+        ? ", made from the same folder as the model"
+        : "; it was made with another config.json than the model, so it may belong to another model"
     }
     // The most exact first: what decides is the first key that both have.
     for key in ["general.base_model.0.repo_url", "general.base_model.0.name", "general.basename", "general.name"] {

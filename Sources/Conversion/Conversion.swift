@@ -40,6 +40,7 @@ package enum Conversion {
     do throws(CheckpointError) {
       var plan = try draft(prepared, first, options, threads)
       plan.savedRecipe = options.savedRecipe
+      plan.alsoRead = [options.importance?.path, options.recipeFile].compactMap { $0 }
       let sources = plan.files.flatMap(\.tensors).flatMap(\.sources)
       plan.notes += [options.recipe.baseNote, try WeightSearch.uniformNote(sources)].compactMap { $0 }
       for index in plan.files.indices.dropFirst() { plan.files[index].mayStand = options.visionOutput == nil }

@@ -1,11 +1,12 @@
 import Quants
 import Tensors
 
-/// Gives importance to groups of columns that have none.
+/// Gives importance to groups of columns that have next to none.
 ///
 /// The weighted rules multiply every error by its importance. Where that is zero for all weights that share a scale,
-/// every scale is equally good, and the group is encoded as anything: nothing is known there, so its columns count like the
-/// average of those of which something is. Groups in which one column counts are left to the rule.
+/// every scale is equally good, and the group is encoded as anything; where few columns count, the scale is theirs alone and the
+/// others are anything. Nothing is known of those, so in groups of which less than a quarter counts they count like the average of
+/// the columns of which something is. Other groups are left to the rule.
 package struct ImportanceFill {
   /// A factor for each column, expert after expert.
   package private(set) var weights: [Float]
@@ -17,16 +18,15 @@ package struct ImportanceFill {
     self.weights = weights
     guard let group = codec?.importanceGroup, columns > 0, columns % group == 0 else { return }
     for row in stride(from: 0, to: weights.count, by: columns) {
-      let known = weights[row..<row + columns]
-      let empty = stride(from: row, to: row + columns, by: group).filter { start in
-        known[start..<start + group].allSatisfy { $0 < .leastNormalMagnitude }
+      let average = Self.average(weights[row..<row + columns])
+      // Far below the average is as good as nothing.
+      let least = max(Float.leastNormalMagnitude, average * 1e-8)
+      for start in stride(from: row, to: row + columns, by: group) {
+        let places = start..<start + group
+        guard places.count(where: { weights[$0] >= least }) < group / 4 else { continue }
+        for place in places where weights[place] < least { self.weights[place] = average }
+        groups += 1
       }
-      if empty.isEmpty { continue }
-      let average = Self.average(known)
-      for start in empty {
-        self.weights.replaceSubrange(start..<start + group, with: repeatElement(average, count: group))
-      }
-      groups += empty.count
     }
   }
 

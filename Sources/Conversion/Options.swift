@@ -37,6 +37,8 @@ package struct ConversionOptions: Sendable {
   package var checksums: String?
   /// Where to write the recipe as a text.
   package var savedRecipe: String?
+  /// Where the recipe was read from, if that was a file.
+  package var recipeFile: String?
 
   package init() {}
 

@@ -22,6 +22,10 @@ package struct OutputCheck {
   /// Folders the model is read from.
   private var folders: Set<FileIdentity> = []
   private var taken: Set<Place> = []
+  /// Files beside the model that are read: importance, a recipe.
+  private var alsoRead: Set<FileIdentity> = []
+  /// Folders that are written, where they stand already.
+  private var written: Set<FileIdentity> = []
 
   /// Prepares to check the outputs of a plan against its sources.
   init(_ plan: Plan) {
@@ -30,6 +34,7 @@ package struct OutputCheck {
       for tensor in file.tensors { for source in tensor.sources { paths.insert(BinaryString(source.file.path)) } }
     }
     self.init(sources: paths.map(\.text), overwrite: plan.overwrite)
+    alsoRead = Set(plan.alsoRead.compactMap { FileIdentity($0) })
   }
 
   /// Prepares to check outputs against the files and folders a model is read from.
@@ -58,7 +63,15 @@ package struct OutputCheck {
       guard error.code == .exists, !advice.isEmpty else { throw error }
       throw CheckpointError(.exists, error.message + advice, file: path)
     }
+    if let parent = FileIdentity(AtomicWriter.folder(of: path)), written.contains(parent) {
+      throw CheckpointError(
+        .exists, "it would lie in the folder that is written; choose another place for it", file: path)
+    }
     guard let existing = FileIdentity(path) else { return }
+    if alsoRead.contains(existing) {
+      throw CheckpointError(
+        .exists, "importance or a recipe is read from this file; choose another place for the output", file: path)
+    }
     let isSource = inputs.contains(existing)
     let isInSource = FileIdentity(AtomicWriter.folder(of: path)).map { folders.contains($0) } ?? false
     if isSource && !(mayReplaceSource && inputs.count == 1 && folders.isEmpty) || isInSource {
@@ -90,6 +103,7 @@ package struct OutputCheck {
     if holdsSource || FileIdentity(place).map({ folders.contains($0) }) == true {
       throw CheckpointError(.exists, "the model is read from this folder; choose another for the output", file: path)
     }
+    if let identity = FileIdentity(place) { written.insert(identity) }
     _ = try FolderExchange.others(in: place, names: names)
   }
 

@@ -7,6 +7,8 @@ import Tensors
 package struct Plan: Sendable {
   /// The sources as they were named.
   package let sources: [String]
+  /// Files that were read beside them: importance, a recipe.
+  var alsoRead: [String] = []
   package internal(set) var files: [PlannedFile]
   /// Which type every tensor of the first file gets.
   package let recipe: Recipe

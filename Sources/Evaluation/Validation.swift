@@ -97,6 +97,11 @@ extension Validation {
     for text in texts {
       let windows = try TextWindows(
         text.bytes, name: text.name, tokenizer: before.tokenizer, context: context, limit: windows)
+      if let twin = cut.first(where: { $0.sha256 == windows.sha256 }) {
+        throw CheckpointError(
+          .usage, "this is the same text as \(twin.name), and says nothing new; leave one of them out",
+          file: windows.name)
+      }
       for model in after { try requireSameTokens(windows, text, before, model) }
       cut.append(windows)
     }

@@ -23,6 +23,9 @@ package struct ValidationLimits: Sendable {
 
   private func exceeded(_ figures: FidelityFigures) -> [String] {
     var sentences: [String] = []
+    if figures.windows < 2, divergence != nil || agreement != nil || perplexityIncrease != nil {
+      return ["one window says nothing about a limit; take more of them or a longer text"]
+    }
     let mean = figures.divergence.mean
     if let divergence, upper(mean) > divergence {
       sentences.append("the divergence may be \(upper(mean)), the limit is \(divergence)")

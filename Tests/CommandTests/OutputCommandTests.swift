@@ -50,6 +50,36 @@ struct OutputCommandTests {
     #expect(try bytes(source).count < before.count)
   }
 
+  @Test func `importance, a recipe and what a folder holds are not replaced either`() throws {
+    let folder = try TemporaryFolder()
+    let source = try gguf(in: folder)
+    let importance = folder.file("im.gguf")
+    try FileManager.default.copyItem(atPath: Fixtures.path("golden/tiny-qwen3.5/imatrix.gguf"), toPath: importance)
+    let recipe = folder.file("recipe")
+    let saved = try CommandLineRun(["quantize", source, "Q4_0", "-o", folder.file("q.gguf"), "--save-recipe", recipe])
+    try #require(saved.status == 0, "\(saved.errors)")
+    try FileManager.default.createDirectory(atPath: folder.file("d"), withIntermediateDirectories: false)
+    for (arguments, kept) in [
+      (["quantize", source, "Q8_0", "-o", importance, "--importance", importance], importance),
+      (
+        ["quantize", source, "Q8_0", "-o", folder.file("y"), "--importance", importance, "--checksums", importance],
+        importance
+      ),
+      (["quantize", source, "--recipe", recipe, "-o", recipe], recipe),
+      (
+        [
+          "convert", source, "--to", "safetensors", "-o", folder.file("d"), "--checksums", folder.file("d/config.json"),
+        ], source
+      ),
+    ] {
+      let before = try bytes(kept)
+      let run = try CommandLineRun(arguments + ["--overwrite"])
+      #expect(run.status == 64, "\(arguments) \(run.errors)")
+      #expect(try bytes(kept) == before)
+    }
+    #expect(try FileManager.default.contentsOfDirectory(atPath: folder.file("d")) == [])
+  }
+
   @Test func `nothing in a model's own folder is replaced`() throws {
     let folder = try TemporaryFolder()
     let copy = folder.file("model")

@@ -158,7 +158,8 @@ struct WritingTests {
     let before = try bytes(output)
     #expect(link(output, folder.file(".a.gguf.partial")) == 0)
     // The limit ends the run when it has begun to write.
-    let script = "ulimit -f 100; QUERN_NAMED_STAGING=1 $QUERN \(arguments.joined(separator: " ")) --overwrite"
+    let words = arguments.map { "'\($0)'" }.joined(separator: " ")
+    let script = "ulimit -f 100; QUERN_NAMED_STAGING=1 $QUERN \(words) --overwrite"
     #expect(try CommandLineRun(shell: script).status == 74)
     #expect(try bytes(output) == before)
     #expect(folder.contents == ["a.gguf"])

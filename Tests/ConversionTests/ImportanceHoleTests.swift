@@ -134,9 +134,16 @@ struct ImportanceHoleTests {
     #expect(fill.groups == 1 && fill.weights[256..<256 + group].allSatisfy { $0 > 0.3 && $0 < 0.8 })
     #expect(Array(fill.weights[..<256]) == Array(some[..<256]))
     #expect(error(fill.weights) < error(holes) || error(holes) < 0.02, "\(error(fill.weights)) \(error(holes))")
-    // One column that counts leaves the group to the rule.
-    holes[256 + group / 2] = 0.5
+    // Less than a quarter that counts keeps what it says, and the others count like the average; a quarter leaves the group to the rule.
+    for index in 256..<256 + group / 4 {
+      let few = ImportanceFill(holes, columns: 512, codec: codec).weights
+      #expect(few[256..<index].allSatisfy { $0 == 0.5 } && few[index..<256 + group].allSatisfy { $0 > 0.3 })
+      holes[index] = 0.5
+    }
     #expect(ImportanceFill(holes, columns: 512, codec: codec).weights == holes)
+    // What is a hundred million times below the average is nothing.
+    for index in 256..<256 + group { holes[index] = 1e-20 }
+    #expect(ImportanceFill(holes, columns: 512, codec: codec).weights[256..<256 + group].allSatisfy { $0 > 0.3 })
   }
 
   @Test func `an expert that saw nothing has a note, one of zeros counts alike`() throws {

@@ -127,6 +127,14 @@ struct ValidationTests {
     #expect(try CommandLineRun(arguments + ["--min-agreement", "0.99"]).status == 1)
     #expect(try CommandLineRun(arguments + ["--max-perplexity-increase", "0.01"]).status == 1)
     #expect(try CommandLineRun(arguments + ["--max-divergence", "-1"]).status == 64)
+    #expect(try CommandLineRun(arguments + ["--min-agreement", "99"]).status == 64)
+    let one = ["validate", before, before, "--text", folder.file("texts/a.txt"), "--context", "128"]
+    let single = try CommandLineRun(one + ["--windows", "1", "--max-divergence", "1"])
+    #expect(single.status == 1 && single.errors.contains("one window says nothing"), "\(single.errors)")
+    // Windows that agree by chance are not certain.
+    #expect(try CommandLineRun(one + ["--windows", "2", "--min-agreement", "0.99"]).status == 1)
+    let twice = try CommandLineRun(one + ["--text", folder.file("texts/a.txt")])
+    #expect(twice.status == 64 && twice.errors.contains("says nothing new"), "\(twice.errors)")
     let short = try CommandLineRun([
       "validate", before, small, "--text", folder.file("texts/a.txt"), "--context", "4096",
     ])

@@ -66,11 +66,19 @@ package struct Estimate: Sendable, Equatable {
       switch scale {
       case .plain: value - reach...value + reach
       case .logarithmic: Self.around(value, reach)
-      case .share:
-        { low, high in 1 - high...1 - low }(
-          Self.around(1 - value, reach).lowerBound, Self.around(1 - value, reach).upperBound)
+      case .share: Self.share(value, reach, count: count)
       }
     self.init(value: value, standardError: standardError, interval: interval, count: count)
+  }
+
+  /// The interval of a share: never narrower than that of as many independent positions (Wilson's), so that windows which happen to
+  /// agree claim no certainty.
+  private static func share(_ value: Double, _ reach: Double, count: Int) -> ClosedRange<Double> {
+    let windows = around(1 - value, reach)
+    let (n, z) = (Double(count), 1.959_963_985)
+    let middle = (value + z * z / (2 * n)) / (1 + z * z / n)
+    let half = z * (value * (1 - value) / n + z * z / (4 * n * n)).squareRoot() / (1 + z * z / n)
+    return max(0, min(1 - windows.upperBound, middle - half))...min(1, max(1 - windows.lowerBound, middle + half))
   }
 
   private static func around(_ value: Double, _ reach: Double) -> ClosedRange<Double> {

@@ -62,6 +62,7 @@ struct Quantize: ParsableCommand {
     try writing.apply(to: &options, output)
     options.importance = try importance.map { path throws(CheckpointError) in try ImportanceUse(path: path) }
     options.savedRecipe = saveRecipe
+    options.recipeFile = recipeFile
     let plan = try Conversion.plan(source: source, options: options, threads: common.threadCount)
     try writing.check(plan)
     try PlanReport.carryOut(plan, dryRun: writing.dryRun, common: common)

@@ -58,6 +58,9 @@ struct Validate: ParsableCommand {
       ("--max-divergence", maxDivergence), ("--min-agreement", minAgreement),
       ("--max-perplexity-increase", maxPerplexityIncrease),
     ] {
+      if option == "--min-agreement", let value, value > 1 {
+        throw ValidationError("--min-agreement is a share, at most 1: 0.99 is 99 percent.")
+      }
       if let value, !value.isFinite || value < 0 { throw ValidationError("\(option) must be a number of at least 0.") }
     }
   }

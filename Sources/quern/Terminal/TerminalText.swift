@@ -90,7 +90,7 @@ private func escaped(_ text: String, except: (Unicode.Scalar) -> Bool = { _ in f
 /// separators, and what overrides the direction of writing.
 func isActive(_ scalar: Unicode.Scalar) -> Bool {
   switch scalar.value {
-  case 0..<0x20, 0x7F...0x9F, 0x2028...0x202E, 0x2066...0x2069: true
+  case 0..<0x20, 0x7F...0x9F, 0x200E, 0x200F, 0x2028...0x202E, 0x2066...0x2069: true
   default: false
   }
 }
