@@ -29,11 +29,9 @@ package enum ProjectorMatch {
   }
 
   private static func judgement(_ text: Metadata, _ projector: Metadata) -> String {
-    if let config = text.string(configurationKey), let hash = projector.string(configurationHashKey) {
-      return sha256(config) == hash
-        ? ", made from the same folder as the model"
-        : "; it was made with another config.json than the model, so it may belong to another model"
-    }
+    let config = text.string(configurationKey).map(sha256)
+    let hash = projector.string(configurationHashKey)
+    if let config, config == hash { return ", made from the same folder as the model" }
     // The most exact first: what decides is the first key that both have.
     for key in ["general.base_model.0.repo_url", "general.base_model.0.name", "general.basename", "general.name"] {
       guard let a = text.string(key), let b = projector.string(key), !folded(a).isEmpty, !folded(b).isEmpty else {
@@ -41,6 +39,9 @@ package enum ProjectorMatch {
       }
       if folded(a) == folded(b) { continue }
       return "; its \(key) is \(b) and the model's \(a), so it may belong to another model"
+    }
+    if config != nil, hash != nil {
+      return "; it was made with another config.json than the model, so it may belong to another model"
     }
     let names = [text, projector].compactMap { $0.string("general.name").flatMap { folded($0).isEmpty ? nil : $0 } }
     return names.count == 2
