@@ -61,8 +61,6 @@ package enum ProjectorMatch {
 
   /// The SHA-256 of a text's UTF-8.
   package static func sha256(_ text: String) -> String {
-    var hash = SHA256Hash()
-    Array(text.utf8).withUnsafeBytes { hash.update($0) }
-    return hash.finalize()
+    Array(text.utf8).withUnsafeBytes { SHA256Hash.hash($0) }
   }
 }

@@ -75,7 +75,7 @@ package enum Containers {
   private static func folder(around file: InputFile) throws(CheckpointError) -> HuggingFaceFolder? {
     let path = AtomicWriter.folder(of: file.path)
     let config = path + "/config.json"
-    return try FileSystem.isThere(config) && FileSystem.isFile(config) ? try HuggingFaceFolder(path: path) : nil
+    return try FileSystem.isFileThere(config) ? try HuggingFaceFolder(path: path) : nil
   }
 
   /// Says what a file that no container claims lacks.

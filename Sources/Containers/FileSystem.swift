@@ -25,25 +25,22 @@ package enum FileSystem {
     return status.st_mode & S_IFMT
   }
 
-  /// Whether there is anything of that name, where "not allowed to know" is an error and no answer.
-  ///
-  /// - Throws: `inputOutput` when the system does not tell, for example for lack of permission.
-  package static func existsForSure(_ path: String) throws(CheckpointError) -> Bool {
-    var status = stat()
-    guard stat(path, &status) != 0 else { return true }
-    let number = errno
-    // A name that is too long, or that goes through a file, names nothing.
-    if [ENOENT, ENOTDIR, ENAMETOOLONG].contains(number) { return false }
-    throw systemFailure("looking it up", path, number)
-  }
-
-  /// Whether there is a regular file or anything else of a name, where a link that leads nowhere is an error and no absence.
+  /// Whether there is anything of a name, where a link that leads nowhere is an error and no absence.
   ///
   /// - Throws: `missing` naming the link and its target, `inputOutput` when the system does not tell.
-  package static func isThere(_ path: String) throws(CheckpointError) -> Bool {
-    var status = stat()
-    if stat(path, &status) == 0 { return true }
-    guard lstat(path, &status) == 0, status.st_mode & S_IFMT == S_IFLNK else { return try existsForSure(path) }
+  package static func isThere(_ path: String) throws(CheckpointError) -> Bool { try linked(path) != nil }
+
+  /// Whether there is a regular file; throws what ``isThere(_:)`` does.
+  package static func isFileThere(_ path: String) throws(CheckpointError) -> Bool { try linked(path)?.kind == .file }
+
+  /// Whether there is a folder; throws what ``isThere(_:)`` does.
+  package static func isFolderThere(_ path: String) throws(CheckpointError) -> Bool {
+    try linked(path)?.kind == .folder
+  }
+
+  private static func linked(_ path: String) throws(CheckpointError) -> FileStatus? {
+    if let status = try FileStatus(of: path) { return status }
+    guard try FileStatus(entry: path)?.kind == .link else { return nil }
     var target = [CChar](repeating: 0, count: Int(PATH_MAX) + 1)
     let count = max(0, readlink(path, &target, Int(PATH_MAX)))
     let text = target.withUnsafeBytes { textWithBytesShown(UnsafeRawBufferPointer(rebasing: $0[..<count])) }
@@ -60,9 +57,7 @@ package enum FileSystem {
   }
 
   /// The last part of a path.
-  package static func baseName(_ path: String) -> String {
-    path.lastIndex(of: "/").map { String(path[path.index(after: $0)...]) } ?? path
-  }
+  package static func baseName(_ path: String) -> String { String(path[AtomicWriter.lastPart(of: path)...]) }
 
   /// The names in a folder, sorted by their bytes.
   ///

@@ -18,7 +18,7 @@ enum UnfinishedDownload {
   /// The file has its full length from the beginning and is zero where nothing has arrived: it would be read without an error.
   static func refuse(_ path: String) throws(CheckpointError) {
     let account = path + ".aria2"
-    guard FileSystem.exists(account) else { return }
+    guard try FileSystem.isThere(account) else { return }
     throw CheckpointError(
       .malformed,
       "\(words): \(FileSystem.baseName(account)) lies beside it; complete it, or remove that file",

@@ -43,16 +43,14 @@ struct FolderExchange {
     var others: [String] = []
     for name in try FileSystem.names(in: place) {
       let entry = place + "/" + name
-      guard FileIdentity(entry: entry) != nil else {
-        throw CheckpointError(
-          .exists, "something in this folder has a name that is not UTF-8; choose another folder", file: place)
-      }
+      // It may have gone meanwhile.
+      guard let status = try FileStatus(entry: entry) else { continue }
       if Names.isMount(entry) {
         throw CheckpointError(
           .exists, "something is mounted here and cannot be moved into the new folder; choose another folder",
           file: entry)
       }
-      let isFolder = Names.isFolder(entry: entry)
+      let isFolder = status.kind == .folder
       if names.contains(name) || isWeights(name) {
         guard !isFolder else {
           throw CheckpointError(
@@ -61,6 +59,7 @@ struct FolderExchange {
         continue
       }
       if isFolder, access(entry, W_OK) != 0 {
+        guard [EACCES, EPERM, EROFS].contains(errno) else { throw systemFailure("looking it up", entry) }
         throw CheckpointError(
           .exists, "this folder may not be moved into the new one; choose another folder", file: entry)
       }
@@ -72,11 +71,8 @@ struct FolderExchange {
   /// Weights of an earlier output, which would be read together with the new ones.
   static func isWeights(_ name: String) -> Bool {
     if name == "model.safetensors" || name == "model.safetensors.index.json" { return true }
-    // model-00001-of-00003.safetensors
-    guard name.hasPrefix("model-"), name.hasSuffix(".safetensors") else { return false }
-    let numbers = name.dropFirst(6).dropLast(12).split(separator: "-", omittingEmptySubsequences: false)
-    return numbers.count == 3 && numbers[1] == "of" && numbers[0].count == 5 && numbers[2].count == 5
-      && (numbers[0] + numbers[2]).allSatisfy { $0.isASCII && $0.isNumber }
+    guard let shard = ShardName(name) else { return false }
+    return shard.stem == "model" && shard.ending == ".safetensors"
   }
 
   // MARK: The exchange

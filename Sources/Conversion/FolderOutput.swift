@@ -76,9 +76,10 @@ final class FolderOutput: Output {
     try makeHidden(exchange)
     self.exchange = exchange
     for file in files { try file.name(keepingOld: false) }
-    var old = stat()
-    if lstat(path, &old) == 0 {
+    if try FileStatus(entry: path) != nil {
       guard overwrite else { throw taken }
+      var old = stat()
+      guard lstat(path, &old) == 0 else { throw systemFailure("looking it up", path) }
       // Whose the folder is and who may enter it stays as it was, as far as one may say so.
       _ = fchown(lock, old.st_uid, old.st_gid)
       _ = fchmod(lock, old.st_mode & 0o7777)
@@ -139,7 +140,7 @@ final class FolderOutput: Output {
       var isKept = false
       defer { if !isKept { close(handle) } }
       if case .held = FileLock.ask(handle) { throw anotherRun(shown) }
-      guard FileIdentity(entry: hidden) == FileIdentity(descriptor: handle) else { continue }
+      guard (try? FileIdentity.isOpen(handle, under: hidden)) == true else { continue }
       guard isNew else {
         try exchange.settle()
         continue

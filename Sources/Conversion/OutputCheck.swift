@@ -28,21 +28,21 @@ package struct OutputCheck {
   private var written: Set<FileIdentity> = []
 
   /// Prepares to check the outputs of a plan against its sources.
-  init(_ plan: Plan) {
+  init(_ plan: Plan) throws(CheckpointError) {
     var paths = Set(plan.sources.map { BinaryString($0) })
     for file in plan.files {
       for tensor in file.tensors { for source in tensor.sources { paths.insert(BinaryString(source.file.path)) } }
     }
-    self.init(sources: paths.map(\.text), overwrite: plan.overwrite)
-    alsoRead = Set(plan.alsoRead.compactMap { FileIdentity($0) })
+    try self.init(sources: paths.map(\.text), overwrite: plan.overwrite)
+    for path in plan.alsoRead { if let status = try FileStatus(of: path) { alsoRead.insert(status.identity) } }
   }
 
   /// Prepares to check outputs against the files and folders a model is read from.
-  package init(sources: [String], overwrite: Bool) {
+  package init(sources: [String], overwrite: Bool) throws(CheckpointError) {
     self.overwrite = overwrite
     for path in sources {
-      guard let identity = FileIdentity(path) else { continue }
-      if FileSystem.isFolder(path) { folders.insert(identity) } else { inputs.insert(identity) }
+      guard let status = try FileStatus(of: path) else { continue }
+      if status.kind == .folder { folders.insert(status.identity) } else { inputs.insert(status.identity) }
     }
   }
 
@@ -63,17 +63,18 @@ package struct OutputCheck {
       guard error.code == .exists, !advice.isEmpty else { throw error }
       throw CheckpointError(.exists, error.message + advice, file: path)
     }
-    if let parent = FileIdentity(AtomicWriter.folder(of: path)), written.contains(parent) {
+    let parent = try FileStatus(of: AtomicWriter.folder(of: path))?.identity
+    if let parent, written.contains(parent) {
       throw CheckpointError(
         .exists, "it would lie in the folder that is written; choose another place for it", file: path)
     }
-    guard let existing = FileIdentity(path) else { return }
+    guard let existing = try FileStatus(of: path)?.identity else { return }
     if alsoRead.contains(existing) {
       throw CheckpointError(
         .exists, "importance or a recipe is read from this file; choose another place for the output", file: path)
     }
     let isSource = inputs.contains(existing)
-    let isInSource = FileIdentity(AtomicWriter.folder(of: path)).map { folders.contains($0) } ?? false
+    let isInSource = parent.map { folders.contains($0) } ?? false
     if isSource && !(mayReplaceSource && inputs.count == 1 && folders.isEmpty) || isInSource {
       throw CheckpointError(
         .exists, "the model is read from this file; choose another place for the output", file: path)
@@ -84,38 +85,40 @@ package struct OutputCheck {
   mutating func folder(_ path: String, names: Set<String>) throws(CheckpointError) {
     let place = FolderOutput.place(of: path).real
     try take(place)
-    guard FileSystem.exists(place) else {
-      guard FileIdentity(entry: place) == nil else {
+    guard let status = try FileStatus(of: place) else {
+      guard try FileStatus(entry: place) == nil else {
         throw CheckpointError(
           .exists, "the output is a link that leads nowhere; remove it or make the folder it leads to", file: path)
       }
       return
     }
-    guard FileSystem.isFolder(place) else {
+    guard status.kind == .folder else {
       throw CheckpointError(.exists, "the output is a file; name a folder", file: path)
     }
     guard overwrite else {
       throw CheckpointError(.exists, "the output already exists; use --overwrite to replace it", file: path)
     }
     // What stands there beside the model is kept, so that a name that cannot be used is refused before any work.
-    let standing = try FileSystem.names(in: place)
-    let holdsSource = inputs.contains { input in standing.contains { FileIdentity(place + "/" + $0) == input } }
-    if holdsSource || FileIdentity(place).map({ folders.contains($0) }) == true {
+    var holdsSource = folders.contains(status.identity)
+    for name in try FileSystem.names(in: place) {
+      if let entry = try FileStatus(of: place + "/" + name), inputs.contains(entry.identity) { holdsSource = true }
+    }
+    if holdsSource {
       throw CheckpointError(.exists, "the model is read from this folder; choose another for the output", file: path)
     }
-    if let identity = FileIdentity(place) { written.insert(identity) }
+    written.insert(status.identity)
     _ = try FolderExchange.others(in: place, names: names)
   }
 
   /// The folder must be there and writable, and the name not another output's.
   private mutating func take(_ path: String) throws(CheckpointError) {
     let parent = AtomicWriter.folder(of: path)
-    guard FileSystem.isFolder(parent), let folder = FileIdentity(parent) else {
+    guard let folder = try FileStatus(of: parent), folder.kind == .folder else {
       throw CheckpointError(.inputOutput, "there is no such folder; make it first", file: parent)
     }
     guard access(parent, W_OK) == 0 else { throw systemFailure("creating the output", path) }
-    let name = path.lastIndex(of: "/").map { String(path[path.index(after: $0)...]) } ?? path
-    guard taken.insert(Place(folder: folder, name: BinaryString(name))).inserted else {
+    let name = FileSystem.baseName(path)
+    guard taken.insert(Place(folder: folder.identity, name: BinaryString(name))).inserted else {
       throw CheckpointError(.exists, "two outputs have this name; choose another for one of them", file: path)
     }
   }

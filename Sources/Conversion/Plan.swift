@@ -50,7 +50,7 @@ package struct Plan: Sendable {
 
   /// Checks the names of all outputs.
   func checkOutputs() throws(CheckpointError) {
-    var check = OutputCheck(self)
+    var check = try OutputCheck(self)
     for file in files {
       if case .folder = file.container {
         try check.folder(file.path, names: Set(file.paths.map { String($0.dropFirst(file.path.count + 1)) }))

@@ -48,11 +48,11 @@ struct RestorePlanner {
     names = GGUFNames(text: text, vision: vision, mtp: options.mtp, leftOut: leftOut)
     notes = model.notes + (vision?.notes ?? []) + leftOut.notes
     if let vision {
-      notes.append(ProjectorMatch.note(text: text, projector: vision, use: "the vision tower is that of"))
+      notes.append(ProjectorMatch.note(text: text, projector: vision, use: "the vision encoder is that of"))
     } else if options.vision, let projector = try? ProjectorFile.beside(text) {
       notes.append(
         "the projector \(projector) beside the model is not part of it; name both, as TEXT.gguf,MMPROJ.gguf, to restore "
-          + "the vision tower too")
+          + "the vision encoder too")
     }
   }
 

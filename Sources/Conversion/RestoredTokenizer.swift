@@ -183,7 +183,8 @@ struct RestoredTokenizer {
   private func addedIDs(_ document: OrderedObject) throws(CheckpointError) -> Set<Int> {
     var ids = Set((document["added_tokens"]?.arrayValue ?? []).compactMap { $0["id"]?.intValue })
     if let bytes = Provenance.document("tokenizer_config", in: metadata) {
-      let configuration = try OrderedJSON(parsing: bytes, file: file, memory: MemoryBudget.documents)
+      let configuration = try OrderedJSON(
+        parsing: bytes, file: file, memory: MemoryBudget.documents, nonFinite: true)
       ids.formUnion((configuration["added_tokens_decoder"]?.objectValue?.keys ?? []).compactMap { Int($0) })
     }
     return ids

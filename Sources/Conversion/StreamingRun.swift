@@ -114,7 +114,8 @@ extension Plan {
     // Another program may have put something there during the run.
     try checkOutputs()
     var kept: Set<Int> = []
-    for (index, file) in files.enumerated() where file.mayStand && !overwrite && FileSystem.exists(file.path) {
+    for (index, file) in files.enumerated() where file.mayStand && !overwrite {
+      guard try FileStatus(of: file.path) != nil else { continue }
       guard try outputs[index].writer.matchesExisting() else {
         throw CheckpointError(
           .exists, "another vision tower stands here; use --overwrite, --vision-output FILE or --no-vision",

@@ -26,7 +26,6 @@ package struct TextWindows: Sendable {
     _ text: [UInt8], name: String?, tokenizer: Tokenizer, context: Int, limit: Int? = nil
   ) throws(CheckpointError) {
     precondition(context >= 4, "a window has positions to score")
-    let beginning = tokenizer.special.isAdded[.beginning] == true ? tokenizer.special[.beginning] : nil
     let tokens = try Self.tokens(of: text, tokenizer)
     let count = min(tokens.count / context, limit ?? Int.max)
     guard count > 0 else {
@@ -35,20 +34,22 @@ package struct TextWindows: Sendable {
         "the text has \(counted(tokens.count, "token")), too few for one window of \(context); take a longer text or a "
           + "smaller --context", file: name)
     }
-    var hash = SHA256Hash()
-    text.withUnsafeBytes { hash.update($0) }
     self.name = name ?? "text"
-    sha256 = hash.finalize()
+    sha256 = text.withUnsafeBytes { SHA256Hash.hash($0) }
     self.context = context
     self.count = count
     self.tokens = tokens
-    self.beginning = beginning
+    beginning = Self.beginning(tokenizer)
+  }
+
+  /// The token that this tokenizer puts before a text, if it does.
+  private static func beginning(_ tokenizer: Tokenizer) -> Int32? {
+    tokenizer.special.isAdded[.beginning] == true ? tokenizer.special[.beginning] : nil
   }
 
   /// The tokens of a whole text.
   package static func tokens(of text: [UInt8], _ tokenizer: Tokenizer) throws(CheckpointError) -> [Int32] {
-    let beginning = tokenizer.special.isAdded[.beginning] == true ? tokenizer.special[.beginning] : nil
-    return (beginning.map { [$0] } ?? []) + (try tokenizer.encode(text, addedTokens: .userDefined))
+    return (beginning(tokenizer).map { [$0] } ?? []) + (try tokenizer.encode(text, addedTokens: .userDefined))
   }
 
   /// The positions of a window whose successors are predicted.

@@ -62,18 +62,17 @@ package final class AtomicWriter: Output {
 
   /// Refuses an output whose name is taken, unless it is that of a file and may be replaced.
   package static func checkOutput(_ path: String, overwrite: Bool) throws(CheckpointError) {
-    var status = stat()
-    guard lstat(path, &status) == 0 else { return }
-    switch status.st_mode & S_IFMT {
-    case S_IFREG: break
-    case S_IFLNK:
+    guard let status = try FileStatus(entry: path) else { return }
+    switch status.kind {
+    case .file: break
+    case .link:
       // The link itself would be replaced; who links to a folder means something in it.
-      if stat(path, &status) == 0, status.st_mode & S_IFMT == S_IFDIR {
+      if try FileStatus(of: path)?.kind == .folder {
         throw CheckpointError(.exists, "the output is a link to a folder; name a file", file: path)
       }
-    case S_IFDIR: throw CheckpointError(.exists, "the output is a folder; name a file", file: path)
+    case .folder: throw CheckpointError(.exists, "the output is a folder; name a file", file: path)
     // Replacing a device or a pipe by a file would break whatever uses it.
-    default: throw CheckpointError(.exists, "the output is a device or a pipe; name a file", file: path)
+    case .other: throw CheckpointError(.exists, "the output is a device or a pipe; name a file", file: path)
     }
     if !overwrite {
       throw CheckpointError(.exists, "the output already exists; use --overwrite to replace it", file: path)
@@ -87,8 +86,14 @@ package final class AtomicWriter: Output {
 
   /// The folder a path lies in.
   package static func folder(of path: String) -> String {
-    guard let slash = path.lastIndex(of: "/") else { return "." }
+    // By bytes: a mark that combines would make one character of the slash and itself.
+    guard let slash = path.utf8.lastIndex(of: UInt8(ascii: "/")) else { return "." }
     return slash == path.startIndex ? "/" : String(path[..<slash])
+  }
+
+  /// Where the last part of a path begins.
+  package static func lastPart(of path: String) -> String.Index {
+    path.utf8.lastIndex(of: UInt8(ascii: "/")).map { path.utf8.index(after: $0) } ?? path.startIndex
   }
 
   /// Where an output that has no name yet is kept in a folder.
@@ -99,8 +104,8 @@ package final class AtomicWriter: Output {
     let name =
       path.utf8.starts(with: around)
       ? Substring(path.utf8.dropFirst(around.count))
-      : path.lastIndex(of: "/").map { path[path.index(after: $0)...] } ?? path[...]
-    var hidden = String(name.map { $0 == "/" ? "." : $0 })
+      : path[lastPart(of: path)...]
+    var hidden = String(String.UnicodeScalarView(name.unicodeScalars.map { $0 == "/" ? "." : $0 }))
     if hidden.utf8.count > 240 {
       // What is cut off may be all that tells two outputs from each other.
       let sum = Array(hidden.utf8).withUnsafeBytes { SHA256Hash.hash($0) }

@@ -11,13 +11,6 @@ package struct FileIdentity: Hashable, Sendable {
   private let device: UInt64
   private let number: UInt64
 
-  /// What a path leads to; nil where there is nothing.
-  package init?(_ path: String) {
-    var status = stat()
-    guard stat(path, &status) == 0 else { return nil }
-    self.init(status)
-  }
-
   /// What stands under a name itself, be it a link; nil where there is nothing.
   package init?(entry path: String) {
     var status = stat()
@@ -32,7 +25,15 @@ package struct FileIdentity: Hashable, Sendable {
     self.init(status)
   }
 
-  private init(_ status: stat) {
+  /// Whether what is open stands under a name.
+  ///
+  /// - Throws: `inputOutput` when the system does not tell, which says nothing of other runs.
+  package static func isOpen(_ descriptor: Int32, under path: String) throws(CheckpointError) -> Bool {
+    guard let own = FileIdentity(descriptor: descriptor) else { throw systemFailure("looking it up", path) }
+    return try FileStatus(entry: path)?.identity == own
+  }
+
+  init(_ status: stat) {
     device = UInt64(truncatingIfNeeded: status.st_dev)
     number = UInt64(truncatingIfNeeded: status.st_ino)
   }

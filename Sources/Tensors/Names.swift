@@ -18,6 +18,7 @@ package enum Names {
     if link(from, to) == 0 { return unlink(from) == 0 ? 0 : errno }
     guard errno != EEXIST else { return EEXIST }
     guard FileIdentity(entry: to) == nil else { return EEXIST }
+    guard errno == ENOENT else { return errno }
     return rename(from, to) == 0 ? 0 : errno
   }
 
@@ -51,12 +52,15 @@ package enum Names {
   /// Completes or takes back an exchange in steps in which a run was killed; returns 0 or an `errno`.
   package static func mendExchange(_ hidden: String, _ name: String) -> Int32 {
     let aside = asideName(of: hidden)
-    guard let old = FileIdentity(entry: aside) else { return 0 }
-    let visible = FileIdentity(entry: name)
-    if visible == nil { return rename(aside, name) == 0 ? 0 : errno }
-    if visible == old, !isFolder(entry: aside) { return unlink(aside) == 0 ? 0 : errno }
-    if FileIdentity(entry: hidden) == nil { return rename(aside, hidden) == 0 ? 0 : errno }
-    return EEXIST
+    // What the system does not tell is no absence: nothing is renamed over what may be there.
+    guard let old = FileIdentity(entry: aside) else { return errno == ENOENT ? 0 : errno }
+    guard let visible = FileIdentity(entry: name) else { return errno == ENOENT ? renameNew(aside, name) : errno }
+    let isFolder = isFolder(entry: aside)
+    if visible == old, !isFolder { return unlink(aside) == 0 ? 0 : errno }
+    if FileIdentity(entry: hidden) == nil { return errno == ENOENT ? renameNew(aside, hidden) : errno }
+    // A new file has the hidden name already: the older one was replaced, and would have been removed next.
+    guard !isFolder else { return EEXIST }
+    return unlink(aside) == 0 ? 0 : errno
   }
 
   /// Whether something is mounted at a name, which can be neither renamed nor removed.

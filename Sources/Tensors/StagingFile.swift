@@ -65,6 +65,10 @@ final class StagingFile {
   ///   - keepingOld: whether that is then kept under the hidden name.
   /// - Throws: `exists` when the name is taken, `inputOutput` when it cannot be given or another run has the hidden one.
   func name(overwrite: Bool, keepingOld: Bool) throws(CheckpointError) {
+    if overwrite {
+      let number = Names.mendExchange(hidden, path)
+      guard number == 0 else { throw systemFailure("mending what a killed run left", hidden + ".old", number) }
+    }
     if !isHidden {
       let source = "/proc/self/fd/\(descriptor)"
       if linkat(AT_FDCWD, source, AT_FDCWD, path, AT_SYMLINK_FOLLOW) == 0 {
@@ -73,7 +77,6 @@ final class StagingFile {
       }
       guard errno == EEXIST else { throw systemFailure("naming the output", path) }
       guard overwrite else { throw Self.taken(path) }
-      _ = Names.mendExchange(hidden, path)
       try takeHiddenName()
     } else {
       try requireHiddenName()
@@ -84,12 +87,7 @@ final class StagingFile {
 
   /// Where there are no locks another run may have taken the hidden name over.
   private func requireHiddenName() throws(CheckpointError) {
-    // What the system does not tell says nothing of other runs.
-    guard let own = FileIdentity(descriptor: descriptor) else { throw systemFailure("naming the output", path) }
-    let found = FileIdentity(entry: hidden)
-    let number = errno
-    if found == nil, number != ENOENT { throw systemFailure("naming the output", path, number) }
-    guard found != own else { return }
+    guard try !FileIdentity.isOpen(descriptor, under: hidden) else { return }
     release()
     throw anotherRun(path)
   }
@@ -99,7 +97,7 @@ final class StagingFile {
     guard state == .new || state == .exchanged else {
       throw CheckpointError(.fault, "the older file is gone", file: path)
     }
-    guard FileIdentity(entry: path) == FileIdentity(descriptor: descriptor) else {
+    guard try FileIdentity.isOpen(descriptor, under: path) else {
       throw CheckpointError(.inputOutput, "another program has replaced it", file: path)
     }
     if state == .exchanged {
@@ -151,7 +149,7 @@ final class StagingFile {
       }
       // Another run may have taken the file for a leftover before it was locked.
       if case .held = FileLock.ask(named) {
-      } else if FileIdentity(entry: hidden) == FileIdentity(descriptor: named) {
+      } else if (try? FileIdentity.isOpen(named, under: hidden)) == true {
         return named
       }
       Interruption.forget(hidden)
@@ -184,7 +182,7 @@ final class StagingFile {
     defer { if handle >= 0 { close(handle) } }
     if handle >= 0 {
       if case .held = FileLock.ask(handle) { throw anotherRun(path) }
-      guard FileIdentity(entry: hidden) == FileIdentity(descriptor: handle) else { return }
+      guard try FileIdentity.isOpen(handle, under: hidden) else { return }
     }
     guard unlink(hidden) == 0 || errno == ENOENT else {
       throw systemFailure("removing what a killed run left", hidden)
@@ -217,7 +215,7 @@ final class StagingFile {
 
   private func unlinkHidden() {
     guard isHidden else { return }
-    if FileIdentity(entry: hidden) == FileIdentity(descriptor: descriptor) { unlink(hidden) }
+    if (try? FileIdentity.isOpen(descriptor, under: hidden)) == true { unlink(hidden) }
     release()
   }
 

@@ -7,8 +7,11 @@ package struct UTF16Text: Sendable, Equatable {
 
   /// The text of bytes that begin with a byte-order mark of UTF-16; nil for all others.
   ///
-  /// - Throws: `malformed` with the offset where half a character stands.
+  /// - Throws: `malformed` with the offset where half a character stands, `unsupported` for UTF-32, whose mark begins alike.
   package init?(_ bytes: [UInt8]) throws(CheckpointError) {
+    if bytes.starts(with: [0xFF, 0xFE, 0, 0]) || bytes.starts(with: [0, 0, 0xFE, 0xFF]) {
+      throw CheckpointError(.unsupported, "the text is UTF-32 by its byte-order mark; save it as UTF-8")
+    }
     let isLittle = bytes.starts(with: [0xFF, 0xFE])
     guard isLittle || bytes.starts(with: [0xFE, 0xFF]) else { return nil }
     guard bytes.count % 2 == 0 else {

@@ -58,10 +58,10 @@ struct FolderOutputTests {
 
   @Test func `everything that is no output's comes along`() throws {
     let files = try makeOld()
-    let before = FileIdentity(out + "/notes.txt")
+    let before = FileIdentity(entry: out + "/notes.txt")
     try restore()
     try expectWhole(files)
-    #expect(FileIdentity(out + "/notes.txt") == before)
+    #expect(FileIdentity(entry: out + "/notes.txt") == before)
     let mode = try manager.attributesOfItem(atPath: out)[.posixPermissions] as? Int
     #expect(mode == 0o750)
   }

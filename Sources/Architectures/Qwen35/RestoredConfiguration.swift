@@ -82,7 +82,7 @@ extension Qwen35 {
     }
     guard nested != nil else { return (.object(text), changes) }
     if isTextOnly {
-      changes.append("config.json: that of the text model alone (qwen3_5_text), since no vision tower was named")
+      changes.append("config.json: that of the text model alone (qwen3_5_text), since no vision encoder was named")
       return (Self.textOnly(text, beside: outer), changes)
     }
     outer["text_config"] = .object(text)

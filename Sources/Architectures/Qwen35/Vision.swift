@@ -99,7 +99,8 @@ extension Qwen35.Vision {
           + "to another model", file: projector.path)
     }
     guard let config = text.metadata.string(ProjectorMatch.configurationKey),
-      let json = try? OrderedJSON(parsing: Array(config.utf8), file: text.path, memory: MemoryBudget.documents),
+      let json = try? OrderedJSON(
+        parsing: Array(config.utf8), file: text.path, memory: MemoryBudget.documents, nonFinite: true),
       let section = json["vision_config"], section.objectValue != nil,
       let own = try? Self(json: section, textWidth: outHiddenSize, textEpsilon: epsilon, file: text.path)
     else { return }

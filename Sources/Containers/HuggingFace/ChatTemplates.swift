@@ -20,7 +20,7 @@ struct ChatTemplates {
     folder: String, tokenizerConfig: OrderedJSON?, budget: inout MemoryBudget
   ) throws(CheckpointError) {
     let file = folder + "/chat_template.jinja"
-    let isFile = try FileSystem.isThere(file) && FileSystem.isFile(file)
+    let isFile = try FileSystem.isFileThere(file)
     if isFile {
       main = try Self.text(file, &budget)
     } else if let document = try HuggingFaceFolder.document("chat_template.json", in: folder, budget: &budget) {
@@ -28,7 +28,7 @@ struct ChatTemplates {
     }
     let more = folder + "/additional_chat_templates"
     let files =
-      try FileSystem.isThere(more) && FileSystem.isFolder(more)
+      try FileSystem.isFolderThere(more)
       ? try FileSystem.names(in: more).filter { $0.hasSuffix(".jinja") } : []
     guard files.count <= Self.mostListed else {
       throw CheckpointError(

@@ -46,8 +46,8 @@ package enum HubCache {
 
   /// The snapshot of a folder of the cache, `models--OWNER--NAME`, that was named itself; nil for every other folder.
   static func snapshot(inFolder path: String) throws(CheckpointError) -> String? {
-    guard FileSystem.isFolder(path + "/snapshots"), FileSystem.isFolder(path + "/refs") || hasCacheName(path),
-      !FileSystem.exists(path + "/config.json")
+    let isCache = if hasCacheName(path) { true } else { try FileSystem.isFolderThere(path + "/refs") }
+    guard isCache, try FileSystem.isFolderThere(path + "/snapshots"), try !FileSystem.isThere(path + "/config.json")
     else { return nil }
     var id = path.split(separator: "/").last.map(String.init) ?? path
     if hasCacheName(path) { id = String(id.dropFirst(prefix.count)).replacing("--", with: "/") }
@@ -63,7 +63,7 @@ package enum HubCache {
   private static func snapshot(in model: String, id: String) throws(CheckpointError) -> String {
     let snapshots = model + "/snapshots"
     let reference = model + "/refs/main"
-    if FileSystem.isFile(reference) {
+    if try FileSystem.isFileThere(reference) {
       let text = String(decoding: try FileSystem.read(reference, limit: 4096), as: UTF8.self)
       let revision = text.filter { !$0.isWhitespace }
       let folder = snapshots + "/" + revision

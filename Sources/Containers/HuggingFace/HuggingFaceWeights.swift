@@ -17,7 +17,7 @@ private enum HuggingFaceWeights {
   /// `model.safetensors` if it is there, else the index, else the only safetensors file, else an adapter's.
   static func open(_ folder: String) throws(CheckpointError) -> SafetensorsReader.Contents {
     let single = folder + "/model.safetensors"
-    if try FileSystem.isThere(single), FileSystem.isFile(single) { return try SafetensorsReader.open(single) }
+    if try FileSystem.isFileThere(single) { return try SafetensorsReader.open(single) }
     let (names, odd) = try FileSystem.listing(of: folder)
     if let name = odd.first(where: { $0.hasSuffix(".safetensors") || $0.hasSuffix(".gguf") }) {
       throw CheckpointError(
@@ -46,7 +46,7 @@ private enum HuggingFaceWeights {
   /// The only file, unless its name says that it is one of several.
   private static func openOnly(_ name: String, in folder: String) throws(CheckpointError) -> SafetensorsReader.Contents
   {
-    if let range = name.firstRange(of: "-of-"), !name[range.upperBound...].hasPrefix("00001.") {
+    if let shard = ShardName(name), shard.count > 1 {
       throw CheckpointError(
         .missing,
         "it holds one of several safetensors files and no index; download the whole model, or name the file"

@@ -61,7 +61,7 @@ struct SafetensorsIndex {
     var absent: [String] = []
     for name in names {
       let path = folder + "/" + name
-      if try !FileSystem.isThere(path) || !FileSystem.isFile(path) { absent.append(name) }
+      if try !FileSystem.isFileThere(path) { absent.append(name) }
     }
     guard absent.isEmpty else {
       let list = listed(absent)

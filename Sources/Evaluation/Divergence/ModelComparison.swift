@@ -6,29 +6,21 @@ import Tensors
 
 /// Runs one model before and several after on the same windows, the one before only once.
 ///
-/// Rows of logits are made a few at a time, so that memory does not grow with the context; every window starts from nothing and is
-/// one thread's work. Figures do not depend on the number of threads, to the last bit.
+/// Logits are made a few rows at a time; of a window the hidden states are kept, for every model. Every window starts from nothing and
+/// is one thread's work. Figures do not depend on the number of threads, to the last bit.
 struct ModelComparison: Sendable {
   let before: OpenedModel
   let after: [OpenedModel]
-  /// The vocabulary that all models have.
-  let vocabulary: Int
   let kernels: Kernels
 
   /// Positions of one text, [model after][window][position].
   typealias Positions = [[[PositionComparison]]]
 
-  /// How far a comparison is.
-  struct Progress: Sendable {
-    let windowsDone: Int
-    let windows: Int
-  }
-
   /// Compares the models on every window of every text.
   ///
   /// `progress` is called after each window, one call at a time. Throws `malformed`, naming the model, when its logits are not numbers.
   func positions(
-    of texts: [TextWindows], threads: Int, progress: @escaping @Sendable (Progress) -> Void
+    of texts: [TextWindows], threads: Int, progress: @escaping @Sendable (Validation.Progress) -> Void
   ) throws(CheckpointError) -> [Positions] {
     let work = texts.enumerated().flatMap { index, text in (0..<text.count).map { (text: index, window: $0) } }
     let workers = max(1, min(threads, work.count))
@@ -43,7 +35,7 @@ struct ModelComparison: Sendable {
         done.withLock { done in
           for (model, positions) in found.enumerated() { done.positions[item.text][model][item.window] = positions }
           done.count += 1
-          progress(Progress(windowsDone: done.count, windows: work.count))
+          progress(Validation.Progress(windowsDone: done.count, windows: work.count))
         }
       }
     }
@@ -129,7 +121,7 @@ struct ModelComparison: Sendable {
   ) throws(CheckpointError) -> Activations {
     let model = opened.model
     let normed = model.normed(hidden, rows: rows, compute: compute)
-    return model.logits(normed, vocabulary: 0..<vocabulary, compute: compute)
+    return model.logits(normed, vocabulary: 0..<model.vocabularySize, compute: compute)
   }
 
   private func comparisons(

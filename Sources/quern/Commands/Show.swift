@@ -167,7 +167,8 @@ private func json(_ value: MetadataValue) -> OrderedJSON {
 private func text(_ value: MetadataValue, limit: Int = 100) -> TerminalText {
   switch value {
   case .string(let text): return "\"\(text, first: limit)\""
-  case .bytes(let bytes): return "\"\(bytes.withUnsafeBytes { textWithBytesShown($0) }, first: limit)\""
+  case .bytes(let bytes):
+    return "\"\(bytes.prefix(limit + 1).withUnsafeBytes { textWithBytesShown($0) }, first: limit)\""
   case .array(let array):
     let shown = (0..<min(array.count, 6)).map { text(array[$0]) }.joined(separator: ", ")
     return array.count > 6 ? "[\(shown), … \(array.count) in all]" : "[\(shown)]"

@@ -29,7 +29,7 @@ struct TraceCommand: ParsableCommand {
 
   func run() throws {
     let path = output.output ?? ""
-    var check = OutputCheck(sources: [model], overwrite: output.overwrite)
+    var check = try OutputCheck(sources: [model], overwrite: output.overwrite)
     try check.file(path)
     let opened = try OpenedModel(model)
     printNotes(opened.notes, quiet: common.quiet)

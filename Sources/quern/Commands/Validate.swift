@@ -102,8 +102,10 @@ struct Validate: ParsableCommand {
         result.append(path)
         continue
       }
-      let files = try FileSystem.names(in: path).filter { !$0.hasPrefix(".") }.map { path + "/" + $0 }
-        .filter(FileSystem.isFile)
+      var files: [String] = []
+      for name in try FileSystem.names(in: path) where !name.hasPrefix(".") {
+        if try FileSystem.isFileThere(path + "/" + name) { files.append(path + "/" + name) }
+      }
       guard !files.isEmpty else { throw CheckpointError(.missing, "the folder holds no text", file: path) }
       result += files
     }

@@ -24,6 +24,8 @@ struct FaultPoint {
     var others: [String] = []
     var kills = true
     var isNaming = false
+    /// Whether what a call is told decides what is read, so that each of them is tried in some scenarios.
+    var isDecision = false
   }
 
   private static let interrupted = "\(EINTR)"
@@ -44,7 +46,7 @@ struct FaultPoint {
     "flock": Kinds(errors: [EIO], harmless: [interrupted, "\(ENOLCK)", "\(EOPNOTSUPP)"], isNaming: true),
     "mmap": Kinds(errors: [ENOMEM, ENODEV], kills: false),
     "list": Kinds(errors: [EIO], kills: false),
-    "stat": Kinds(errors: [EIO], kills: false),
+    "stat": Kinds(errors: [EIO], kills: false, isDecision: true),
     "thread": Kinds(harmless: ["\(EAGAIN)"], kills: false),
   ]
 
@@ -68,8 +70,9 @@ struct FaultPoint {
 
   /// The points of a run in which so many calls of each class were made.
   ///
-  /// `needsLinks`: whether it cannot do without them, as a folder with the user's own files in it, and is refused then.
-  static func points(_ counts: [String: Int], all: Bool, needsLinks: Bool) -> [FaultPoint] {
+  /// `needsLinks`: whether it cannot do without them, as a folder with the user's own files in it, and is refused then. `decisions`:
+  /// whether every look-up is tried.
+  static func points(_ counts: [String: Int], all: Bool, needsLinks: Bool, decisions: Bool) -> [FaultPoint] {
     var points: [FaultPoint] = []
     for (name, count) in counts.sorted(by: { $0.key < $1.key }) {
       guard let kinds = kinds[name] else {
@@ -78,7 +81,7 @@ struct FaultPoint {
       }
       let most = kinds.isNaming ? 6 : 2
       let some = spread(count, over: most)
-      for number in all ? Array(1...count) : some {
+      for number in all || decisions && kinds.isDecision ? Array(1...count) : some {
         // A sample has each kind at the first call, and then what differs most.
         let kills = kinds.kills ? (all ? ["before", "after"] : ["after"]) : []
         let errors = all || number == 1 ? kinds.errors : Array(kinds.errors.prefix(1))
