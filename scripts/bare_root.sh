@@ -23,7 +23,8 @@ cannot() {
 # The folder of the toolchain, which has to be one of its own to be bound.
 toolchain() {
   local programs
-  programs=$(dirname "$(readlink -f "$(command -v swift)")") || cannot "there is no Swift toolchain"
+  command -v swift >/dev/null || cannot "there is no Swift toolchain"
+  programs=$(dirname "$(readlink -f "$(command -v swift)")")
   case "$programs" in
     /usr/bin | /usr/local/bin | */swiftly/bin) cannot "the Swift toolchain is not in a folder of its own" ;;
   esac
@@ -44,14 +45,15 @@ outside() {
   # Not in /tmp, which may be memory: a build takes two gigabytes.
   root=$(mktemp -d "$cache/root.XXXXXX")
   # The mounts are gone with the namespace; --one-file-system is for the day they are not.
-  trap 'rm -rf --one-file-system "$root"' EXIT
+  trap 'rm -rf --one-file-system "$root"; rm -f "$base.$$"' EXIT
   if [ ! -f "$base" ]; then
     local from=() log=$cache/$suite.log
     mapfile -t from < <(mirror)
     debootstrap --variant=minbase --include=git,make,ca-certificates "$suite" "$root" "${from[@]}" >"$log" 2>&1 ||
       cannot "debootstrap: $(tail -n 1 "$log")"
     chroot "$root" apt-get clean
-    tar -C "$root" -cf "$base.$$" . && mv "$base.$$" "$base"
+    tar -C "$root" -cf "$base.$$" .
+    mv "$base.$$" "$base"
   else
     tar -C "$root" -xf "$base"
   fi
@@ -86,7 +88,7 @@ furnish() {
   apt-config dump Acquire | grep -iE 'proxy|verify|cainfo|check-' >"$root/etc/apt/apt.conf.d/90network" || true
   # Copies of repositories that git is told to use.
   local key url
-  git config --get-regexp '^url\..*\.insteadof$' | while read -r key url; do
+  { git config --get-regexp '^url\..*\.insteadof$' || true; } | while read -r key url; do
     key=${key#url.}
     key=${key%.insteadof}
     git config --file "$root/etc/gitconfig" --add "url.$key.insteadOf" "$url"

@@ -5,7 +5,7 @@ import Testing
 /// Pictures of four million pixels that take a few kilobytes: reading one may not cost 8 bytes a pixel.
 ///
 /// The bound is on what a picture adds to the same command with one that is as large as the model reads it.
-@Suite(.serialized)
+@Suite(.serialized, .enabled(if: !Work.isSanitized, "a sanitizer's own memory is most of the program's"))
 struct PictureMemoryTests {
   private static let side = 2000
 
@@ -29,7 +29,8 @@ struct PictureMemoryTests {
     let folder = try TemporaryFolder()
     try picture.png(side: 256).write(to: URL(filePath: folder.file("small.png")))
     try picture.png(side: Self.side).write(to: URL(filePath: folder.file("large.png")))
-    let base = try peak(folder.file("small.png"))
+    // A peak in the last moment of a run can be missed.
+    let base = try (1...3).map { _ in try peak(folder.file("small.png")) }.max() ?? 0
     let added = try peak(folder.file("large.png")) - base
     let perPixel = Double(added) / Double(Self.side * Self.side)
     print("\(picture): \(base >> 20) MiB and \(perPixel) bytes a pixel")
