@@ -42,9 +42,21 @@ package struct Validation: Sendable {
     /// Text by text, in their order.
     package let categories: [FidelityFigures]
     package let worst: [WorstPosition]
+    /// Layer by layer from the embedding on; empty where it was not measured.
+    package var layers: [LayerDrift] = []
+    /// Every tensor that both models have, the worst first; empty where it was not measured.
+    package var tensors: [TensorDifference] = []
+    /// nil where it was not measured.
+    package var firstDifference: FirstDifference?
+    /// nil where no pictures were shown.
+    package var pictures: PictureFidelity?
+    /// Signs that something is wrong with the model, whatever the text.
+    package var alarms: [String] = []
 
-    /// The level of the worst text.
-    package var level: FidelityLevel { categories.map(\.level).max() ?? all.level }
+    /// The level of the worst text, or of the pictures where that is worse.
+    package var level: FidelityLevel {
+      (categories.map(\.level) + (pictures.map { [$0.level] } ?? [])).max() ?? all.level
+    }
   }
 
   /// A position at which the two models differ most.
@@ -64,6 +76,8 @@ package struct Validation: Sendable {
   package let before: Model
   package let after: [Result]
   package let texts: [Text]
+  /// What both were shown; empty where no pictures were.
+  package var pictures: [ComparedPicture] = []
   package let seconds: Double
 
   /// How far a validation is.
@@ -105,11 +119,8 @@ extension Validation {
       for model in after { try requireSameTokens(windows, text, before, model) }
       cut.append(windows)
     }
-    let comparison = ModelComparison(
-      before: before, after: after, vocabulary: before.model.vocabularySize, kernels: kernels)
-    let positions = try comparison.positions(of: cut, threads: threads) { step in
-      progress(Progress(windowsDone: step.windowsDone, windows: step.windows))
-    }
+    let comparison = ModelComparison(before: before, after: after, kernels: kernels)
+    let positions = try comparison.positions(of: cut, threads: threads, progress: progress)
     let results = after.indices.map { index in
       let categories = positions.map { $0[index] }
       return Result(
