@@ -7,7 +7,7 @@ extension Validation {
       "before": .object([
         "model": .string(before.name), "bytes": .integer(Int64(clamping: before.bytes)),
         "bits_per_weight": .number(before.bitsPerWeight),
-        "perplexity": after.first.map { $0.all.perplexityBefore.json } ?? .null,
+        "perplexity": after.first?.all.perplexityBefore?.json ?? .null,
         "entropy": after.first.map { $0.all.entropyBefore.json } ?? .null,
       ]),
       "after": .array(zip(after, failures).map { document($0, failures: $1) }), "texts": .array(texts.map(\.json)),
@@ -63,9 +63,9 @@ extension FidelityFigures {
   /// The figures in the order of the contract.
   fileprivate var json: [(String, OrderedJSON)] {
     [
-      ("perplexity", perplexityAfter.json), ("perplexity_ratio", perplexityRatio.json),
+      ("perplexity", perplexityAfter.json), ("perplexity_ratio", perplexityRatio?.json ?? .null),
       ("kl_divergence", divergence.json), ("reverse_kl_divergence", reverseDivergence.json),
-      ("js_divergence", jensenShannon.json), ("total_variation", totalVariation.json),
+      ("js_divergence", jensenShannon?.json ?? .null), ("total_variation", totalVariation?.json ?? .null),
       ("top1_agreement", top1Agreement.json), ("top5_overlap", top5Overlap.json),
       ("probability_change", probabilityChange.change), ("rms_probability_change", rootMeanSquareChange.json),
       ("correlation", correlation.map { .number($0) } ?? .null),
@@ -103,6 +103,11 @@ extension FidelityFigures.Distribution {
     object["p99"] = percentile(0.99)
     object["p999"] = percentiles.count < FidelityFigures.fewPositions ? .null : percentile(0.999)
     object["max"] = .number(percentiles.largest)
+    if let sampling {
+      object["estimated"] = .bool(true)
+      object["sampling_error"] = .number(sampling.standardError)
+      object["lower_bound"] = .number(sampling.lowerBound)
+    }
     return .object(object)
   }
 

@@ -34,9 +34,14 @@ package struct ValidationLimits: Sendable {
     if let agreement, lower(equal) < agreement {
       sentences.append("the agreement may be \(lower(equal)), the limit is \(agreement)")
     }
-    if let perplexityIncrease, upper(figures.perplexityRatio) - 1 > perplexityIncrease {
-      sentences.append(
-        "perplexity may rise by \(upper(figures.perplexityRatio) - 1), the limit is \(perplexityIncrease)")
+    if let perplexityIncrease {
+      if let rise = figures.perplexityRatio.map({ upper($0) - 1 }) {
+        if rise > perplexityIncrease {
+          sentences.append("perplexity may rise by \(rise), the limit is \(perplexityIncrease)")
+        }
+      } else {
+        sentences.append("the rise of perplexity is not known, the limit is \(perplexityIncrease)")
+      }
     }
     return sentences
   }

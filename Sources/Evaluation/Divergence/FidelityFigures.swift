@@ -12,20 +12,23 @@ import Engine
 package struct FidelityFigures: Sendable {
   package let windows: Int
   package let positions: Int
-  package let perplexityBefore: Estimate
+  /// nil where the model before is known by rounded numbers alone, which flatter it.
+  package let perplexityBefore: Estimate?
   package let perplexityAfter: Estimate
-  /// Perplexity after over perplexity before, its error from the paired differences.
-  package let perplexityRatio: Estimate
+  /// Perplexity after over perplexity before, its error from the paired differences; nil where that before is.
+  package let perplexityRatio: Estimate?
   package let divergence: Distribution
   package let reverseDivergence: Distribution
-  package let jensenShannon: Distribution
-  package let totalVariation: Distribution
+  /// nil where the model before is known by part of each row.
+  package let jensenShannon: Distribution?
+  /// nil where the model before is known by part of each row.
+  package let totalVariation: Distribution?
   package let top1Agreement: Estimate
   package let top5Overlap: Estimate
   package let probabilityChange: Distribution
   package let rootMeanSquareChange: Estimate
   package let entropyBefore: Estimate
-  /// Pearson's, of ln p and ln q of the text's tokens; nil where one of them does not vary.
+  /// Pearson's, of ln p and ln q of the text's tokens; nil where one of them does not vary or is known by rounded numbers.
   package let correlation: Double?
   package let flips: Flips
   package let byConfidence: [ConfidenceBand]
@@ -35,6 +38,20 @@ package struct FidelityFigures: Sendable {
   /// A mean with the spread behind it.
   package struct Distribution: Sendable {
     package let mean: Estimate
+    package let percentiles: Percentiles
+    /// How far the figures may be off because part of each row was looked at; nil where the whole was.
+    package var sampling: Sampling?
+  }
+
+  /// What is sure of a divergence that was estimated from part of each row.
+  ///
+  /// The mean's own standard error contains the sampling error already.
+  package struct Sampling: Sendable {
+    /// Of the mean, for this very text.
+    package let standardError: Double
+    /// What the mean is at least.
+    package let lowerBound: Double
+    /// What the percentiles are at least.
     package let percentiles: Percentiles
   }
 
@@ -54,8 +71,9 @@ package struct FidelityFigures: Sendable {
     package let divergence: Double?
   }
 
-  /// Draws the figures from positions, [window][position].
-  init(_ windows: [[PositionComparison]]) {
+  /// Draws the figures from positions, [window][position]; with `isBeforeRounded` what the text's tokens were given before is known
+  /// too roughly for a perplexity.
+  init(_ windows: [[PositionComparison]], isBeforeRounded: Bool = false) {
     func mean(_ scale: Estimate.Scale, _ quantity: (PositionComparison) -> Double) -> Estimate {
       Estimate(windows.map { WindowSum($0, quantity) }, scale)
     }
@@ -63,28 +81,40 @@ package struct FidelityFigures: Sendable {
     func distribution(_ scale: Estimate.Scale, _ quantity: (PositionComparison) -> Double) -> Distribution {
       Distribution(mean: mean(scale, quantity), percentiles: Percentiles(all.map(quantity)))
     }
+    /// Of what is known of all positions or of none.
+    func whole(_ quantity: KeyPath<PositionComparison, Double?>) -> Distribution? {
+      guard all.allSatisfy({ $0[keyPath: quantity] != nil }) else { return nil }
+      return distribution(.logarithmic) { $0[keyPath: quantity] ?? 0 }
+    }
+    func divergence(
+      _ quantity: (PositionComparison) -> Double, _ part: KeyPath<PositionComparison.Sampling, SampledSum>
+    ) -> Distribution {
+      var result = distribution(.logarithmic, quantity)
+      result.sampling = Sampling(all.compactMap { $0.sampling?[keyPath: part] })
+      return result
+    }
     self.windows = windows.count
     positions = all.count
-    let logRatio = mean(.plain) { $0.before - $0.after }
-    perplexityBefore = mean(.plain) { -$0.before }.exponential
+    let logRatio = isBeforeRounded ? nil : mean(.plain) { $0.before - $0.after }
+    perplexityBefore = isBeforeRounded ? nil : mean(.plain) { -$0.before }.exponential
     perplexityAfter = mean(.plain) { -$0.after }.exponential
-    perplexityRatio = logRatio.exponential
-    divergence = distribution(.logarithmic, \.divergence)
-    reverseDivergence = distribution(.logarithmic, \.reverseDivergence)
-    jensenShannon = distribution(.logarithmic, \.jensenShannon)
-    totalVariation = distribution(.logarithmic, \.totalVariation)
+    perplexityRatio = logRatio?.exponential
+    self.divergence = divergence(\.divergence, \.forward)
+    reverseDivergence = divergence(\.reverseDivergence, \.backward)
+    jensenShannon = whole(\.jensenShannon)
+    totalVariation = whole(\.totalVariation)
     top1Agreement = mean(.share) { $0.isSameTop ? 1 : 0 }
     top5Overlap = mean(.share) { Double($0.topShared) / Double(LogitRow.topCount) }
     probabilityChange = distribution(.plain, \.probabilityChange)
     rootMeanSquareChange = .rootMeanSquare(
       windows.map { WindowSum($0) { $0.probabilityChange * $0.probabilityChange } })
     entropyBefore = mean(.logarithmic, \.entropy)
-    correlation = Self.correlation(all)
+    correlation = isBeforeRounded ? nil : Self.correlation(all)
     flips = Self.flips(all)
     byConfidence = Self.bands(all)
-    level = FidelityLevel(divergence.mean, windows: windows.count)
+    level = FidelityLevel(self.divergence.mean, windows: windows.count)
     alarms = FidelityAlarms.of(
-      divergence: divergence, reverse: reverseDivergence.mean, change: probabilityChange.mean,
+      divergence: self.divergence, reverse: reverseDivergence.mean, change: probabilityChange.mean,
       spread: rootMeanSquareChange, logRatio: logRatio)
   }
 
@@ -129,14 +159,14 @@ package struct FidelityFigures: Sendable {
 /// Signs that something is wrong which a mean divergence does not show.
 enum FidelityAlarms {
   static func of(
-    divergence: FidelityFigures.Distribution, reverse: Estimate, change: Estimate, spread: Estimate, logRatio: Estimate
+    divergence: FidelityFigures.Distribution, reverse: Estimate, change: Estimate, spread: Estimate, logRatio: Estimate?
   ) -> [String] {
     var alarms: [String] = []
     if let error = change.standardError, abs(change.value) > 4 * error, abs(change.value) > 0.15 * spread.value {
       alarms.append(
         "the text's tokens became \(change.value < 0 ? "less" : "more") likely throughout: this is a bias, not noise")
     }
-    if let error = logRatio.standardError, logRatio.value < -4 * error {
+    if let logRatio, let error = logRatio.standardError, logRatio.value < -4 * error {
       alarms.append("the model after predicts this text better than the one before: it may have been fitted to it")
     }
     if divergence.percentiles.count >= FidelityFigures.fewPositions, divergence.percentiles[0.999] > 5 {
@@ -146,6 +176,18 @@ enum FidelityAlarms {
       alarms.append("the model after gives weight to tokens that were next to impossible before")
     }
     return alarms
+  }
+}
+
+extension FidelityFigures.Sampling {
+  /// Of the positions of a text; nil where nothing was sampled.
+  init?(_ positions: [SampledSum]) {
+    guard !positions.isEmpty else { return nil }
+    let count = Double(positions.count)
+    self.init(
+      standardError: positions.reduce(0) { $0 + $1.variance }.squareRoot() / count,
+      lowerBound: positions.reduce(0) { $0 + $1.lowerBound } / count,
+      percentiles: Percentiles(positions.map(\.lowerBound)))
   }
 }
 

@@ -16,10 +16,10 @@ package struct PositionComparison: Sendable, Equatable {
   package let divergence: Double
   /// Σ q ln(q/p).
   package let reverseDivergence: Double
-  /// ½ KL(p‖m) + ½ KL(q‖m) with m = (p + q) / 2.
-  package let jensenShannon: Double
-  /// ½ Σ |p - q|.
-  package let totalVariation: Double
+  /// ½ KL(p‖m) + ½ KL(q‖m) with m = (p + q) / 2; nil where p is known in part.
+  package let jensenShannon: Double?
+  /// ½ Σ |p - q|; nil where p is known in part.
+  package let totalVariation: Double?
   /// -Σ p ln p.
   package let entropy: Double
   /// ln p of the text's token.
@@ -33,6 +33,14 @@ package struct PositionComparison: Sendable, Equatable {
   package let topAfter: [Int32]
   /// p of the likeliest token before.
   package let confidence: Double
+  /// What is sure of the two divergences where p is known in part; nil where they are exact.
+  package var sampling: Sampling?
+
+  /// How far the divergences may be off.
+  package struct Sampling: Sendable, Equatable {
+    package let forward: SampledSum
+    package let backward: SampledSum
+  }
 
   /// Change of the text's token's probability.
   package var probabilityChange: Double { exp(after) - exp(before) }
@@ -40,6 +48,14 @@ package struct PositionComparison: Sendable, Equatable {
   package var isSameTop: Bool { topBefore.first == topAfter.first }
   /// Tokens among the five likeliest of both.
   package var topShared: Int { topBefore.count { topAfter.contains($0) } }
+}
+
+/// What is known of a sum over the vocabulary beside its estimate.
+package struct SampledSum: Sendable, Equatable {
+  /// Of the estimate.
+  package let variance: Double
+  /// What the sum is at least.
+  package let lowerBound: Double
 }
 
 extension PositionComparison {

@@ -13,18 +13,32 @@ enum ValidationSummary {
   /// The verdict, and what should not be overlooked.
   private static func sentences(_ result: Validation.Result, _ validation: Validation) -> [TerminalText] {
     let figures = result.all
-    let differing = figures.totalVariation.mean.value
-    let one = differing > 0 ? "one sampled token in \(fixed(1 / differing, 0)) differs" : "no sampled token differs"
+    let ratio: TerminalText = figures.perplexityRatio.map { ", perplexity × \(number($0, 4))" } ?? ""
     var lines: [TerminalText] = [
-      "\(result.model.name): \(result.level.rawValue); \(one), the likeliest token is the same at "
-        + "\(percent(figures.top1Agreement)) of positions, perplexity × \(number(figures.perplexityRatio, 4))"
+      "\(result.model.name): \(result.level.rawValue); \(differing(figures)), the likeliest token is the same at "
+        + "\(percent(figures.top1Agreement)) of positions\(ratio)"
     ]
+    if let sampling = figures.divergence.sampling {
+      lines.append(
+        "  estimated from part of the vocabulary: divergence \(fixed(figures.divergence.mean.value, 6)) ± "
+          + "\(fixed(sampling.standardError, 6)) on this text, and at least \(fixed(sampling.lowerBound, 6))")
+    }
     let names = validation.texts.map(\.name)
     for (name, category) in zip(names, result.categories) {
       let place: TerminalText = names.count > 1 ? " (\(name))" : ""
       lines += category.alarms.map { "  alarm\(place): \($0)" }
     }
     return lines
+  }
+
+  /// How often a reader would notice.
+  private static func differing(_ figures: FidelityFigures) -> TerminalText {
+    if let share = figures.totalVariation?.mean.value {
+      return share > 0 ? "one sampled token in \(fixed(1 / share, 0)) differs" : "no sampled token differs"
+    }
+    // Half the mean absolute difference is at most the root of half the divergence (Pinsker).
+    let share = (figures.divergence.mean.value / 2).squareRoot()
+    return share > 0 ? "at most one sampled token in \(fixed(1 / share, 0)) differs" : "no sampled token differs"
   }
 
   private static func table(_ validation: Validation) -> TerminalText {
@@ -36,7 +50,7 @@ enum ValidationSummary {
     if let reference = validation.after.first?.all {
       table.add([
         validation.before.name, "all", fixed(validation.before.bitsPerWeight, 3),
-        number(reference.perplexityBefore, 4), "1", "0", "0", "100 %", "",
+        reference.perplexityBefore.map { number($0, 4) } ?? "", "1", "0", "0", "100 %", "",
       ])
     }
     for result in validation.after {
@@ -44,7 +58,7 @@ enum ValidationSummary {
       for (name, figures) in [("all", result.all)] + rows {
         table.add([
           result.model.name, name, fixed(result.model.bitsPerWeight, 3), number(figures.perplexityAfter, 4),
-          number(figures.perplexityRatio, 4), number(figures.divergence.mean, 6),
+          figures.perplexityRatio.map { number($0, 4) } ?? "", number(figures.divergence.mean, 6),
           fixed(figures.divergence.percentiles[0.99], 5), percent(figures.top1Agreement), figures.level.rawValue,
         ])
       }
