@@ -47,14 +47,21 @@ extension Validation.Text {
 
 extension Validation.WorstPosition {
   fileprivate func document(_ texts: [Validation.Text]) -> OrderedJSON {
-    func tokens(_ ids: [Int32], _ names: [String]) -> OrderedJSON {
-      .array(zip(ids, names).map { .object(["id": .integer(Int64($0)), "text": .string($1)]) })
+    func tokens(_ ids: [Int32], _ names: [String], _ probabilities: SIMD8<Float>) -> OrderedJSON {
+      .array(
+        zip(ids, names).enumerated().map { place, token in
+          .object([
+            "id": .integer(Int64(token.0)), "text": .string(token.1),
+            "probability": .number(Double(probabilities[place])),
+          ])
+        })
     }
     return .object([
       "text": .string(texts[text].name), "window": .integer(Int64(window)), "position": .integer(Int64(position)),
       "context": .string(context), "token": .string(token), "kl_divergence": .number(comparison.divergence),
       "log_probability_before": .number(comparison.before), "log_probability_after": .number(comparison.after),
-      "top5_before": tokens(comparison.topBefore, topBefore), "top5_after": tokens(comparison.topAfter, topAfter),
+      "top5_before": tokens(comparison.topBefore, topBefore, comparison.topProbabilitiesBefore),
+      "top5_after": tokens(comparison.topAfter, topAfter, comparison.topProbabilitiesAfter),
     ])
   }
 }

@@ -72,6 +72,16 @@ struct ValidationTests {
       #expect(all.flips.rightToWrong == Int(try number("flips", "right_to_wrong")))
       #expect(all.flips.wrongToRight == Int(try number("flips", "wrong_to_right")))
       #expect(all.flips.wrongToOtherWrong == Int(try number("flips", "wrong_to_other_wrong")))
+      #expect(all.perWindow.counts == [Int](repeating: 127, count: 24))
+      let perWindow = try #require(expected["per_window"])
+      for (own, name) in [
+        ("negative_log_likelihood", "nll_after"), ("kl_divergence", "kl"), ("reverse_kl_divergence", "reverse_kl"),
+        ("top5_overlap", "top5_overlap"), ("squared_probability_change", "squared_probability_change"),
+      ] {
+        let means = try #require(all.perWindow.means.first { $0.name == own }).values
+        let windows = try #require(perWindow[name]?.arrayValue).compactMap(\.doubleValue)
+        #expect(windows.count == 24 && zip(means, windows).allSatisfy { abs($0 - $1) < 1e-5 }, "\(recipe) \(own)")
+      }
       let correlation = try #require(all.correlation)
       #expect(abs(correlation - (try number("correlation_of_logp"))) < 1e-6)
       let worst = try #require(result.worst.first)

@@ -32,6 +32,7 @@ package struct FidelityFigures: Sendable {
   package let correlation: Double?
   package let flips: Flips
   package let byConfidence: [ConfidenceBand]
+  package let perWindow: WindowMeans
   package let level: FidelityLevel
   package let alarms: [String]
 
@@ -112,6 +113,7 @@ package struct FidelityFigures: Sendable {
     correlation = isBeforeRounded ? nil : Self.correlation(all)
     flips = Self.flips(all)
     byConfidence = Self.bands(all)
+    perWindow = WindowMeans(windows)
     level = FidelityLevel(self.divergence.mean, windows: windows.count)
     alarms = FidelityAlarms.of(
       divergence: self.divergence, reverse: reverseDivergence.mean, change: probabilityChange.mean,

@@ -31,6 +31,9 @@ package struct PositionComparison: Sendable, Equatable {
   /// The likeliest tokens, likeliest first.
   package let topBefore: [Int32]
   package let topAfter: [Int32]
+  /// Probabilities of those tokens by the model that finds them likeliest, in their order.
+  package let topProbabilitiesBefore: SIMD8<Float>
+  package let topProbabilitiesAfter: SIMD8<Float>
   /// p of the likeliest token before.
   package let confidence: Double
   /// What is sure of the two divergences where p is known in part; nil where they are exact.
@@ -66,6 +69,16 @@ extension PositionComparison {
       divergence: sums.forward, reverseDivergence: sums.backward, jensenShannon: sums.jensenShannon,
       totalVariation: sums.variation / 2, entropy: sums.entropy, before: before.logProbability(token),
       after: after.logProbability(token), token: token, topBefore: before.top, topAfter: after.top,
+      topProbabilitiesBefore: before.topProbabilities, topProbabilitiesAfter: after.topProbabilities,
       confidence: before.top.first.map { exp(before.logProbability($0)) } ?? 0)
+  }
+}
+
+extension LogitRow {
+  /// Probabilities of the likeliest tokens; a vector, since there is one at every position.
+  fileprivate var topProbabilities: SIMD8<Float> {
+    var result = SIMD8<Float>()
+    for (place, token) in top.enumerated() { result[place] = Float(exp(logProbability(token))) }
+    return result
   }
 }

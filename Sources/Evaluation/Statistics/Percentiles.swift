@@ -1,6 +1,7 @@
 /// Percentiles of many values, linear between order statistics at rank f (n - 1), as numpy and llama-perplexity have them.
 package struct Percentiles: Sendable {
-  private let sorted: [Double]
+  /// All of them, the least first.
+  let sorted: [Double]
 
   package init(_ values: [Double]) {
     precondition(!values.isEmpty, "percentiles are of something")
