@@ -91,8 +91,6 @@ package protocol Architecture: Sendable {
   var vocabularySize: Int { get }
   /// Decoder layers including the MTP block, which the published mixes count in.
   var blockCount: Int { get }
-  /// Query heads for each key and value head, which the published mixes ask for.
-  var queryGroups: Int { get }
 
   /// The text model, running on the weights of this checkpoint as they are stored.
   ///

@@ -34,7 +34,10 @@ package struct OpenedModel: Sendable {
     tokenizer = try TokenizerSource.tokenizer(of: checkpoint)
     notes =
       architecture.notes
-      + [TokenizerSource.split(of: checkpoint).note, try WeightSearch.uniformNote(checkpoint.tensors)].compactMap { $0 }
+      + [
+        TokenizerSource.split(of: checkpoint).note, Self.foreignNote(checkpoint, architecture),
+        try WeightSearch.uniformNote(checkpoint.tensors),
+      ].compactMap { $0 }
     guard tokenizer.vocabularySize <= model.vocabularySize else {
       throw CheckpointError(
         .mismatch,
@@ -42,6 +45,19 @@ package struct OpenedModel: Sendable {
         file: checkpoint.path)
     }
     stopTokens = Self.stopTokens(checkpoint, tokenizer)
+  }
+
+  /// What to tell of tensors that the family has no use for; conversion refuses them unless it is told to leave them out.
+  private static func foreignNote(_ checkpoint: Checkpoint, _ architecture: any Architecture) -> String? {
+    let isGGUF = checkpoint.format == .gguf
+    let known = Set(architecture.rules.map { BinaryString(isGGUF ? $0.gguf : $0.huggingFace) })
+    let foreign = checkpoint.tensors.map(\.name).filter {
+      !known.contains(BinaryString($0)) && (isGGUF || architecture.reasonToIgnore($0) == nil)
+    }
+    guard !foreign.isEmpty else { return nil }
+    return
+      "\(counted(foreign.count, "tensor")) of the file \(foreign.count == 1 ? "has" : "have") no place in this family and "
+      + "\(foreign.count == 1 ? "is" : "are") not used: \(listed(foreign))"
   }
 
   /// The end-of-text tokens of tokenizer, configuration and generation settings, and the two by which chat models of this kind end.

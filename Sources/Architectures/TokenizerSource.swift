@@ -66,7 +66,7 @@ package enum TokenizerSource {
   package static func split(of checkpoint: Checkpoint) -> (name: String?, note: String?) {
     let key = "tokenizer.ggml.pre"
     let metadata = checkpoint.metadata
-    if let name = metadata.string(key) { return (name, nil) }
+    if let name = metadata.string(key), !name.isEmpty { return (name, Self.doubt(name, of: checkpoint)) }
     let ownKeys = [TokenizerMetadata.patternsKey, TokenizerMetadata.documentKey]
     guard checkpoint.format == .gguf, metadata["tokenizer.ggml.tokens"] != nil,
       ownKeys.allSatisfy({ metadata[$0] == nil })
@@ -80,6 +80,13 @@ package enum TokenizerSource {
       )
     }
     return (family.splitName, "\(missing): the pattern of its family is taken, \(family.splitName)")
+  }
+
+  /// What to tell of a file that names a stopgap where its family has a pattern.
+  private static func doubt(_ name: String, of checkpoint: Checkpoint) -> String? {
+    guard name == "default", let family = Architectures.family(of: checkpoint) else { return nil }
+    return "tokenizer.ggml.pre is \"default\", as converters write that did not know the model; its family has "
+      + "\(family.splitName), and token ids may be wrong"
   }
 
   /// The tokenizer of a Hugging Face folder.

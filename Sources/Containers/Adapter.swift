@@ -39,15 +39,16 @@ struct Adapter {
     base = config["base_model_name_or_path"]?.stringValue ?? config["model"]?.stringValue
   }
 
-  /// The error of using it as a model.
-  func refusal(file: String) -> CheckpointError {
+  /// What it is, and of what.
+  var description: String {
     let model = base ?? "another model"
-    if isBesideBase {
-      return CheckpointError(
-        .unsupported, "the weights of \(kind) lie beside those of its base \(model); merge them first", file: file)
-    }
-    return CheckpointError(.unsupported, "this is \(kind) of \(model); merge it first", file: file)
+    return isBesideBase
+      ? "the weights of \(kind) lie beside those of its base \(model); merge them first"
+      : "this is \(kind) of \(model); merge it first"
   }
+
+  /// The error of using it as a model.
+  func refusal(file: String) -> CheckpointError { CheckpointError(.unsupported, description, file: file) }
 
   /// Whether a file's name is that of an adapter's weights, as PEFT and MLX write them.
   static func isFileName(_ name: String) -> Bool {

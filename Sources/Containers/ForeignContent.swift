@@ -4,10 +4,10 @@ import Tensors
 ///
 /// The one place that knows; everything that opens weights or reads a document asks it, so that a file is called by the same name
 /// whether it was named itself, lies in a folder, or is one of an index's.
-enum ForeignContent {
+package enum ForeignContent {
   /// What was expected.
-  enum Place {
-    case weights, document, template, importance
+  package enum Place: Sendable {
+    case weights, document, template, importance, recipe
   }
 
   /// How much of a file's beginning is looked at.
@@ -22,7 +22,8 @@ enum ForeignContent {
   }
 
   /// Refuses a file that begins with these bytes, of which there are `length` if the file has so many.
-  static func refuse(_ start: some Collection<UInt8>, file: String, where place: Place) throws(CheckpointError) {
+  package static func refuse(_ start: some Collection<UInt8>, file: String, where place: Place) throws(CheckpointError)
+  {
     let start = Array(start.prefix(length))
     guard !start.isEmpty else { throw CheckpointError(.malformed, "the file is empty", file: file) }
     guard let what = sentence(start, place) else { return }
@@ -38,18 +39,19 @@ enum ForeignContent {
       let remedy = known.isWeights && place == .weights ? "; get the safetensors form of this model" : ""
       return "this is \(known.what)" + remedy
     }
-    if place == .document || place == .template, let width = wideText(start) {
+    if place == .document || place == .template || place == .recipe, let width = wideText(start) {
       return "this text is UTF-\(width); save it as UTF-8"
     }
     let text = String(decoding: start, as: UTF8.self).drop { $0.isWhitespace || $0 == "\u{FEFF}" }
     // A template may begin with any markup but that of a page.
     if text.hasPrefix("<"), place != .template || isPage(text) { return markup(text) }
+    if place == .recipe, text.hasPrefix("{") { return "this is a JSON document, not a recipe" }
     switch place {
     case .weights where text.hasPrefix("{") && start.count > 8 && start[8] != UInt8(ascii: "{"):
       return "this is a JSON document and holds no weights"
     case .weights where start.starts(with: GGUFFormat.magic):
       return "this is a GGUF whose name says otherwise; name it itself"
-    case .template: return nil
+    case .template, .recipe: return nil
     default: return plain(text)
     }
   }

@@ -20,13 +20,15 @@ package enum NearNames {
   }
 
   /// The names of a short list that someone may have meant, at most three: one that differs only in case and in signs between
-  /// the letters, else those that are nearest by a letter in three or fewer.
+  /// the letters, else those that begin with it, else those that are nearest by a letter in three or fewer.
   package static func meant(_ wanted: String, among names: [String]) -> [String] {
     func letters(_ name: String) -> [UInt8] {
       folded(name).filter { $0 != UInt8(ascii: "_") && $0 != UInt8(ascii: "-") }
     }
     let word = letters(wanted)
     if let same = names.first(where: { letters($0) == word }) { return [same] }
+    let begun = word.count < 2 ? [] : names.filter { letters($0).starts(with: word) }
+    guard begun.isEmpty else { return Array(begun.prefix(3)) }
     let distances = names.map { (distance(word, letters($0)), $0) }
     guard let least = distances.map(\.0).min(), least * 3 <= word.count else { return [] }
     return distances.filter { $0.0 == least }.prefix(3).map(\.1)

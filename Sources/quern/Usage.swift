@@ -35,10 +35,17 @@ struct Usage: Error {
     if Planned.commands.contains(name) { return wrong("quern \(name) is not built yet.", of: Quern.self) }
     let names = Quern.configuration.subcommands.map { $0._commandName }
     guard name != "help" else { return nil }
-    let near = offer(NearNames.meant(name, among: names + Planned.commands))
+    let near = offer(elsewhere[name].map { [$0] } ?? NearNames.meant(name, among: names + Planned.commands))
     return wrong(
       "there is no command \(name)\(near); there are \(names.joined(separator: ", ")).", of: Quern.self)
   }
+
+  /// What other programs call a command.
+  private static let elsewhere = [
+    "info": "show", "inspect": "show", "ls": "show", "list": "show", "perplexity": "evaluate", "ppl": "evaluate",
+    "run": "generate", "chat": "generate", "compare": "validate", "kld": "validate", "imatrix": "calibrate",
+    "benchmark": "bench", "encode": "tokenize",
+  ]
 
   /// Several models where one is expected.
   private static func severalModels(_ words: [String], of command: String, _ error: any Error) -> TerminalText? {

@@ -90,6 +90,32 @@ struct InputTests {
       "mine: line 3: the regular expression ffn_( cannot be used")
   }
 
+  @Test func `what is left of a download says so, and what is no recipe is named`() throws {
+    let folder = try converted()
+    let bytes = try Data(contentsOf: URL(filePath: folder.file("tiny.gguf")))
+    for length in [100, 3000] {
+      try bytes.prefix(length).write(to: URL(filePath: folder.file("cut.gguf")))
+      try expect(["show", folder.file("cut.gguf")], "the download is incomplete")
+    }
+    for (text, words) in [
+      ("<!DOCTYPE html><html>", "recipe: this is a web page, not the file itself"),
+      ("{\"recipe\": 1}", "recipe: this is a JSON document, not a recipe"),
+    ] {
+      try Data(text.utf8).write(to: URL(filePath: folder.file("recipe")))
+      try expect(["quantize", Self.model, "--recipe", folder.file("recipe"), "--dry-run"], words)
+    }
+  }
+
+  @Test func `an adapter is shown as what it is`() throws {
+    let folder = try TemporaryFolder()
+    let header = Data(#"{"a.lora_A.weight":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}}"#.utf8)
+    var data = Data([UInt8(header.count), 0, 0, 0, 0, 0, 0, 0]) + header
+    data += Data([0, 0, 0, 0])
+    try data.write(to: URL(filePath: folder.file("adapter_model.safetensors")))
+    let run = try CommandLineRun(["show", folder.file("adapter_model.safetensors")])
+    #expect(run.status == 0 && run.output.contains("note: this is a LoRA adapter of another model"), "\(run.output)")
+  }
+
   @Test(.enabled(if: Unprivileged.canRun, "nobody may enter this checkout"))
   func `a folder that may not be entered is no missing model`() throws {
     let folder = try TemporaryFolder()

@@ -12,6 +12,9 @@ struct WordTests {
   @Test(arguments: [
     (["conver", "x"], "there is no command conver (did you mean convert?)"),
     (["quantise"], "(did you mean quantize?)"), (["validte"], "(did you mean validate?)"),
+    (["eval"], "(did you mean evaluate?)"), (["info"], "(did you mean show?)"),
+    (["quantize", model, "iq4"], "(did you mean IQ4_NL or IQ4_XS?)"),
+    (["convert", "x.gguf", "--output", "y.safetensors"], "for example --to safetensors --output y."),
     (["grind"], "there is no command grind; there are show, convert,"),
     (["quantize", model, "q4km"], "there is no recipe q4km (did you mean Q4_K_M?); there are"),
     (["quantize", model, "int4"], "(did you mean Q4_K_M?)"), (["quantize", model, "INT8"], "(did you mean Q8_0?)"),

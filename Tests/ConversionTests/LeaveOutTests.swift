@@ -1,3 +1,4 @@
+import Architectures
 import Containers
 import Conversion
 import Quants
@@ -33,6 +34,12 @@ struct LeaveOutTests {
     #expect(refused?.message.contains("--leave-out PATTERN") == true)
     let rest = error(path, options("k_scale$"))
     #expect(rest?.message.contains("2 tensors have no place in this family: score.weight, step") == true)
+
+    let opened = try OpenedModel(path)
+    #expect(
+      opened.notes.contains {
+        $0.hasPrefix("3 tensors of the file have no place in this family and are not used: score.weight")
+      }, "\(opened.notes)")
 
     let folder = try TemporaryFolder()
     let plan = try Conversion.plan(source: path, options: into(folder, options("_scale$", "^score", "step")))

@@ -44,6 +44,16 @@ struct SplitNameTests {
     #expect(try OpenedModel(folder.file("carried.gguf")).notes == [])
   }
 
+  @Test func `an empty name is none, and a stopgap is told`() throws {
+    let empty = try OpenedModel(written("empty.gguf") { $0["tokenizer.ggml.pre"] = .string("") })
+    #expect(empty.notes.first?.contains("tokenizer.ggml.pre is missing") == true)
+    #expect(try empty.tokenizer.encode(text) == OpenedModel(tinyModel).tokenizer.encode(text))
+    let stopgap = try OpenedModel(written("stopgap.gguf") { $0["tokenizer.ggml.pre"] = .string("default") })
+    #expect(
+      stopgap.notes.first?.hasPrefix("tokenizer.ggml.pre is \"default\"") == true
+        && stopgap.notes.first?.contains("its family has qwen35") == true, "\(stopgap.notes)")
+  }
+
   @Test func `a copy says what its source left out, and so does a folder`() throws {
     let silent = try written("silent.gguf") { $0["tokenizer.ggml.pre"] = nil }
     let plan = try Conversion.plan(source: silent, options: into(folder, .convert(to: nil), "copy"))

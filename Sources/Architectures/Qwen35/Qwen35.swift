@@ -25,7 +25,6 @@ package struct Qwen35: Architecture {
   package var rules: [TensorRule] { Qwen35.rules(configuration, names: names, dialect: dialect) }
   package var vocabularySize: Int { configuration.vocabularySize }
   package var blockCount: Int { configuration.layerCount + configuration.mtpLayers }
-  package var queryGroups: Int { configuration.headCount / configuration.keyValueHeadCount }
 
   package static func isHead(_ name: String) -> Bool { name.hasSuffix("lm_head.weight") }
 

@@ -111,7 +111,8 @@ struct GGUFReader {
     guard count <= UInt64(reader.remaining / smallest) else {
       throw CheckpointError(
         .malformed,
-        "\(count) \(what) are claimed, more than the \(reader.remaining) bytes that are left of \(limit) can hold",
+        "\(count) \(what) are claimed, more than the \(reader.remaining) bytes that are left of \(limit) can hold: "
+          + UnfinishedDownload.words,
         offset: at)
     }
     return Int(count)
@@ -135,7 +136,9 @@ struct GGUFReader {
     }
     guard length <= UInt64(reader.remaining) else {
       throw CheckpointError(
-        .malformed, "\(what) claims \(length) bytes, past the end of \(limit) (\(reader.remaining) are left)",
+        .malformed,
+        "\(what) claims \(length) bytes, past the end of \(limit) (\(reader.remaining) are left): "
+          + UnfinishedDownload.words,
         offset: at)
     }
     return Int(length)

@@ -71,6 +71,7 @@ extension Recipe {
   /// Reads a recipe's file.
   package init(file path: String) throws(CheckpointError) {
     let bytes = try FileSystem.read(path, limit: 1 << 20)
+    try ForeignContent.refuse(bytes, file: path, where: .recipe)
     guard let text = String(validating: bytes, as: UTF8.self) else {
       throw CheckpointError(.malformed, "a recipe is UTF-8 text", file: path)
     }

@@ -101,8 +101,8 @@ struct Convert: ParsableCommand {
   @Argument(help: "The model; several GGUFs separated by commas.")
   var source: String
 
-  @Option(help: "The container to write.")
-  var to: TargetName = .gguf
+  @Option(help: "The container to write: gguf unless given.")
+  var to: TargetName?
 
   @Option(help: ArgumentHelp("f32, f16, bf16, q8_0, …, or source to keep what is there.", valueName: "type"))
   var type = "source"
@@ -112,14 +112,14 @@ struct Convert: ParsableCommand {
   @OptionGroup var common: CommonOptions
 
   func run() throws {
-    if to == .safetensors, let path = output.output, path.hasSuffix(".safetensors") {
+    if to != .gguf, let path = output.output, path.hasSuffix(".safetensors") {
       throw ValidationError(
         "--to safetensors writes a folder, and \(path) is the name of a file; name the folder, for example "
-          + "--output \(path.dropLast(".safetensors".count)).")
+          + "--to safetensors --output \(path.dropLast(".safetensors".count)).")
     }
     let wanted = type.lowercased() == "source" ? nil : try tensorType(type, option: "--type")
     var options = ConversionOptions.convert(to: wanted)
-    options.target = to == .gguf ? .gguf : .safetensors
+    options.target = to == .safetensors ? .safetensors : .gguf
     try writing.apply(to: &options, output)
     let plan = try Conversion.plan(source: source, options: options, threads: common.threadCount)
     try writing.check(plan)

@@ -74,6 +74,7 @@ struct Show: ParsableCommand {
     if let scheme = checkpoint.packedScheme {
       lines.append("weights packed by \(scheme), which quern cannot unpack yet")
     }
+    if let adapter = checkpoint.adapterDescription { lines.append("note: \(adapter)") }
     if let folder = checkpoint.folder, let type = folder.config?["model_type"]?.stringValue {
       lines.append("model type \(type)")
     }
