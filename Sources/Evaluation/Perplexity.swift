@@ -62,90 +62,45 @@ extension Perplexity {
     threads: Int,
     kernels: Kernels = .best, progress: @escaping @Sendable (Progress) -> Void = { _ in }
   ) throws(CheckpointError) -> Perplexity {
-    let model = opened.model
-    guard context >= 4, context <= model.contextLength else {
-      throw CheckpointError(
-        .mismatch, "a context of \(context) is not between 4 and the \(model.contextLength) the model is made for",
-        file: opened.name)
-    }
-    let windows = try TextWindows(
-      text, name: textName, tokenizer: opened.tokenizer, context: context, limit: limit)
-    let count = windows.count
+    try opened.require(context: context)
+    let text = try TextWindows(text, name: textName, tokenizer: opened.tokenizer, context: context, limit: limit)
 
     let clock = ContinuousClock()
     let started = clock.now
-    let likelihoods: [[Double]]
+    let likelihoods: [Double]
     do throws(CheckpointError) {
-      likelihoods = try scores(windows, model: model, threads: threads, kernels: kernels, progress: progress)
+      likelihoods = try scores(text, opened, threads: threads, kernels: kernels, progress: progress).flatMap { $0 }
     } catch {
       throw opened.explained(error).in(file: opened.name)
     }
     let elapsed = started.duration(to: clock.now) / .seconds(1)
 
-    var statistics = Statistics()
-    for window in likelihoods { statistics.add(window) }
+    // llama-perplexity takes every token for an independent one: each is a unit of its own.
+    let result = Estimate(likelihoods.map { WindowSum([-$0]) { $0 } }).exponential
     return Perplexity(
-      perplexity: statistics.perplexity, standardError: statistics.standardError, tokensScored: statistics.count,
-      windows: count, context: context, tokensPerSecond: Double(count * context) / elapsed, seconds: elapsed,
-      model: opened.name, textSHA256: windows.sha256)
+      perplexity: result.value, standardError: result.standardError ?? 0, tokensScored: result.count,
+      windows: text.count, context: context, tokensPerSecond: Double(text.count * context) / elapsed, seconds: elapsed,
+      model: opened.name, textSHA256: text.sha256)
   }
 
   /// ln p of the scored tokens, window by window.
-  ///
-  /// Windows are independent, so each thread takes whole windows; threads left over share the work inside one.
   static func scores(
-    _ text: TextWindows, model: any LanguageModel, threads: Int, kernels: Kernels,
+    _ text: TextWindows, _ opened: OpenedModel, threads: Int, kernels: Kernels,
     progress: @escaping @Sendable (Progress) -> Void
   ) throws(CheckpointError) -> [[Double]] {
-    let (windows, context, scored) = (text.count, text.context, text.scored)
-    let workers = max(1, min(threads, windows))
-    let compute = Compute(threads: max(1, threads / workers), kernels: kernels)
-    let done = Mutex((results: [[Double]](repeating: [], count: windows), statistics: Statistics(), count: 0))
-    try parallelRows(count: windows, threads: workers) { part throws(CheckpointError) in
-      for window in part {
-        let line = text[window]
-        var state = model.makeState(capacity: context)
-        var result: [Double] = []
-        for slice in Slices.of(context) {
-          let hidden = try model.forward(Array(line[slice]), state: &state, compute: compute)
-          let rows = slice.clamped(to: scored)
-          if rows.isEmpty { continue }
-          result += try LogProbability.of(
-            Array(line[rows.lowerBound + 1..<rows.upperBound + 1]), predictedBy: hidden,
-            rows: rows.lowerBound - slice.lowerBound..<rows.upperBound - slice.lowerBound, model: model,
-            compute: compute)
-        }
-        done.withLock { done in
-          done.results[window] = result
-          done.statistics.add(result)
-          done.count += 1
-          progress(Progress(windowsDone: done.count, windows: windows, perplexity: done.statistics.perplexity))
-        }
+    let sofar = Mutex((sum: 0.0, count: 0))
+    return try WindowWork(count: text.count, threads: threads, kernels: kernels).map {
+      window, compute throws(CheckpointError) in
+      let hidden = try opened.states(of: text[window], compute)
+      return try LogProbability.of(
+        text[window].targets, predictedBy: hidden, rows: 0..<hidden.rows, model: opened.model, compute: compute)
+    } finished: { scores, done in
+      let mean = sofar.withLock { sofar in
+        sofar.sum -= scores.reduce(0, +)
+        sofar.count += scores.count
+        return sofar.sum / Double(sofar.count)
       }
-    }
-    return done.withLock { $0.results }
-  }
-
-  /// Mean and spread of negative log-likelihoods.
-  struct Statistics: Sendable {
-    private(set) var count = 0
-    private var sum = 0.0
-    private var squares = 0.0
-
-    mutating func add(_ logProbabilities: [Double]) {
-      for value in logProbabilities {
-        sum -= value
-        squares += value * value
-      }
-      count += logProbabilities.count
-    }
-
-    var perplexity: Double { exp(sum / Double(count)) }
-
-    var standardError: Double {
-      let mean = sum / Double(count)
-      let variance = squares / Double(count) - mean * mean
-      return count > 1 && variance > 0 ? (variance / Double(count - 1)).squareRoot() * perplexity : 0
+      progress(Progress(windowsDone: done, windows: text.count, perplexity: exp(mean)))
     }
   }
 }

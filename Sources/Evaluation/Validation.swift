@@ -94,29 +94,25 @@ extension Validation {
   /// bit. Throws `mismatch` when the models' tokens or vocabularies differ, when a text is too short for a window, or when a model is not
   /// made for the context; `malformed`, naming the model, when logits are not numbers.
   package static func measure(
-    before: OpenedModel, after: [OpenedModel], texts: [(name: String, bytes: [UInt8])], context: Int, windows: Int?,
+    before: OpenedModel, after: [OpenedModel], texts: [TextSource], context: Int, windows: Int?,
     threads: Int, kernels: Kernels = .best, progress: @escaping @Sendable (Progress) -> Void = { _ in }
   ) throws(CheckpointError) -> Validation {
     precondition(!after.isEmpty && !texts.isEmpty, "something is compared on something")
-    for model in [before] + after where context < 4 || context > model.model.contextLength {
-      throw CheckpointError(
-        .mismatch,
-        "a context of \(context) is not between 4 and the \(model.model.contextLength) the model is made for",
-        file: model.name)
-    }
+    for model in [before] + after { try model.require(context: context) }
     for model in after { try requireSameVocabulary(before, model) }
     let clock = ContinuousClock()
     let started = clock.now
     var cut: [TextWindows] = []
     for text in texts {
-      let windows = try TextWindows(
-        text.bytes, name: text.name, tokenizer: before.tokenizer, context: context, limit: windows)
+      let windows = try text.windows(before, context: context, limit: windows)
       if let twin = cut.first(where: { $0.sha256 == windows.sha256 }) {
         throw CheckpointError(
           .usage, "this is the same text as \(twin.name), and says nothing new; leave one of them out",
           file: windows.name)
       }
-      for model in after { try requireSameTokens(windows, text, before, model) }
+      for model in after {
+        try requireSameTokens(windows, text.windows(model, context: context, limit: windows.count), before, model)
+      }
       cut.append(windows)
     }
     let comparison = ModelComparison(before: before, after: after, kernels: kernels)
@@ -132,7 +128,7 @@ extension Validation {
       texts: cut.map {
         Text(
           name: $0.name, sha256: $0.sha256, context: $0.context, windows: $0.count,
-          tokens: $0.count * $0.scored.count)
+          tokens: $0.tokensScored)
       }, seconds: started.duration(to: clock.now) / .seconds(1))
   }
 
@@ -146,17 +142,14 @@ extension Validation {
   }
 
   private static func requireSameTokens(
-    _ windows: TextWindows, _ text: (name: String, bytes: [UInt8]), _ before: OpenedModel, _ after: OpenedModel
+    _ windows: TextWindows, _ found: TextWindows, _ before: OpenedModel, _ after: OpenedModel
   ) throws(CheckpointError) {
-    let tokens = try TextWindows.tokens(of: text.bytes, after.tokenizer)
-    guard tokens != windows.tokens else { return }
-    let place =
-      zip(tokens, windows.tokens).enumerated().first { $1.0 != $1.1 }?.offset ?? min(tokens.count, windows.tokens.count)
-    func id(_ tokens: [Int32]) -> String { place < tokens.count ? "id \(tokens[place])" : "no token" }
+    guard let (place, expected, id) = windows.firstDifference(from: found) else { return }
+    func named(_ id: Int32?) -> String { id.map { "id \($0)" } ?? "no token" }
     throw CheckpointError(
       .mismatch,
-      "its tokenizer reads \(windows.name) otherwise than that of \(before.name): token \(place) is \(id(tokens)) instead of "
-        + "\(id(windows.tokens))", file: after.name)
+      "its tokenizer reads \(windows.name) otherwise than that of \(before.name): token \(place) is \(named(id)) instead of "
+        + "\(named(expected))", file: after.name)
   }
 
   /// Positions shown as the worst.
@@ -182,8 +175,8 @@ extension Validation {
     return places.prefix(worstCount).map { place in
       let text = texts[place.text]
       let comparison = categories[place.text][place.window][place.index]
-      let position = text.scored.lowerBound + place.index
-      let line = text[place.window]
+      let line = text[place.window].tokens
+      let position = text[place.window].scored[place.index]
       return WorstPosition(
         text: place.text, window: place.window, position: position,
         context: tokenizer.decode(Array(line[max(0, position + 1 - contextTokens)...position])),

@@ -25,8 +25,8 @@ struct ValidationTests {
   ) throws -> Validation {
     try Validation.measure(
       before: OpenedModel(before), after: try after.map { try OpenedModel($0) },
-      texts: [("persuasion", try Fixtures.bytes("text/persuasion.txt"))], context: context, windows: windows,
-      threads: threads)
+      texts: [TextSource(name: "persuasion", bytes: try Fixtures.bytes("text/persuasion.txt"))], context: context,
+      windows: windows, threads: threads)
   }
 
   @Test("Every figure is the reference's")

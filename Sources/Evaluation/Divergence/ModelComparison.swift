@@ -1,7 +1,6 @@
 import Architectures
 import Engine
 import Quants
-import Synchronization
 import Tensors
 
 /// Runs one model before and several after on the same windows, the one before only once.
@@ -23,23 +22,19 @@ struct ModelComparison: Sendable {
     of texts: [TextWindows], threads: Int, progress: @escaping @Sendable (Validation.Progress) -> Void
   ) throws(CheckpointError) -> [Positions] {
     let work = texts.enumerated().flatMap { index, text in (0..<text.count).map { (text: index, window: $0) } }
-    let workers = max(1, min(threads, work.count))
-    let compute = Compute(threads: max(1, threads / workers), kernels: kernels)
-    let block = Self.rows(vocabulary: before.model.vocabularySize, workers: workers)
-    let empty = texts.map { text in after.map { _ in [[PositionComparison]](repeating: [], count: text.count) } }
-    let done = Mutex((positions: empty, count: 0))
-    try parallelRows(count: work.count, threads: workers) { part throws(CheckpointError) in
-      for item in work[part] {
-        let text = texts[item.text]
-        let found = try compare(text[item.window], scored: text.scored, block: block, compute)
-        done.withLock { done in
-          for (model, positions) in found.enumerated() { done.positions[item.text][model][item.window] = positions }
-          done.count += 1
-          progress(Validation.Progress(windowsDone: done.count, windows: work.count))
-        }
-      }
+    let pass = WindowWork(count: work.count, threads: threads, kernels: kernels)
+    let block = Self.rows(vocabulary: before.model.vocabularySize, workers: pass.workers)
+    let found = try pass.map { index, compute throws(CheckpointError) in
+      let item = work[index]
+      return try compare(texts[item.text][item.window], block: block, compute)
+    } finished: { _, done in
+      progress(Validation.Progress(windowsDone: done, windows: work.count))
     }
-    return done.withLock { $0.positions }
+    var result = texts.map { text in after.map { _ in [[PositionComparison]](repeating: [], count: text.count) } }
+    for (item, models) in zip(work, found) {
+      for (model, positions) in models.enumerated() { result[item.text][model][item.window] = positions }
+    }
+    return result
   }
 
   /// Rows of logits that are made together.
@@ -55,52 +50,21 @@ struct ModelComparison: Sendable {
 
   /// The positions of one window, for every model after.
   private func compare(
-    _ line: [Int32], scored: Range<Int>, block: Int, _ compute: Compute
+    _ window: TokenWindow, block: Int, _ compute: Compute
   ) throws(CheckpointError) -> [[PositionComparison]] {
-    let reference = try hidden(before, line, scored, compute)
-    var others: [[Part]] = []
-    for model in after { others.append(try hidden(model, line, scored, compute)) }
+    let reference = try before.states(of: window, compute)
+    var others: [Activations] = []
+    for model in after { others.append(try model.states(of: window, compute)) }
+    let targets = window.targets
     var result = [[PositionComparison]](repeating: [], count: after.count)
-    for (index, part) in reference.enumerated() {
-      for rows in Self.blocks(of: part.rows, block) {
-        let logits = try self.logits(before, part.hidden, rows, compute)
-        let targets = (0..<rows.count).map { line[part.start + rows.lowerBound + $0 + 1] }
-        for (number, model) in after.enumerated() {
-          let other = try self.logits(model, others[number][index].hidden, rows, compute)
-          result[number] += try comparisons(logits, other, targets, model, compute)
-        }
+    for rows in Self.blocks(of: 0..<targets.count, block) {
+      let logits = logits(before, reference, rows, compute)
+      for (number, model) in after.enumerated() {
+        let other = self.logits(model, others[number], rows, compute)
+        result[number] += try comparisons(logits, other, Array(targets[rows]), model, compute)
       }
     }
     return result
-  }
-
-  /// Hidden states of one piece of a window, and the rows of it that are scored.
-  private struct Part {
-    /// Where the piece begins in its window.
-    let start: Int
-    let hidden: Activations
-    let rows: Range<Int>
-  }
-
-  private func hidden(
-    _ opened: OpenedModel, _ line: [Int32], _ scored: Range<Int>, _ compute: Compute
-  ) throws(CheckpointError) -> [Part] {
-    var state = opened.model.makeState(capacity: line.count)
-    var parts: [Part] = []
-    do throws(CheckpointError) {
-      for slice in Slices.of(line.count) {
-        let hidden = try opened.model.forward(Array(line[slice]), state: &state, compute: compute)
-        let rows = slice.clamped(to: scored)
-        if rows.isEmpty { continue }
-        parts.append(
-          Part(
-            start: slice.lowerBound, hidden: hidden,
-            rows: rows.lowerBound - slice.lowerBound..<rows.upperBound - slice.lowerBound))
-      }
-    } catch {
-      throw error.in(file: opened.name)
-    }
-    return parts
   }
 
   /// Rows in blocks of about `block`; a short rest goes with the block before it.
@@ -118,7 +82,7 @@ struct ModelComparison: Sendable {
 
   private func logits(
     _ opened: OpenedModel, _ hidden: Activations, _ rows: Range<Int>, _ compute: Compute
-  ) throws(CheckpointError) -> Activations {
+  ) -> Activations {
     let model = opened.model
     let normed = model.normed(hidden, rows: rows, compute: compute)
     return model.logits(normed, vocabulary: 0..<model.vocabularySize, compute: compute)

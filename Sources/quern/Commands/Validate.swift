@@ -74,7 +74,7 @@ struct Validate: ParsableCommand {
     let report = ProgressReport(quiet: common.quiet)
     report.begin("comparing \(counted(models.count, "model")) with \(original.name)")
     let result = try Validation.measure(
-      before: original, after: models, texts: inputs.map { ($0.name, $0.bytes) }, context: context, windows: windows,
+      before: original, after: models, texts: inputs.map { TextSource(name: $0.name, bytes: $0.bytes) }, context: context, windows: windows,
       threads: common.threadCount
     ) { progress in
       report.update(done: Double(progress.windowsDone), total: Double(progress.windows)) {
