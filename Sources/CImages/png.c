@@ -1,4 +1,4 @@
-// PNG through libpng, for decoding only; see CImages.h.
+// PNG through libpng; see CImages.h.
 #include <png.h>
 #include <setjmp.h>
 #include <stdlib.h>
@@ -107,4 +107,31 @@ int cimages_png_row(struct cimages_png_rows *rows, uint8_t *row, size_t room, ch
 void cimages_png_close(struct cimages_png_rows *rows) {
   if (rows->png) png_destroy_read_struct(&rows->png, &rows->info, NULL);
   free(rows);
+}
+
+static png_image rgb(uint32_t width, uint32_t height) {
+  png_image image;
+  memset(&image, 0, sizeof image);
+  image.version = PNG_IMAGE_VERSION;
+  image.width = width;
+  image.height = height;
+  image.format = PNG_FORMAT_RGB;
+  return image;
+}
+
+size_t cimages_png_bound(uint32_t width, uint32_t height) {
+  // Small copies only: the library's own bound is computed in its types.
+  if (width == 0 || height == 0 || width > 4096 || height > 4096) return 0;
+  png_image image = rgb(width, height);
+  return PNG_IMAGE_PNG_SIZE_MAX(image);
+}
+
+size_t cimages_png_write(const uint8_t *samples, uint32_t width, uint32_t height, uint8_t *into, size_t room) {
+  if (cimages_png_bound(width, height) == 0) return 0;
+  png_image image = rgb(width, height);
+  png_alloc_size_t count = room;
+  // The library keeps its jumps to itself here.
+  int written = png_image_write_to_memory(&image, into, &count, 0, samples, 0, NULL);
+  png_image_free(&image);
+  return written ? count : 0;
 }

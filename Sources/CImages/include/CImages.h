@@ -45,6 +45,12 @@ int cimages_png_row(struct cimages_png_rows *rows, uint8_t *row, size_t room, ch
 
 void cimages_png_close(struct cimages_png_rows *rows);
 
+/// Bytes that a PNG of 8-bit RGB samples takes at most; 0 where that is no length.
+size_t cimages_png_bound(uint32_t width, uint32_t height);
+
+/// Writes a PNG of 8-bit RGB samples, rows one after the other. Returns its length, or 0 where it does not fit or cannot be made.
+size_t cimages_png_write(const uint8_t *samples, uint32_t width, uint32_t height, uint8_t *into, size_t room);
+
 /// Reads a JPEG up to its first scan. Returns NULL with a sentence in `message` for what is none.
 struct cimages_jpeg_rows *cimages_jpeg_open(cimages_read read, void *file, struct cimages_jpeg *header, char *message);
 
