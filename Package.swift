@@ -42,7 +42,7 @@ let package = Package(
       name: "quern",
       dependencies: [
         "CMemory",
-        "Evaluation", "Conversion", "Architectures", "Engine", "Tokenizers", "Containers",
+        "Evaluation", "Conversion", "Architectures", "Engine", "Images", "Tokenizers", "Containers",
         "Quants", "Tensors",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ]),
@@ -65,7 +65,7 @@ let package = Package(
         "Evaluation", "Architectures", "Conversion", "Engine", "Images", "Containers", "Tokenizers", "Quants",
         "Tensors",
       ]),
-    tests("Command", ["Containers", "Quants", "Tensors"]),
+    tests("Command", ["quern", "Evaluation", "Architectures", "Images", "Containers", "Quants", "Tensors"]),
     .target(
       name: "FuzzTargets",
       dependencies: [

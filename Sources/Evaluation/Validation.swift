@@ -12,7 +12,7 @@ package struct Validation: Sendable {
 
   /// A model that took part.
   package struct Model: Sendable {
-    package let name: String
+    package var name: String
     /// Of all tensors as stored.
     package let bytes: UInt64
     package let bitsPerWeight: Double
@@ -27,7 +27,7 @@ package struct Validation: Sendable {
 
   /// One text of the comparison.
   package struct Text: Sendable {
-    package let name: String
+    package var name: String
     package let sha256: String
     package let context: Int
     package let windows: Int
@@ -36,12 +36,12 @@ package struct Validation: Sendable {
 
   /// What became of the model.
   package struct Result: Sendable {
-    package let model: Model
+    package var model: Model
     /// Over all texts.
     package let all: FidelityFigures
     /// Text by text, in their order.
     package let categories: [FidelityFigures]
-    package let worst: [WorstPosition]
+    package var worst: [WorstPosition]
     /// Layer by layer from the embedding on; empty where it was not measured.
     package var layers: [LayerDrift] = []
     /// Every tensor that both models have, the worst first; empty where it was not measured.
@@ -66,16 +66,16 @@ package struct Validation: Sendable {
     /// In the window.
     package let position: Int
     /// The tokens that lead to it, as text.
-    package let context: String
+    package var context: String
     package let comparison: PositionComparison
-    package let token: String
-    package let topBefore: [String]
-    package let topAfter: [String]
+    package var token: String
+    package var topBefore: [String]
+    package var topAfter: [String]
   }
 
-  package let before: Model
-  package let after: [Result]
-  package let texts: [Text]
+  package var before: Model
+  package var after: [Result]
+  package var texts: [Text]
   /// What both were shown; empty where no pictures were.
   package var pictures: [ComparedPicture] = []
   package let seconds: Double

@@ -89,8 +89,7 @@ private enum Planned {
       "--report",
     ],
     "validate": [
-      "--images", "--no-images", "--prompt", "--isolate", "--save-baseline", "--baseline-entries", "--report",
-      "--precision",
+      "--images", "--no-images", "--prompt", "--isolate", "--save-baseline", "--baseline-entries", "--precision",
     ],
     "evaluate": ["--precision"], "generate": ["--precision"], "trace": ["--precision"],
   ]

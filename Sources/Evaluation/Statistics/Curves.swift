@@ -49,4 +49,12 @@ extension Percentiles {
     }
     return Histogram(reach: reach, counts: counts)
   }
+
+  /// The standard error their mean would have if each stood for itself.
+  package var standardErrorIfIndependent: Double {
+    guard count > 1 else { return 0 }
+    let mean = sorted.reduce(0, +) / Double(count)
+    let squares = sorted.reduce(0) { $0 + ($1 - mean) * ($1 - mean) }
+    return (squares / Double(count - 1) / Double(count)).squareRoot()
+  }
 }

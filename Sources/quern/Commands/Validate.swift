@@ -48,6 +48,11 @@ struct Validate: ParsableCommand {
       valueName: "x"))
   var maxPerplexityIncrease: Double?
 
+  @OptionGroup var reports: ReportOptions
+
+  @Flag(help: "Replace a report that exists.")
+  var overwrite = false
+
   @OptionGroup var common: CommonOptions
 
   func validate() throws {
@@ -66,6 +71,7 @@ struct Validate: ParsableCommand {
   }
 
   func run() throws {
+    try reports.check(sources: [before] + after + text, overwrite: overwrite)
     let inputs = try Self.files(text).map { path throws(CheckpointError) in try TextInput(path) }
     for note in inputs.flatMap(\.notes) { printNote("note: \(note)") }
     let original = try OpenedModel(before)
@@ -74,7 +80,8 @@ struct Validate: ParsableCommand {
     let report = ProgressReport(quiet: common.quiet)
     report.begin("comparing \(counted(models.count, "model")) with \(original.name)")
     let result = try Validation.measure(
-      before: original, after: models, texts: inputs.map { TextSource(name: $0.name, bytes: $0.bytes) }, context: context, windows: windows,
+      before: original, after: models, texts: inputs.map { TextSource(name: $0.name, bytes: $0.bytes) },
+      context: context, windows: windows,
       threads: common.threadCount
     ) { progress in
       report.update(done: Double(progress.windowsDone), total: Double(progress.windows)) {
@@ -85,6 +92,11 @@ struct Validate: ParsableCommand {
     let limits = ValidationLimits(
       divergence: maxDivergence, agreement: minAgreement, perplexityIncrease: maxPerplexityIncrease)
     let failures = limits.failures(of: result)
+    if !reports.files.isEmpty {
+      let invocation = try Invocation(of: [original] + models, threads: common.threadCount)
+      try Report(validation: result, failures: failures, invocation: invocation).write(
+        to: reports.files, overwrite: overwrite)
+    }
     if common.json {
       printJSON(result.json(failures))
     } else {

@@ -60,7 +60,8 @@ extension [TerminalText] {
 /// No sentence of ours is longer: what is, holds a name or a text that a file made so.
 private let longestValue = 4_000
 
-private func middleCut(_ value: String) -> String {
+/// The text, or of one that is longer than any sentence the beginning and the end.
+func middleCut(_ value: String) -> String {
   let scalars = value.unicodeScalars
   guard value.utf8.count > longestValue,
     let rest = scalars.index(scalars.startIndex, offsetBy: longestValue, limitedBy: scalars.endIndex),

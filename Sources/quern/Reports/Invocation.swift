@@ -1,0 +1,128 @@
+import Architectures
+import Containers
+import Quants
+import Tensors
+
+#if canImport(Glibc)
+  import Glibc
+#elseif canImport(Musl)
+  import Musl
+#else
+  import Darwin
+#endif
+
+/// What somebody needs to know to do the same again.
+package struct Invocation: Sendable {
+  /// A file that a model was read from.
+  package struct File: Sendable {
+    package var name: String
+    package var bytes: UInt64
+    package var sha256: String
+
+    package init(name: String, bytes: UInt64, sha256: String) {
+      self.name = name
+      self.bytes = bytes
+      self.sha256 = sha256
+    }
+  }
+
+  /// The words of the command line, the program first.
+  package var command: [String]
+  package var version = quernVersion
+  /// The level of the kernels that ran.
+  package var kernels: String
+  package var machine: String
+  /// In UTC, as ISO 8601 has it.
+  package var time: String
+  package var files: [File]
+
+  package init(command: [String], kernels: String, machine: String, time: String, files: [File]) {
+    self.command = command
+    self.kernels = kernels
+    self.machine = machine
+    self.time = time
+    self.files = files
+  }
+
+  /// This very run; reads all of the models' files for their digests.
+  init(of models: [OpenedModel], threads: Int) throws(CheckpointError) {
+    command = ["quern"] + CommandLine.arguments.dropFirst()
+    kernels = Kernels.best.name
+    machine = Self.machine(threads)
+    time = Self.now
+    files = try Self.files(of: models)
+  }
+
+  /// The command as a shell takes it.
+  var shellCommand: String { command.map(Self.quoted).joined(separator: " ") }
+
+  private static func quoted(_ word: String) -> String {
+    let plain = word.utf8.allSatisfy { byte in
+      switch byte {
+      case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+        UInt8(ascii: "0")...UInt8(ascii: "9"):
+        true
+      default: "-_./,:=+@%".utf8.contains(byte)
+      }
+    }
+    if plain, !word.isEmpty { return word }
+    var result = "'"
+    for scalar in word.unicodeScalars {
+      if scalar == "'" { result += "'\\''" } else { result.unicodeScalars.append(scalar) }
+    }
+    return result + "'"
+  }
+
+  private static var now: String {
+    var clock = timespec()
+    clock_gettime(CLOCK_REALTIME, &clock)
+    var parts = tm()
+    gmtime_r(&clock.tv_sec, &parts)
+    func two(_ number: Int32) -> String { number < 10 ? "0\(number)" : "\(number)" }
+    return "\(1900 + parts.tm_year)-\(two(parts.tm_mon + 1))-\(two(parts.tm_mday))T"
+      + "\(two(parts.tm_hour)):\(two(parts.tm_min)):\(two(parts.tm_sec))Z"
+  }
+
+  /// The processor and the system; not its name, which is nobody's business.
+  private static func machine(_ threads: Int) -> String {
+    var system = utsname()
+    uname(&system)
+    func text<T>(_ field: T) -> String {
+      withUnsafeBytes(of: field) { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) }
+    }
+    let processor = (try? FileSystem.readText("/proc/cpuinfo")).flatMap { bytes in
+      String(decoding: bytes, as: UTF8.self).split(separator: "\n").first { $0.hasPrefix("model name") }?
+        .split(separator: ":").dropFirst().first.map { $0.drop { $0 == " " } }
+    }
+    return (processor.map { "\($0), " } ?? "")
+      + "\(counted(threads, "thread")), \(text(system.sysname)) \(text(system.machine))"
+  }
+
+  private static func files(of models: [OpenedModel]) throws(CheckpointError) -> [File] {
+    var files: [File] = []
+    var seen: Set<BinaryString> = []
+    for model in models {
+      for tensor in model.checkpoint.tensors where seen.insert(BinaryString(tensor.file.path)).inserted {
+        files.append(try File(tensor.file))
+      }
+    }
+    return files
+  }
+}
+
+extension Invocation.File {
+  fileprivate init(_ file: InputFile) throws(CheckpointError) {
+    var hash = SHA256Hash()
+    let piece = 4 << 20
+    let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: piece, alignment: 4096)
+    defer { buffer.deallocate() }
+    var done: UInt64 = 0
+    while done < file.size {
+      let part = UnsafeMutableRawBufferPointer(rebasing: buffer[..<Int(min(UInt64(piece), file.size - done))])
+      try file.read(at: done, into: part)
+      hash.update(UnsafeRawBufferPointer(part))
+      done += UInt64(part.count)
+    }
+    self.init(name: file.path, bytes: file.size, sha256: hash.finalize())
+  }
+}
