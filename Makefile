@@ -1,5 +1,5 @@
 # The two commands of the README are `make demo` and `make test`; both install what is missing first.
-.PHONY: demo test build setup format lint fuzz mutations check-slow faults neon avx512 clean
+.PHONY: demo test test-browser build setup format lint fuzz mutations check-slow faults neon avx512 clean
 
 build: setup
 	swift build -c release --product quern
@@ -10,6 +10,11 @@ demo: build
 test: setup
 	swift build -c release --build-tests
 	swift test -c release --skip-build
+
+# The report of `validate` in a browser (docs/validation.md); installs Debian's chromium where it may.
+test-browser: build
+	Tests/Browser/report.sh --make out/browser.html
+	Tests/Browser/report.sh out/browser.html
 
 setup:
 	@docs/setup.sh

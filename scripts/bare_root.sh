@@ -5,8 +5,9 @@
 # checkout this script is in, and runs each COMMAND in the clone with a clean environment, as root or, after --as, as USER.
 # Leaves with a command's exit code; with 77 where such a root cannot be made, after saying why.
 #
-# BARE_SUITE is the release (bookworm), BARE_DIR the folder of the clone (/work), BARE_CACHE where the minimal system is kept
-# for the next time, BARE_MIRROR where packages come from (where this machine's come from, or the distribution's own server).
+# BARE_SUITE is the release (bookworm), BARE_DIR the folder of the clone (/work), BARE_KEEP a file of the clone that is copied to the
+# checkout in the end, BARE_CACHE where the minimal system is kept for the next time, BARE_MIRROR where packages come from (where this
+# machine's come from, or the distribution's own server).
 set -euo pipefail
 
 suite=${BARE_SUITE:-bookworm}
@@ -131,3 +132,7 @@ while [ $# -gt 0 ]; do
   fi
   shift
 done
+if [ -n "${BARE_KEEP:-}" ]; then
+  mkdir -p "$(dirname "$checkout/$BARE_KEEP")"
+  cp "$root$folder/quern/$BARE_KEEP" "$checkout/$BARE_KEEP"
+fi
