@@ -23,7 +23,7 @@ enum Restoring {
             ValueSteps.preimage($0, of: step, in: plan.type.elementType ?? .f32) ?? nearest($0, step)
           }
         case .rows(let permutation), .columns(let permutation):
-          values = ValueSteps.permuted(values, permutation.inverse)
+          values = TransformSteps.permuted(values, permutation.inverse)
         case .plane(let plane): width = plane.width
         }
       }

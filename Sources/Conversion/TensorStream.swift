@@ -114,7 +114,7 @@ struct TensorStream: Sendable {
     case .stream: try stream(values, into: output, space)
     case .forward(let transforms):
       let source = plan.sources[0]
-      try encode(ValueSteps.forward(try Restoring.floats(of: source), transforms), into: output)
+      try encode(TransformSteps.forward(try Restoring.floats(of: source), transforms), into: output)
     case .backward(let transforms): try encode(try Restoring.values(plan, transforms), into: output)
     }
   }

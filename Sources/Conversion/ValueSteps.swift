@@ -10,48 +10,8 @@ import Tensors
   import Darwin
 #endif
 
-/// Transforms applied to whole small tensors in F32.
+/// Steps undone on whole small tensors in F32.
 enum ValueSteps {
-  /// From Hugging Face's values to GGUF's.
-  static func forward(_ values: [Float], _ transforms: [TensorTransform]) -> [Float] {
-    transforms.reduce(values) { values, transform in
-      switch transform {
-      case .addOne: values.map { addOne($0) }
-      case .negativeExponential: values.map { negativeExponential($0) }
-      case .rows(let permutation), .columns(let permutation): permuted(values, permutation)
-      case .plane(let plane): cut(values, plane)
-      }
-    }
-  }
-
-  /// `1 + w`, rounded once.
-  static func addOne(_ value: Float) -> Float { value + 1 }
-
-  /// `-exp(w)`, correctly rounded but for the rarest cases.
-  static func negativeExponential(_ value: Float) -> Float { Float(-exp(Double(value))) }
-
-  /// A vector in another order.
-  ///
-  /// - Precondition: the permutation covers exactly the vector.
-  static func permuted(_ values: [Float], _ permutation: BlockPermutation) -> [Float] {
-    values.indices.map { values[permutation.source(of: $0)] }
-  }
-
-  /// One plane of `[outer, planes, width]`, or of `[outer, planes, width, channels]` as `[outer, channels, width]`.
-  static func cut(_ values: [Float], _ plane: TensorTransform.Plane) -> [Float] {
-    let (width, channels) = (plane.width, plane.interleavedChannels)
-    let outer = values.count / (plane.count * width * channels)
-    var result: [Float] = []
-    result.reserveCapacity(values.count / plane.count)
-    for item in 0..<outer {
-      let start = (item * plane.count + plane.index) * width * channels
-      for channel in 0..<channels {
-        for position in 0..<width { result.append(values[start + position * channels + channel]) }
-      }
-    }
-    return result
-  }
-
   /// The tensor whose planes these are.
   static func join(_ planes: [[Float]], width: Int) -> [Float] {
     var result: [Float] = []
@@ -74,11 +34,11 @@ enum ValueSteps {
     switch transform {
     case .addOne:
       guess = stored - 1
-      apply = addOne
+      apply = TransformSteps.addOne
     case .negativeExponential:
       guard stored < 0 else { return nil }
       guess = Float(log(Double(-stored)))
-      apply = negativeExponential
+      apply = TransformSteps.negativeExponential
     case .rows, .columns, .plane: return rounded(stored, to: type).bitPattern == stored.bitPattern ? stored : nil
     }
     let wanted = stored.bitPattern

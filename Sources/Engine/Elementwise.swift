@@ -1,3 +1,5 @@
+import Tensors
+
 // The loops between matrix products, shared out by rows.
 
 extension Activations {
@@ -22,6 +24,22 @@ extension Activations {
         for part in 0..<parts {
           (result.base + t * result.columns + part * width).update(
             from: base + t * columns + 2 * part * width, count: width)
+        }
+      }
+    }
+    return result
+  }
+}
+
+extension Activations {
+  /// The columns of every row in another order.
+  package func ordered(_ order: BlockPermutation, _ compute: Compute) -> Activations {
+    precondition(order.count <= columns, "the order is one of these columns")
+    let result = Activations(rows: rows, columns: columns)
+    compute.each(rows, grain: 32) { range in
+      for t in range {
+        order.pieces(of: 0..<columns) { source, count, place in
+          (result.base + t * columns + place).update(from: base + t * columns + source, count: count)
         }
       }
     }

@@ -16,8 +16,8 @@ package protocol LanguageModel: Sendable {
   /// The longest sequence the model is made for.
   var contextLength: Int { get }
 
-  /// The state before the first token of a sequence, with room for `capacity` tokens before it has to grow.
-  func makeState(capacity: Int) -> SequenceState
+  /// What a layer remembers before the first token of a sequence, with room for `capacity` tokens before it has to grow.
+  func makeState(ofLayer layer: Int, capacity: Int) -> LayerState
 
   /// The embedding rows of tokens: [T, hidden]. Throws `mismatch` for an id beyond the table.
   func embed(_ tokens: [Int32]) throws(CheckpointError) -> Activations
@@ -30,6 +30,12 @@ package protocol LanguageModel: Sendable {
     observer: LayerObserver?
   ) throws(CheckpointError) -> Activations
 
+  /// Runs tokens through one decoder layer: `x`, [T, hidden], becomes the hidden states behind it.
+  ///
+  /// `state` is one that the same layer of a model of this kind and size made. All layers in turn are what ``forward(_:at:state:compute:observer:)``
+  /// does, to the bit.
+  func run(layer: Int, _ x: Activations, at positions: Positions, state: LayerState, compute: Compute)
+
   /// The final norm of some rows of hidden states: what the head reads.
   func normed(_ hidden: Activations, rows: Range<Int>, compute: Compute) -> Activations
 
@@ -38,6 +44,11 @@ package protocol LanguageModel: Sendable {
 }
 
 extension LanguageModel {
+  /// The state before the first token of a sequence, with room for `capacity` tokens before it has to grow.
+  package func makeState(capacity: Int) -> SequenceState {
+    SequenceState((0..<layerCount).map { makeState(ofLayer: $0, capacity: capacity) })
+  }
+
   /// Runs text tokens through the model, following what the state has seen.
   package func forward(
     _ tokens: [Int32], state: inout SequenceState, compute: Compute, observer: LayerObserver? = nil

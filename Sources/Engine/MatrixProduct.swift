@@ -29,6 +29,8 @@ package struct MatrixProduct: Sendable {
   private static let chunkTokens = 512
   /// Rows that a thread takes at a time when there are few tokens; whole register blocks at every level.
   private static let gemvRows = 128
+  /// Rows that are brought into order at a time; they stay in the second-level cache.
+  private static let orderedRows = 32
   /// Below about this many cycles of work a helper would come too late.
   private static let serialCycles = 60_000
 
@@ -80,6 +82,7 @@ package struct MatrixProduct: Sendable {
   /// A few tokens, straight from the stored rows.
   private func run(_ job: ProductJob, _ gemv: EngineKernels.Gemv) {
     let w = job.w
+    guard w.order == nil else { return runInOrder(job, gemv) }
     each((w.rows + Self.gemvRows - 1) / Self.gemvRows, serial: job.cycles < Self.serialCycles) { item, _ in
       let first = item * Self.gemvRows
       w.withStored(row: first, first: 0, count: w.columns) { stored in
@@ -87,6 +90,19 @@ package struct MatrixProduct: Sendable {
         gemv(
           stored, w.rowBytes, min(Self.gemvRows, w.rows - first), job.x, w.columns, job.tokens, w.columns,
           job.y + first, w.rows)
+      }
+    }
+  }
+
+  /// A few tokens and rows whose columns are brought into order first.
+  private func runInOrder(_ job: ProductJob, _ gemv: EngineKernels.Gemv) {
+    let w = job.w
+    each((w.rows + Self.orderedRows - 1) / Self.orderedRows, serial: job.cycles < Self.serialCycles) { item, _ in
+      let rows = item * Self.orderedRows..<min(w.rows, (item + 1) * Self.orderedRows)
+      tileScratch.lend((rows.count * w.rowBytes + 3) / 4) { room in
+        w.gather(rows: rows, first: 0, count: w.columns, into: room)
+        gemv(
+          room, w.rowBytes, rows.count, job.x, w.columns, job.tokens, w.columns, job.y + rows.lowerBound, w.rows)
       }
     }
   }
@@ -177,18 +193,24 @@ private struct ProductJob: @unchecked Sendable {  // items write disjoint parts 
     for start in Swift.stride(from: rows.lowerBound, to: rows.upperBound, by: engine.rowBlock) {
       let inPanel = min(engine.rowBlock, rows.upperBound - start)
       let panel = panels + (start - rows.lowerBound) * count
-      let isUnpacked = w.withStored(row: start, first: first, count: count) { stored in
-        guard let stored = stored.baseAddress else { return true }
-        return engine.unpack(w.type, stored, rowBytes: w.rowBytes, rows: inPanel, columns: count, into: panel)
-      }
-      if isUnpacked { continue }
-      // A format without a kernel: its own code decodes, the kernel only transposes.
       let decoded = panels + layout.decoded
-      for row in 0..<inPanel {
-        w.withStored(row: start + row, first: first, count: count) { stored in
-          w.codec.decode(
-            stored, into: UnsafeMutableBufferPointer(start: decoded + row * layout.decodedStride, count: count))
+      if w.order == nil {
+        let isUnpacked = w.withStored(row: start, first: first, count: count) { stored in
+          guard let stored = stored.baseAddress else { return true }
+          return engine.unpack(w.type, stored, rowBytes: w.rowBytes, rows: inPanel, columns: count, into: panel)
         }
+        if isUnpacked { continue }
+      } else if w.type.blockBytes <= MemoryLayout<Float>.stride {
+        // Numbers no longer than a float fit where they would be decoded.
+        w.gather(rows: start..<start + inPanel, first: first, count: count, into: decoded)
+        let rowBytes = count * w.type.blockBytes
+        if engine.unpack(w.type, decoded, rowBytes: rowBytes, rows: inPanel, columns: count, into: panel) { continue }
+      }
+      // A format without a kernel: its own code decodes, the kernel only transposes.
+      for row in 0..<inPanel {
+        w.decode(
+          row: start + row, first: first, count: count,
+          into: UnsafeMutableBufferPointer(start: decoded + row * layout.decodedStride, count: count))
       }
       engine.packRows(decoded, stride: layout.decodedStride, rows: inPanel, columns: count, into: panel)
     }

@@ -1,19 +1,23 @@
-/// What a model remembers of one sequence: keys and values of its attention layers, memories of its recurrent ones.
+/// What one decoder layer remembers of one sequence.
+package enum LayerState {
+  /// Keys and values of an attention layer.
+  case attention(KeyValueCache)
+  /// The memory of a recurrent one.
+  case deltaNet(DeltaNetState)
+}
+
+/// What a model remembers of one sequence, layer by layer.
 ///
-/// It belongs to one sequence and cannot be copied; layers find their part by number, attention and recurrent ones counted apart.
+/// It belongs to one sequence and cannot be copied.
 package struct SequenceState: ~Copyable {
-  package let attention: [KeyValueCache]
-  package let deltaNet: [DeltaNetState]
+  package let layers: [LayerState]
   /// Tokens seen so far.
   package private(set) var count = 0
   /// The rotary position of the next text token; behind `count` after pictures, which take fewer positions than tokens.
   package private(set) var nextPosition = 0
 
   /// The state before the first token.
-  package init(attention: [KeyValueCache], deltaNet: [DeltaNetState]) {
-    self.attention = attention
-    self.deltaNet = deltaNet
-  }
+  package init(_ layers: [LayerState]) { self.layers = layers }
 
   /// Notes that tokens at `positions` went through all layers.
   package mutating func advance(_ positions: Positions) {

@@ -13,6 +13,8 @@ package struct WeightMatrix: @unchecked Sendable {  // the bytes are only read, 
   package let codec: RowCodec
   /// Bytes of a row.
   package let rowBytes: Int
+  /// Where columns lie in a stored row, when they are multiplied in another order.
+  package let order: BlockPermutation?
   /// All rows; readable for as long as `owner` lives, so that nothing outside this file sees them but inside a call.
   private let bytes: UnsafeRawBufferPointer
   private let owner: any AnyObject & Sendable
@@ -23,8 +25,11 @@ package struct WeightMatrix: @unchecked Sendable {  // the bytes are only read, 
   /// Describes weights in memory that `owner` keeps readable; see ``init(rows:columns:type:in:at:byteCount:kernels:)``.
   package init(
     rows: Int, columns: Int, type: TensorType, bytes: UnsafeRawBufferPointer, owner: any AnyObject & Sendable,
-    kernels: Kernels
+    order: BlockPermutation? = nil, kernels: Kernels
   ) throws(CheckpointError) {
+    guard order == nil || type.blockElements == 1 else {
+      throw CheckpointError(.unsupported, "columns of \(type) cannot change places")
+    }
     let needed = try type.byteCount(shape: Shape([rows, columns]))
     guard bytes.count == needed else {
       throw CheckpointError(
@@ -34,6 +39,7 @@ package struct WeightMatrix: @unchecked Sendable {  // the bytes are only read, 
     rowBytes = try type.byteCount(columns: columns)
     self.rows = rows
     self.columns = columns
+    self.order = order
     self.bytes = bytes
     self.owner = owner
   }
@@ -47,25 +53,28 @@ package struct WeightMatrix: @unchecked Sendable {  // the bytes are only read, 
   ///   - file: where they lie.
   ///   - offset: the first byte.
   ///   - byteCount: bytes in all.
+  ///   - order: where columns lie in a stored row, when they are multiplied in another order; for numbers, not for blocks.
   ///   - kernels: the level that decodes them.
   /// - Throws: `unsupported` for a format without a codec, `malformed` when sizes disagree or the file ends first.
   package init(
     rows: Int, columns: Int, type: TensorType, in file: InputFile, at offset: UInt64, byteCount: Int,
-    kernels: Kernels = .best
+    order: BlockPermutation? = nil, kernels: Kernels = .best
   ) throws(CheckpointError) {
     // The mapping lives as long as the file, and the file as long as this value.
     let bytes = try file.withBytes(at: offset, count: byteCount) { $0 }
-    try self.init(rows: rows, columns: columns, type: type, bytes: bytes, owner: file, kernels: kernels)
+    try self.init(rows: rows, columns: columns, type: type, bytes: bytes, owner: file, order: order, kernels: kernels)
   }
 
   /// Copies weights into memory of its own.
   ///
   /// - Throws: `unsupported` for a format without a codec, `malformed` when sizes disagree.
-  package init(rows: Int, columns: Int, type: TensorType, copying bytes: [UInt8], kernels: Kernels = .best)
-    throws(CheckpointError)
-  {
+  package init(
+    rows: Int, columns: Int, type: TensorType, copying bytes: [UInt8],
+    order: BlockPermutation? = nil, kernels: Kernels = .best
+  ) throws(CheckpointError) {
     let copy = OwnedBytes(bytes)
-    try self.init(rows: rows, columns: columns, type: type, bytes: copy.bytes, owner: copy, kernels: kernels)
+    try self.init(
+      rows: rows, columns: columns, type: type, bytes: copy.bytes, owner: copy, order: order, kernels: kernels)
   }
 
   /// Some rows of another matrix, over the same bytes.
@@ -74,6 +83,7 @@ package struct WeightMatrix: @unchecked Sendable {  // the bytes are only read, 
     columns = whole.columns
     codec = whole.codec
     rowBytes = whole.rowBytes
+    order = whole.order
     bytes = UnsafeRawBufferPointer(
       rebasing: whole.bytes[range.lowerBound * rowBytes..<range.upperBound * rowBytes])
     owner = whole.owner
@@ -84,13 +94,41 @@ package struct WeightMatrix: @unchecked Sendable {  // the bytes are only read, 
 
   /// Decodes one row, for example the embedding of a token.
   package func decode(row: Int, into values: UnsafeMutableBufferPointer<Float>) {
+    decode(row: row, first: 0, count: columns, into: values)
+  }
+
+  /// Decodes `count` weights of a row from weight `first` on, in the order in which they are multiplied.
+  func decode(row: Int, first: Int, count: Int, into values: UnsafeMutableBufferPointer<Float>) {
     precondition(row >= 0 && row < rows, "the matrix has \(rows) rows")
-    withStored(row: row, first: 0, count: columns) { codec.decode($0, into: values) }
+    guard let order else {
+      return withStored(row: row, first: first, count: count) { codec.decode($0, into: values) }
+    }
+    order.pieces(of: first..<first + count) { source, count, place in
+      withStored(row: row, first: source, count: count) {
+        codec.decode($0, into: UnsafeMutableBufferPointer(rebasing: values[place..<place + count]))
+      }
+    }
+  }
+
+  /// Copies `count` weights of each of some rows, from weight `first` on, as they are stored and in the order in which they are
+  /// multiplied.
+  ///
+  /// - Precondition: there is room for `rows.count` times `count` weights; the matrix has an order of its own.
+  func gather(rows range: Range<Int>, first: Int, count: Int, into room: UnsafeMutableRawPointer) {
+    let size = type.blockBytes
+    for (index, row) in range.enumerated() {
+      order?.pieces(of: first..<first + count) { source, length, place in
+        withStored(row: row, first: source, count: length) { stored in
+          guard let stored = stored.baseAddress else { return }
+          (room + (index * count + place) * size).copyMemory(from: stored, byteCount: length * size)
+        }
+      }
+    }
   }
 
   /// Lends the stored bytes of `count` weights of a row from weight `first` on; both are whole blocks.
   ///
-  /// The bytes of further rows follow at `rowBytes` from each other.
+  /// The bytes of further rows follow at `rowBytes` from each other. They lie in stored order.
   @inline(__always)
   func withStored<Result>(row: Int, first: Int, count: Int, _ body: (UnsafeRawBufferPointer) -> Result) -> Result {
     let start = row * rowBytes + first / type.blockElements * type.blockBytes

@@ -39,20 +39,13 @@ extension Qwen35 {
         valueDimension: c.linearValueHeadDimension, order: checkpoint.format == .gguf ? .tiled : .grouped)
     }
 
-    package func makeState(capacity: Int) -> SequenceState {
+    package func makeState(ofLayer layer: Int, capacity: Int) -> LayerState {
       let c = configuration
-      var attention: [KeyValueCache] = []
-      var deltaNet: [DeltaNetState] = []
-      for layer in weights.layers {
-        switch layer.mixer {
-        case .attention:
-          attention.append(
-            KeyValueCache(heads: c.keyValueHeadCount, dimension: c.headDimension, capacity: capacity))
-        case .deltaNet(let w, _):
-          deltaNet.append(DeltaNetState(gatedDeltaNet, convolution: w.ssm_conv1d))
-        }
+      switch weights.layers[layer].mixer {
+      case .attention:
+        return .attention(KeyValueCache(heads: c.keyValueHeadCount, dimension: c.headDimension, capacity: capacity))
+      case .deltaNet(let w): return .deltaNet(DeltaNetState(gatedDeltaNet, convolution: w.ssm_conv1d))
       }
-      return SequenceState(attention: attention, deltaNet: deltaNet)
     }
 
     package func embed(_ tokens: [Int32]) throws(CheckpointError) -> Activations {
@@ -70,21 +63,32 @@ extension Qwen35 {
           "the sequence would have \(state.count + embeddings.rows) tokens; the model is made for \(contextLength)")
       }
       let turns = rotary.table(positions)  // [T, rotated dimensions]
-      let x = embeddings  // [T, hidden]
       for (index, layer) in weights.layers.enumerated() {
-        let u = layer.attn_norm(x, compute)
-        switch layer.mixer {
-        case .attention(let w, let slot):
-          x.add(attention(u, w, cache: state.attention[slot], turns: turns, compute), compute)
-        case .deltaNet(let w, let slot):
-          x.add(deltaNet(u, w, state: state.deltaNet[slot], compute), compute)
-        }
-        let v = layer.post_attention_norm(x, compute)
-        x.add(feedForward(v, layer, compute), compute)
-        observer?(index, x)
+        run(layer, embeddings, turns: turns, state: state.layers[index], compute)
+        observer?(index, embeddings)
       }
       state.advance(positions)
-      return x
+      return embeddings
+    }
+
+    package func run(layer: Int, _ x: Activations, at positions: Positions, state: LayerState, compute: Compute) {
+      run(weights.layers[layer], x, turns: rotary.table(positions), state: state, compute)
+    }
+
+    /// One decoder layer; x is [T, hidden], `turns` is asked for where queries and keys are turned.
+    private func run(
+      _ layer: Layer, _ x: Activations, turns: @autoclosure () -> Activations, state: LayerState, _ compute: Compute
+    ) {
+      let u = layer.attn_norm(x, compute)
+      switch (layer.mixer, state) {
+      case (.attention(let w), .attention(let cache)):
+        x.add(attention(u, w, cache: cache, turns: turns(), compute), compute)
+      case (.deltaNet(let w), .deltaNet(let state)):
+        x.add(deltaNet(u, w, state: state, compute), compute)
+      default: preconditionFailure("the state is one of a layer of the other kind")
+      }
+      let v = layer.post_attention_norm(x, compute)
+      x.add(feedForward(v, layer, compute), compute)
     }
 
     /// down(silu(gate(v)) * up(v)): [T, hidden] to [T, hidden].

@@ -18,6 +18,6 @@ extension Qwen35.TextModel {
     let mixed = w.ssm_conv1d(inputs, history: state.history, compute)
     let output = gatedDeltaNet(mixed, decay: decay, beta: beta, state: state, compute)
     w.ssm_norm.apply(toHeadsOf: output, gate: gate, compute)
-    return compute(output, w.ssm_out)
+    return compute(w.ssm_out.order.map { output.ordered($0, compute) } ?? output, w.ssm_out)
   }
 }

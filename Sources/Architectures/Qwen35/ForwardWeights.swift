@@ -20,10 +20,10 @@ extension Qwen35 {
     let ffn_down: WeightMatrix  // [hidden, intermediate]
   }
 
-  /// What mixes tokens; `slot` is the layer's place among those of its kind in the sequence state.
+  /// What mixes tokens.
   enum Mixer: Sendable {
-    case attention(AttentionWeights, slot: Int)
-    case deltaNet(DeltaNetWeights, slot: Int)
+    case attention(AttentionWeights)
+    case deltaNet(DeltaNetWeights)
   }
 
   /// Gated attention.
@@ -40,7 +40,8 @@ extension Qwen35 {
 
   /// The gated delta net.
   ///
-  /// Value heads lie in the order of the file.
+  /// Value heads lie in the order of the file, but for the columns of `ssm_out`: those are multiplied in GGUF's order whatever the file
+  /// has, so that a conversion changes no bit of any sum.
   struct DeltaNetWeights: Sendable {
     let attn_qkv: WeightMatrix  // [channels, hidden]
     let attn_gate: WeightMatrix  // [value width, hidden]
@@ -61,17 +62,12 @@ extension Qwen35.TextWeights {
     head = c.tied ? embedding : try loader.matrix("output.weight")
     norm = try loader.norm("output_norm.weight", c)
     var layers: [Qwen35.Layer] = []
-    var slots = (attention: 0, deltaNet: 0)
     for index in 0..<c.layerCount {
       let blk = "blk.\(index)."
-      let mixer: Qwen35.Mixer
-      if c.layerIsFull[index] {
-        mixer = .attention(try Qwen35.AttentionWeights(loader, blk, c), slot: slots.attention)
-        slots.attention += 1
-      } else {
-        mixer = .deltaNet(try Qwen35.DeltaNetWeights(loader, blk, c), slot: slots.deltaNet)
-        slots.deltaNet += 1
-      }
+      let mixer: Qwen35.Mixer =
+        c.layerIsFull[index]
+        ? .attention(try Qwen35.AttentionWeights(loader, blk, c))
+        : .deltaNet(try Qwen35.DeltaNetWeights(loader, blk, c))
       layers.append(
         Qwen35.Layer(
           attn_norm: try loader.norm(blk + "attn_norm.weight", c), mixer: mixer,

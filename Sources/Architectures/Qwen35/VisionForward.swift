@@ -96,23 +96,18 @@ extension Qwen35 {
     /// The convolution over a patch, which is a product: [N, channels * frames * area] to [N, hidden].
     private func embed(_ values: ArraySlice<Float>, count: Int, _ compute: Compute) -> Activations {
       let c = configuration
-      let x: Activations
-      if weights.patch_embd.count == 1 {
-        x = compute(Activations(rows: count, columns: c.patchWidth, values), weights.patch_embd[0])
-      } else {
-        // GGUF cuts the kernel into its frames; the patch is cut alike.
-        let area = c.patchSize * c.patchSize
-        x = Activations(rows: count, columns: c.hiddenSize)
-        x.clear()
-        for (frame, weight) in weights.patch_embd.enumerated() {
-          var part: [Float] = []
-          part.reserveCapacity(count * c.channels * area)
-          for plane in 0..<count * c.channels {
-            let start = values.startIndex + (plane * c.temporalPatchSize + frame) * area
-            part += values[start..<start + area]
-          }
-          x.add(compute(Activations(rows: count, columns: c.channels * area, part), weight), compute)
+      // The kernel is cut into its frames, as in GGUF; the patch is cut alike.
+      let area = c.patchSize * c.patchSize
+      let x = Activations(rows: count, columns: c.hiddenSize)
+      x.clear()
+      for (frame, weight) in weights.patch_embd.enumerated() {
+        var part: [Float] = []
+        part.reserveCapacity(count * c.channels * area)
+        for plane in 0..<count * c.channels {
+          let start = values.startIndex + (plane * c.temporalPatchSize + frame) * area
+          part += values[start..<start + area]
         }
+        x.add(compute(Activations(rows: count, columns: c.channels * area, part), weight), compute)
       }
       x.add(bias: weights.patch_embd_bias, compute)
       return x

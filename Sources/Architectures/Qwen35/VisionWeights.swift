@@ -5,7 +5,7 @@ import Tensors
 extension Qwen35 {
   /// The weights of the vision tower, by the names they have in GGUF.
   struct VisionWeights: Sendable {
-    /// One matrix a frame, each [hidden, channels * patch area]; or a single one over whole patches.
+    /// One matrix a frame, each [hidden, channels * patch area].
     let patch_embd: [WeightMatrix]
     let patch_embd_bias: [Float]
     let position_embd: [Float]  // [positions, hidden]
@@ -41,10 +41,7 @@ extension Qwen35 {
 extension Qwen35.VisionWeights {
   /// Looks up every weight of the tower.
   init(_ loader: Qwen35.WeightLoader, _ c: Qwen35.Vision) throws(CheckpointError) {
-    patch_embd =
-      loader.isGGUF
-      ? [try loader.flattened("v.patch_embd.weight"), try loader.flattened("v.patch_embd.weight.1")]
-      : [try loader.flattened("v.patch_embd.weight")]
+    patch_embd = [try loader.flattened("v.patch_embd.weight"), try loader.flattened("v.patch_embd.weight.1")]
     patch_embd_bias = try loader.values("v.patch_embd.bias")
     position_embd = try loader.values("v.position_embd.weight")
     var blocks: [Qwen35.VisionBlock] = []

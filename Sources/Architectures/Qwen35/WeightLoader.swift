@@ -41,31 +41,43 @@ extension Qwen35 {
     }
 
     /// A matrix to multiply by: its bytes stay in the file.
+    ///
+    /// Columns that GGUF has in another order are multiplied in GGUF's, so that sums are the same to the bit.
     func matrix(_ gguf: String) throws(CheckpointError) -> WeightMatrix {
-      let (entry, _) = try entry(gguf)
-      return try matrix(entry, rows: entry.shape.rows, columns: entry.shape.columns)
+      let (entry, rule) = try entry(gguf)
+      var order: BlockPermutation?
+      for case .columns(let permutation) in rule.transforms where !isGGUF { order = permutation }
+      return try matrix(entry, rows: entry.shape.rows, columns: entry.shape.columns, order: order)
     }
 
-    /// A convolution kernel [outputs, …] as a matrix with a row for each output.
+    /// A convolution kernel [outputs, …] as a matrix with a row for each output; of one that GGUF cuts in planes, the plane.
     func flattened(_ gguf: String) throws(CheckpointError) -> WeightMatrix {
-      let (entry, _) = try entry(gguf)
+      let (entry, rule) = try entry(gguf)
       let rows = max(1, entry.shape.dimensions.first ?? 1)
-      return try matrix(entry, rows: rows, columns: entry.shape.elementCount / rows)
+      guard isGGUF || rule.transforms.isEmpty else {
+        let values = TransformSteps.forward(try entry.readFloats(), rule.transforms)
+        return try WeightMatrix(
+          rows: rows, columns: values.count / rows, type: .f32, copying: values.withUnsafeBytes { [UInt8]($0) })
+      }
+      return try matrix(entry, rows: rows, columns: entry.shape.elementCount / rows, order: nil)
     }
 
-    private func matrix(_ entry: TensorEntry, rows: Int, columns: Int) throws(CheckpointError) -> WeightMatrix {
+    private func matrix(
+      _ entry: TensorEntry, rows: Int, columns: Int, order: BlockPermutation?
+    ) throws(CheckpointError) -> WeightMatrix {
       do throws(CheckpointError) {
         // Rows that lie here and there in a fused tensor have to be brought together first.
         guard entry.rows == nil else {
           let copy = try entry.withBytes { [UInt8]($0) }
-          return try WeightMatrix(rows: rows, columns: columns, type: entry.type, copying: copy)
+          return try WeightMatrix(rows: rows, columns: columns, type: entry.type, copying: copy, order: order)
         }
         // One damaged scale would turn every logit into NaN and the perplexity with it: say where it is instead.
         try entry.file.withBytes(at: entry.offset, count: entry.byteCount) { bytes throws(CheckpointError) in
           try entry.checkScales(bytes)
         }
         return try WeightMatrix(
-          rows: rows, columns: columns, type: entry.type, in: entry.file, at: entry.offset, byteCount: entry.byteCount)
+          rows: rows, columns: columns, type: entry.type, in: entry.file, at: entry.offset, byteCount: entry.byteCount,
+          order: order)
       } catch {
         throw error.in(file: entry.file.path).in(tensor: entry.name)
       }
@@ -74,16 +86,8 @@ extension Qwen35 {
     /// A vector or small table as f32, with the values GGUF would have; only the order of value heads is left as it is.
     func values(_ gguf: String) throws(CheckpointError) -> [Float] {
       let (entry, rule) = try entry(gguf)
-      var values = try entry.readFloats()
-      guard !isGGUF else { return values }
-      for transform in rule.transforms {
-        switch transform {
-        case .addOne: for i in values.indices { values[i] += 1 }
-        case .negativeExponential: for i in values.indices { values[i] = -Exponential.accurate(values[i]) }
-        case .rows, .columns, .plane: break
-        }
-      }
-      return values
+      let values = try entry.readFloats()
+      return isGGUF ? values : TransformSteps.forward(values, rule.transforms.filter(\.changesValues))
     }
 
     func norm(_ gguf: String, _ c: Qwen35.Configuration) throws(CheckpointError) -> RMSNorm {
