@@ -8,6 +8,7 @@ package struct OpenedModel: Sendable {
   package let checkpoint: Checkpoint
   /// What to call it in results and errors: the source as it was named.
   package let name: String
+  package let architecture: any Architecture
   package let model: any LanguageModel
   package let tokenizer: Tokenizer
   /// Tokens that end an answer.
@@ -29,7 +30,7 @@ package struct OpenedModel: Sendable {
     let checkpoint = try Architectures.prepare(checkpoint)
     self.checkpoint = checkpoint
     self.name = name ?? checkpoint.path
-    let architecture = try Architectures.open(checkpoint)
+    architecture = try Architectures.open(checkpoint)
     model = try architecture.languageModel(checkpoint)
     tokenizer = try TokenizerSource.tokenizer(of: checkpoint)
     notes =

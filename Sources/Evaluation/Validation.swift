@@ -90,12 +90,15 @@ package struct Validation: Sendable {
 extension Validation {
   /// Compares models on texts (name and UTF-8 bytes).
   ///
+  /// With `isolates`, every layer of a model after is also run on what the layer before received.
+  ///
   /// The figures depend on files, texts, `context` and `windows` (of each text, from its beginning) alone: not on `threads`, to the last
   /// bit. Throws `mismatch` when the models' tokens or vocabularies differ, when a text is too short for a window, or when a model is not
-  /// made for the context; `malformed`, naming the model, when logits are not numbers.
+  /// made for the context; `malformed`, naming the model, when logits or weights are not numbers.
   package static func measure(
     before: OpenedModel, after: [OpenedModel], texts: [TextSource], context: Int, windows: Int?,
-    threads: Int, kernels: Kernels = .best, progress: @escaping @Sendable (Progress) -> Void = { _ in }
+    isolates: Bool = false, threads: Int, kernels: Kernels = .best,
+    progress: @escaping @Sendable (Progress) -> Void = { _ in }
   ) throws(CheckpointError) -> Validation {
     precondition(!after.isEmpty && !texts.isEmpty, "something is compared on something")
     for model in [before] + after { try model.require(context: context) }
@@ -115,13 +118,16 @@ extension Validation {
       }
       cut.append(windows)
     }
-    let comparison = ModelComparison(before: before, after: after, kernels: kernels)
-    let positions = try comparison.positions(of: cut, threads: threads, progress: progress)
+    let tensors = try WeightComparison.differences(before, after, threads: threads)
+    let comparison = ModelComparison(before: before, after: after, isolates: isolates, kernels: kernels)
+    let (positions, layers) = try comparison.positions(of: cut, threads: threads, progress: progress)
     let results = after.indices.map { index in
       let categories = positions.map { $0[index] }
       return Result(
         model: Model(after[index]), all: FidelityFigures(categories.flatMap { $0 }),
-        categories: categories.map { FidelityFigures($0) }, worst: worst(categories, cut, before))
+        categories: categories.map { FidelityFigures($0) }, worst: worst(categories, cut, before),
+        layers: layers[index], tensors: tensors[index],
+        alarms: DriftAlarms.of(layers: layers[index], tensors: tensors[index]))
     }
     return Validation(
       before: Model(before), after: results,

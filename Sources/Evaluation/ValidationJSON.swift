@@ -31,6 +31,10 @@ extension Validation {
         for (key, value) in figures.json { category[key] = value }
         return .object(category)
       })
+    object["alarms"] = .array((result.alarms + result.all.alarms).map { .string($0) })
+    object["layers"] = .array(result.layers.map(\.json))
+    object["tensors"] = .array(result.tensors.map(\.json))
+    object["components"] = .array(ComponentDifference.all(result.tensors).map(\.json))
     object["worst_positions"] = .array(result.worst.map { $0.document(texts) })
     return .object(object)
   }

@@ -34,7 +34,7 @@ struct WordTests {
 
   /// What is built some day leaves this list, and the one in the program.
   @Test(arguments: [
-    ["validate", "a", "b", "--isolate"], ["calibrate", "a"], ["doctor", "a"], ["verify", "a", "b"],
+    ["calibrate", "a"], ["doctor", "a"], ["verify", "a", "b"],
     ["quantize", "a", "--fit", "3G"], ["quantize", "a", "Q4_0", "--calibration=file"],
     ["quantize", "a", "--bits", "4"],
     ["quantize", "a", "Q4_0", "--only", "1/4"], ["quantize", "a", "Q4_0", "--to", "mlx"],

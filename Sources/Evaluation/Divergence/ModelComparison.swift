@@ -11,16 +11,25 @@ struct ModelComparison: Sendable {
   let before: OpenedModel
   let after: [OpenedModel]
   let kernels: Kernels
+  private let walk: WindowWalk
+
+  /// With `isolates`, layers of the models after are also run one by one on what the model before fed them.
+  init(before: OpenedModel, after: [OpenedModel], isolates: Bool, kernels: Kernels) {
+    self.before = before
+    self.after = after
+    self.kernels = kernels
+    walk = WindowWalk(before: before, after: after, isolates: isolates)
+  }
 
   /// Positions of one text, [model after][window][position].
   typealias Positions = [[[PositionComparison]]]
 
-  /// Compares the models on every window of every text.
+  /// Compares the models on every window of every text, and says how far the layers of each model after drift.
   ///
   /// `progress` is called after each window, one call at a time. Throws `malformed`, naming the model, when its logits are not numbers.
   func positions(
     of texts: [TextWindows], threads: Int, progress: @escaping @Sendable (Validation.Progress) -> Void
-  ) throws(CheckpointError) -> [Positions] {
+  ) throws(CheckpointError) -> (positions: [Positions], layers: [[LayerDrift]]) {
     let work = texts.enumerated().flatMap { index, text in (0..<text.count).map { (text: index, window: $0) } }
     let pass = WindowWork(count: work.count, threads: threads, kernels: kernels)
     let block = Self.rows(vocabulary: before.model.vocabularySize, workers: pass.workers)
@@ -32,9 +41,9 @@ struct ModelComparison: Sendable {
     }
     var result = texts.map { text in after.map { _ in [[PositionComparison]](repeating: [], count: text.count) } }
     for (item, models) in zip(work, found) {
-      for (model, positions) in models.enumerated() { result[item.text][model][item.window] = positions }
+      for (model, positions) in models.positions.enumerated() { result[item.text][model][item.window] = positions }
     }
-    return result
+    return (result, walk.layers(found.map(\.drifts)))
   }
 
   /// Rows of logits that are made together.
@@ -48,23 +57,21 @@ struct ModelComparison: Sendable {
 
   private static let fewestRows = 8
 
-  /// The positions of one window, for every model after.
+  /// The positions of one window, for every model after, and how far its layers drift.
   private func compare(
     _ window: TokenWindow, block: Int, _ compute: Compute
-  ) throws(CheckpointError) -> [[PositionComparison]] {
-    let reference = try before.states(of: window, compute)
-    var others: [Activations] = []
-    for model in after { others.append(try model.states(of: window, compute)) }
+  ) throws(CheckpointError) -> (positions: [[PositionComparison]], drifts: WindowWalk.Drifts) {
+    let (states, drifts) = try walk(window, compute)
     let targets = window.targets
     var result = [[PositionComparison]](repeating: [], count: after.count)
     for rows in Self.blocks(of: 0..<targets.count, block) {
-      let logits = logits(before, reference, rows, compute)
+      let logits = logits(before, states[0], rows, compute)
       for (number, model) in after.enumerated() {
-        let other = self.logits(model, others[number], rows, compute)
+        let other = self.logits(model, states[number + 1], rows, compute)
         result[number] += try comparisons(logits, other, Array(targets[rows]), model, compute)
       }
     }
-    return result
+    return (result, drifts)
   }
 
   /// Rows in blocks of about `block`; a short rest goes with the block before it.

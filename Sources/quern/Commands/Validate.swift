@@ -31,6 +31,10 @@ struct Validate: ParsableCommand {
   @Option(help: ArgumentHelp("Windows to take from the beginning of each text; all unless given.", valueName: "n"))
   var windows: Int?
 
+  @Flag(
+    help: "Also run every layer of AFTER by itself, on what BEFORE fed that layer: takes one more run of each AFTER.")
+  var isolate = false
+
   @Option(
     help: ArgumentHelp(
       "Fail when the mean divergence, at the upper end of its interval, is above this.", valueName: "x"))
@@ -82,7 +86,7 @@ struct Validate: ParsableCommand {
     let result = try Validation.measure(
       before: original, after: models, texts: inputs.map { TextSource(name: $0.name, bytes: $0.bytes) },
       context: context, windows: windows,
-      threads: common.threadCount
+      isolates: isolate, threads: common.threadCount
     ) { progress in
       report.update(done: Double(progress.windowsDone), total: Double(progress.windows)) {
         "\(fixed($0, 2)) windows/s"

@@ -6,6 +6,7 @@ enum ValidationSummary {
   static func text(_ validation: Validation) -> TerminalText {
     let lines =
       validation.after.flatMap { sentences($0, validation) } + ["", table(validation), ""]
+      + validation.after.flatMap(DriftSummary.lines)
       + validation.texts.map(description)
     return lines.joined(separator: "\n")
   }
@@ -23,6 +24,7 @@ enum ValidationSummary {
         "  estimated from part of the vocabulary: divergence \(fixed(figures.divergence.mean.value, 6)) ± "
           + "\(fixed(sampling.standardError, 6)) on this text, and at least \(fixed(sampling.lowerBound, 6))")
     }
+    lines += result.alarms.map { "  alarm: \($0)" }
     let names = validation.texts.map(\.name)
     for (name, category) in zip(names, result.categories) {
       let place: TerminalText = names.count > 1 ? " (\(name))" : ""
