@@ -37,11 +37,13 @@ let package = Package(
     room(
       "Evaluation",
       ["Architectures", "Engine", "Images", "Tokenizers", "Containers", "Quants", "Tensors"]),
+    // Texts that are part of the program, as bytes in its code: nothing is looked up when it runs.
+    .target(name: "Corpus", resources: [.embedInCode("Texts")]),
     .target(name: "CMemory"),
     .executableTarget(
       name: "quern",
       dependencies: [
-        "CMemory",
+        "CMemory", "Corpus",
         "Evaluation", "Conversion", "Architectures", "Engine", "Images", "Tokenizers", "Containers",
         "Quants", "Tensors",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),

@@ -15,7 +15,7 @@ package enum ChatFormat {
       throw CheckpointError(
         .missing, "the model has no chat template; use --raw to give the prompt as it is", file: checkpoint.path)
     }
-    guard template.contains("<|im_start|>"), template.contains("<|im_end|>") else {
+    guard isChatML(template) else {
       throw CheckpointError(
         .unsupported, "the chat template is not ChatML, the only one known; use --raw to give the prompt as it is",
         file: checkpoint.path)
@@ -24,8 +24,12 @@ package enum ChatFormat {
     return "<|im_start|>user\n\(content)<|im_end|>\n<|im_start|>assistant\n" + answerOpening(template)
   }
 
+  static func isChatML(_ template: String) -> Bool {
+    template.contains(startOfTurn) && template.contains(endOfTurn)
+  }
+
   /// Whether the template renders a message without the white space around it, `content|trim`.
-  private static func trims(_ template: String) -> Bool {
+  static func trims(_ template: String) -> Bool {
     var rest = template[...]
     while let bar = rest.firstIndex(of: "|") {
       rest = rest[rest.index(after: bar)...].drop { $0 == " " }
@@ -35,7 +39,7 @@ package enum ChatFormat {
   }
 
   /// A text without the white space around it, as Python's `strip` takes it off.
-  private static func trimmed(_ text: String) -> String {
+  static func trimmed(_ text: String) -> String {
     func isSpace(_ scalar: Unicode.Scalar) -> Bool {
       scalar.properties.isWhitespace || (0x1C...0x1F).contains(scalar.value)
     }
@@ -50,7 +54,7 @@ package enum ChatFormat {
   /// Read from what the template writes behind its last `add_generation_prompt`. A condition on `enable_thinking` asks for
   /// `true` or for `false`, and is not met when nobody says: what stands behind `else` is written, or nothing. Only a denied
   /// one (`not enable_thinking`, `is not`) is met.
-  private static func answerOpening(_ template: String) -> String {
+  static func answerOpening(_ template: String) -> String {
     guard let prompt = template.lastRange(of: "add_generation_prompt") else { return "" }
     var written = template[prompt.upperBound...]
     if let condition = written.firstRange(of: "enable_thinking") {

@@ -30,6 +30,11 @@ package enum ForeignContent {
     throw CheckpointError(.unsupported, what, file: file)
   }
 
+  /// What stands in place of a text: a pointer, a web page, text in UTF-16 without a mark; nil for what may be a text.
+  package static func inPlaceOfText(_ bytes: [UInt8]) -> String? {
+    bytes.isEmpty ? nil : sentence(Array(bytes.prefix(length)), .template)
+  }
+
   /// What the beginning of a file says it is; nil for what is not recognised.
   private static func sentence(_ start: [UInt8], _ place: Place) -> String? {
     if start.count >= 16, start.allSatisfy({ $0 == 0 }) {

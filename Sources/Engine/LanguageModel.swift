@@ -24,7 +24,8 @@ package protocol LanguageModel: Sendable {
 
   /// Runs tokens through all decoder layers: embeddings [T, hidden] to the hidden states behind the last layer, [T, hidden].
   ///
-  /// Throws `mismatch` when the sequence would become longer than `contextLength`.
+  /// Of several sequences side by side the rows lie one sequence after another, as many of each, and the same bits come out as alone.
+  /// Throws `mismatch` when a sequence would become longer than `contextLength`.
   func forward(
     _ embeddings: Activations, at positions: Positions, state: inout SequenceState, compute: Compute,
     observer: LayerObserver?
@@ -45,8 +46,24 @@ package protocol LanguageModel: Sendable {
 
 extension LanguageModel {
   /// The state before the first token of a sequence, with room for `capacity` tokens before it has to grow.
-  package func makeState(capacity: Int) -> SequenceState {
-    SequenceState((0..<layerCount).map { makeState(ofLayer: $0, capacity: capacity) })
+  ///
+  /// Of several `sequences` that go side by side, each has so much room.
+  package func makeState(capacity: Int, sequences: Int = 1) -> SequenceState {
+    SequenceState(
+      sequences: sequences,
+      (0..<layerCount).map { layer in (0..<sequences).map { _ in makeState(ofLayer: layer, capacity: capacity) } })
+  }
+
+  /// Runs text tokens of the sequences side by side, as many of each.
+  package func forward(
+    _ sequences: [[Int32]], state: inout SequenceState, compute: Compute
+  ) throws(CheckpointError) -> Activations {
+    precondition(sequences.count == state.sequences && Set(sequences.map(\.count)).count == 1, "as many of each")
+    let line = (0..<sequences[0].count).map { Int32(truncatingIfNeeded: state.nextPosition + $0) }
+    let axis = sequences.flatMap { _ in line }
+    return try forward(
+      embed(sequences.flatMap { $0 }), at: Positions(axes: [axis, axis, axis]), state: &state, compute: compute,
+      observer: nil)
   }
 
   /// Runs text tokens through the model, following what the state has seen.

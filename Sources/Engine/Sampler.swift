@@ -49,10 +49,12 @@ package struct Sampler: Sendable {
 }
 
 /// The generator of Steele, Lea and Flood (2014): one 64-bit word of state.
-struct SplitMix64: Sendable {
-  var state: UInt64
+package struct SplitMix64: Sendable {
+  private var state: UInt64
 
-  mutating func next() -> UInt64 {
+  package init(state: UInt64) { self.state = state }
+
+  package mutating func next() -> UInt64 {
     state &+= 0x9E37_79B9_7F4A_7C15
     var z = state
     z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9

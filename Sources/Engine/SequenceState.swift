@@ -4,26 +4,72 @@ package enum LayerState {
   case attention(KeyValueCache)
   /// The memory of a recurrent one.
   case deltaNet(DeltaNetState)
+
+  /// The keys and values, asked for by an attention layer.
+  package var cache: KeyValueCache {
+    guard case .attention(let cache) = self else { preconditionFailure("the state is one of a recurrent layer") }
+    return cache
+  }
+
+  /// The memory, asked for by a recurrent layer.
+  package var memory: DeltaNetState {
+    guard case .deltaNet(let memory) = self else { preconditionFailure("the state is one of an attention layer") }
+    return memory
+  }
 }
 
-/// What a model remembers of one sequence, layer by layer.
+/// What a model remembers of sequences, layer by layer.
 ///
-/// It belongs to one sequence and cannot be copied.
+/// Usually it is of one. Several go side by side, each as if it were alone, with the same number of tokens in every call: their rows lie one
+/// sequence after another, products with weights are shared, and layers mix each with a state of its own. It cannot be copied.
 package struct SequenceState: ~Copyable {
-  package let layers: [LayerState]
-  /// Tokens seen so far.
+  /// Of each layer, one for every sequence.
+  package let layers: [[LayerState]]
+  /// Sequences side by side.
+  package let sequences: Int
+  /// Tokens seen so far, of each sequence.
   package private(set) var count = 0
   /// The rotary position of the next text token; behind `count` after pictures, which take fewer positions than tokens.
   package private(set) var nextPosition = 0
 
   /// The state before the first token.
-  package init(_ layers: [LayerState]) { self.layers = layers }
+  package init(sequences: Int, _ layers: [[LayerState]]) {
+    self.sequences = sequences
+    self.layers = layers
+  }
 
-  /// Notes that tokens at `positions` went through all layers.
+  /// Notes that tokens at `positions`, those of all sequences, went through all layers.
   package mutating func advance(_ positions: Positions) {
-    count += positions.count
+    count += positions.count / sequences
     for axis in positions.axes {
       for position in axis { nextPosition = max(nextPosition, Int(position) + 1) }
     }
+  }
+}
+
+extension Activations {
+  /// What `body` makes of the rows of each sequence in some matrices, put together again.
+  ///
+  /// - Parameters:
+  ///   - states: one for each sequence, in the order of the rows.
+  ///   - matrices: as many rows of each sequence as of the next.
+  ///   - body: of one sequence; what it returns has a row for each of its rows.
+  /// - Returns: those rows, in the order of the sequences.
+  package static func bySequence<State>(
+    _ states: [State], _ matrices: [Activations], _ body: (State, [Activations]) -> Activations
+  ) -> Activations {
+    if states.count == 1 { return body(states[0], matrices) }
+    let rows = matrices[0].rows
+    precondition(rows % states.count == 0, "as many tokens of every sequence")
+    let length = rows / states.count
+    var result: Activations?
+    for (index, state) in states.enumerated() {
+      let range = index * length..<(index + 1) * length
+      let part = body(state, matrices.map { $0.copy(of: range) })
+      let all = result ?? Activations(rows: rows, columns: part.columns)
+      all.replace(from: range.lowerBound, by: part, 0..<length)
+      result = all
+    }
+    return result ?? Activations(rows: 0, columns: 0)
   }
 }

@@ -13,12 +13,17 @@ package struct TextSource: Sendable {
     self.bytes = bytes
   }
 
-  /// The windows in which a model reads it.
+  /// The windows in which a model reads it; conversations in the form that `before` gives them.
   ///
-  /// - Throws: `mismatch` when there is not one.
+  /// - Throws: `mismatch` when there is not one, and what ``Conversations`` throws.
   package func windows(
-    _ opened: OpenedModel, context: Int, limit: Int?
+    _ opened: OpenedModel, before: OpenedModel, context: Int, limit: Int?
   ) throws(CheckpointError) -> TextWindows {
-    try TextWindows(bytes, name: name, tokenizer: opened.tokenizer, context: context, limit: limit)
+    guard Conversations.isNamed(by: name) else {
+      return try TextWindows(bytes, name: name, tokenizer: opened.tokenizer, context: context, limit: limit)
+    }
+    return try Conversations(bytes, name: name).windows(
+      opened, template: before.checkpoint, sha256: bytes.withUnsafeBytes { SHA256Hash.hash($0) }, context: context,
+      limit: limit)
   }
 }

@@ -32,6 +32,8 @@ package struct Validation: Sendable {
     package let context: Int
     package let windows: Int
     package let tokens: Int
+    /// What was left out and why, one sentence each.
+    package var notes: [String] = []
   }
 
   /// What became of the model.
@@ -76,6 +78,8 @@ package struct Validation: Sendable {
   package var before: Model
   package var after: [Result]
   package var texts: [Text]
+  /// Every two models after, on all texts.
+  package var comparisons: [ModelDifference] = []
   /// What both were shown; empty where no pictures were.
   package var pictures: [ComparedPicture] = []
   package let seconds: Double
@@ -93,11 +97,13 @@ extension Validation {
   /// With `isolates`, every layer of a model after is also run on what the layer before received.
   ///
   /// The figures depend on files, texts, `context` and `windows` (of each text, from its beginning) alone: not on `threads`, to the last
-  /// bit. Throws `mismatch` when the models' tokens or vocabularies differ, when a text is too short for a window, or when a model is not
-  /// made for the context; `malformed`, naming the model, when logits or weights are not numbers.
+  /// bit. `prompts` says how many windows are continued, at most; a share of the time decides unless given.
+  ///
+  /// Throws `mismatch` when the models' tokens or vocabularies differ, when a text is too short for a window, or when a model is not made
+  /// for the context; `malformed`, naming the model, when logits or weights are not numbers.
   package static func measure(
-    before: OpenedModel, after: [OpenedModel], texts: [TextSource], context: Int, windows: Int?,
-    isolates: Bool = false, threads: Int, kernels: Kernels = .best,
+    before: OpenedModel, after: [OpenedModel], texts: [TextSource], context: Int, windows limit: Int?,
+    prompts: Int? = nil, isolates: Bool = false, threads: Int, kernels: Kernels = .best,
     progress: @escaping @Sendable (Progress) -> Void = { _ in }
   ) throws(CheckpointError) -> Validation {
     precondition(!after.isEmpty && !texts.isEmpty, "something is compared on something")
@@ -107,35 +113,42 @@ extension Validation {
     let started = clock.now
     var cut: [TextWindows] = []
     for text in texts {
-      let windows = try text.windows(before, context: context, limit: windows)
-      if let twin = cut.first(where: { $0.sha256 == windows.sha256 }) {
+      let read = try text.windows(before, before: before, context: context, limit: limit)
+      if let twin = cut.first(where: { $0.sha256 == read.sha256 }) {
         throw CheckpointError(
           .usage, "this is the same text as \(twin.name), and says nothing new; leave one of them out",
-          file: windows.name)
+          file: read.name)
       }
       for model in after {
-        try requireSameTokens(windows, text.windows(model, context: context, limit: windows.count), before, model)
+        try requireSameTokens(
+          read, text.windows(model, before: before, context: context, limit: limit), before, model)
       }
-      cut.append(windows)
+      cut.append(read)
     }
     let tensors = try WeightComparison.differences(before, after, threads: threads)
     let comparison = ModelComparison(before: before, after: after, isolates: isolates, kernels: kernels)
     let (positions, layers) = try comparison.positions(of: cut, threads: threads, progress: progress)
+    let differences = try Continuations(before: before, after: after, kernels: kernels).differences(
+      in: cut, limit: prompts, threads: threads)
     let results = after.indices.map { index in
       let categories = positions.map { $0[index] }
       return Result(
         model: Model(after[index]), all: FidelityFigures(categories.flatMap { $0 }),
         categories: categories.map { FidelityFigures($0) }, worst: worst(categories, cut, before),
-        layers: layers[index], tensors: tensors[index],
+        layers: layers[index], tensors: tensors[index], firstDifference: differences[index],
         alarms: DriftAlarms.of(layers: layers[index], tensors: tensors[index]))
+    }
+    let divergences = after.indices.map { index in
+      positions.flatMap { $0[index].map { $0.map(\.divergence) } }
     }
     return Validation(
       before: Model(before), after: results,
       texts: cut.map {
         Text(
           name: $0.name, sha256: $0.sha256, context: $0.context, windows: $0.count,
-          tokens: $0.tokensScored)
-      }, seconds: started.duration(to: clock.now) / .seconds(1))
+          tokens: $0.tokensScored, notes: $0.notes)
+      }, comparisons: ModelDifference.all(divergences, results.map(\.level)),
+      seconds: started.duration(to: clock.now) / .seconds(1))
   }
 
   private static func requireSameVocabulary(_ before: OpenedModel, _ after: OpenedModel) throws(CheckpointError) {

@@ -11,8 +11,18 @@ extension Validation {
         "entropy": after.first.map { $0.all.entropyBefore.json } ?? .null,
       ]),
       "after": .array(zip(after, failures).map { document($0, failures: $1) }), "texts": .array(texts.map(\.json)),
+      "comparisons": .array(comparisons.map(document)),
       "seconds": .number(seconds),
       "definitions_version": .integer(Int64(Self.definitionsVersion)),
+    ])
+  }
+
+  private func document(_ pair: ModelDifference) -> OrderedJSON {
+    .object([
+      "first": .string(after[pair.first].model.name), "second": .string(after[pair.second].model.name),
+      "kl_divergence_difference": pair.difference.json,
+      "probability": pair.probability.map { .number($0) } ?? .null, "equals": .bool(pair.areEquals),
+      "better": pair.better.map { .string(after[$0].model.name) } ?? .null,
     ])
   }
 
@@ -22,6 +32,7 @@ extension Validation {
       "bits_per_weight": .number(result.model.bitsPerWeight),
     ]
     for (key, value) in result.all.json { object[key] = value }
+    object["first_difference"] = result.firstDifference?.json ?? .null
     object["level"] = .string(result.level.rawValue)
     object["passed"] = .bool(failures.isEmpty)
     object["exceeded"] = .array(failures.map { .string($0) })
@@ -45,6 +56,7 @@ extension Validation.Text {
     .object([
       "name": .string(name), "sha256": .string(sha256), "context": .integer(Int64(context)),
       "windows": .integer(Int64(windows)), "tokens_scored": .integer(Int64(tokens)),
+      "notes": .array(notes.map { .string($0) }),
     ])
   }
 }
@@ -113,6 +125,7 @@ extension FidelityFigures.Distribution {
     object["p90"] = percentile(0.9)
     object["p99"] = percentile(0.99)
     object["p999"] = percentiles.count < FidelityFigures.fewPositions ? .null : percentile(0.999)
+    addTails(to: &object)
     object["max"] = .number(percentiles.largest)
     if let sampling {
       object["estimated"] = .bool(true)
@@ -120,6 +133,13 @@ extension FidelityFigures.Distribution {
       object["lower_bound"] = .number(sampling.lowerBound)
     }
     return .object(object)
+  }
+
+  /// The intervals of the percentiles far up.
+  private func addTails(to object: inout OrderedObject) {
+    let isMany = percentiles.count >= FidelityFigures.fewPositions
+    object["p99_interval"] = tails?[0].json ?? .null
+    object["p999_interval"] = isMany ? tails?[1].json ?? .null : .null
   }
 
   /// A change of either sign: percentiles of both ends.
@@ -133,6 +153,7 @@ extension FidelityFigures.Distribution {
     }
     object["p99"] = percentile(0.99)
     object["p999"] = isMany ? percentile(0.999) : .null
+    addTails(to: &object)
     object["max"] = .number(percentiles.largest)
     return .object(object)
   }
@@ -142,10 +163,14 @@ extension Estimate {
   fileprivate var object: OrderedObject {
     [
       "value": .number(value), "standard_error": standardError.map { .number($0) } ?? .null,
-      "interval": interval.map { .array([.number($0.lowerBound), .number($0.upperBound)]) } ?? .null,
+      "interval": interval?.json ?? .null,
       "n": .integer(Int64(count)),
     ]
   }
 
   fileprivate var json: OrderedJSON { .object(object) }
+}
+
+extension ClosedRange<Double> {
+  fileprivate var json: OrderedJSON { .array([.number(lowerBound), .number(upperBound)]) }
 }

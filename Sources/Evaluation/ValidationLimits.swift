@@ -1,3 +1,11 @@
+#if canImport(Glibc)
+  import Glibc
+#elseif canImport(Musl)
+  import Musl
+#elseif canImport(Darwin)
+  import Darwin
+#endif
+
 /// What a model after may lose at most, each at the unfavourable end of its interval, so that a short test passes nothing by luck.
 package struct ValidationLimits: Sendable {
   private let divergence: Double?
@@ -28,22 +36,36 @@ package struct ValidationLimits: Sendable {
     }
     let mean = figures.divergence.mean
     if let divergence, upper(mean) > divergence {
-      sentences.append("the divergence may be \(upper(mean)), the limit is \(divergence)")
+      sentences.append(
+        "the divergence may be \(told(upper(mean), beside: divergence)), the limit is \(divergence)")
     }
     let equal = figures.top1Agreement
     if let agreement, lower(equal) < agreement {
-      sentences.append("the agreement may be \(lower(equal)), the limit is \(agreement)")
+      sentences.append("the agreement may be \(told(lower(equal), beside: agreement)), the limit is \(agreement)")
     }
     if let perplexityIncrease {
       if let rise = figures.perplexityRatio.map({ upper($0) - 1 }) {
         if rise > perplexityIncrease {
-          sentences.append("perplexity may rise by \(rise), the limit is \(perplexityIncrease)")
+          sentences.append(
+            "perplexity may rise by \(told(rise, beside: perplexityIncrease)), the limit is \(perplexityIncrease)")
         }
       } else {
         sentences.append("the rise of perplexity is not known, the limit is \(perplexityIncrease)")
       }
     }
     return sentences
+  }
+
+  /// A value with three digits, or as many as it takes to differ from the limit that it exceeds.
+  private func told(_ value: Double, beside limit: Double) -> Double {
+    guard value.isFinite, value != 0 else { return value }
+    let size = Int(log10(abs(value)).rounded(.down))
+    for digits in 2...16 {
+      let scale = pow(10, Double(digits - size))
+      let rounded = (value * scale).rounded() / scale
+      if rounded.isFinite, rounded != limit, (rounded > limit) == (value > limit) { return rounded }
+    }
+    return value
   }
 
   private func upper(_ estimate: Estimate) -> Double { estimate.interval?.upperBound ?? estimate.value }

@@ -98,6 +98,24 @@ struct ForwardTests {
     #expect(one == many)
   }
 
+  @Test("Sequences side by side get the bits they get alone", arguments: [1, 2])
+  func sideBySide(threads: Int) throws {
+    let model = try OpenedModel(Fixtures.path("tiny-qwen3.5")).model
+    let compute = Compute(threads: threads)
+    let tokens = try Reference().tokens("unicode.input_ids")
+    let lines = (0..<5).map { index in (0..<70).map { tokens[($0 * (index + 1)) % tokens.count] } }
+    var together = model.makeState(capacity: 0, sequences: lines.count)
+    let prompts = try model.forward(lines, state: &together, compute: compute)
+    let steps = try model.forward(lines.map { [$0[7]] }, state: &together, compute: compute)
+    #expect(together.count == 71 && together.nextPosition == 71)
+    for (index, line) in lines.enumerated() {
+      var alone = model.makeState(capacity: 100)
+      #expect(
+        try model.forward(line, state: &alone, compute: compute).values == prompts.rows(index * 70..<index * 70 + 70))
+      #expect(try model.forward([line[7]], state: &alone, compute: compute).values == steps.row(index))
+    }
+  }
+
   @Test("Tokens and lengths the model cannot have are refused")
   func limits() throws {
     let opened = try OpenedModel(Fixtures.path("tiny-qwen3.5"))

@@ -1,3 +1,4 @@
+import Engine
 import Evaluation
 import Foundation
 import TestSupport
@@ -28,6 +29,26 @@ struct StatisticsTests {
     #expect(same.standardError == 0 && same.interval == 2...2 && same.count == 3)
     let nothing = Estimate([WindowSum([0.0]) { $0 }, WindowSum([0.0]) { $0 }], .logarithmic)
     #expect(nothing.interval == 0...0)
+  }
+
+  @Test("Percentiles of drawn windows are those of the values drawn")
+  func draws() throws {
+    var random = SplitMix(state: 5)
+    let windows = [3, 40, 7, 25].map { count in (0..<count).map { _ in random.normal() } }
+    let draws = try #require(WindowDraws(positions: windows.map(\.count)))
+    let shares = [0.5, 0.99]
+    var found: [[Double]] = [[], []]
+    var same = SplitMix64(state: 0)
+    for _ in 0..<WindowDraws.count {
+      let drawn = Percentiles(
+        windows.indices.flatMap { _ in windows[Int(same.next().multipliedFullWidth(by: 4).high)] })
+      for (index, share) in shares.enumerated() { found[index].append(drawn[share]) }
+    }
+    for (index, interval) in draws.intervals(of: windows, shares: shares).enumerated() {
+      let spread = Percentiles(found[index])
+      #expect(abs(interval.lowerBound - spread[0.025]) < 1e-12 && abs(interval.upperBound - spread[0.975]) < 1e-12)
+    }
+    #expect(WindowDraws(positions: [5]) == nil)
   }
 
   /// Heavy-tailed values that share something within a window, as divergences do: an interval that is said to hold 95 % has to.

@@ -21,19 +21,19 @@ struct ValidationTests {
   }
 
   private func measure(
-    _ after: [String], context: Int, windows: Int, threads: Int = 2
+    _ after: [String], context: Int, windows: Int, prompts: Int? = nil, threads: Int = 2
   ) throws -> Validation {
     try Validation.measure(
       before: OpenedModel(before), after: try after.map { try OpenedModel($0) },
       texts: [TextSource(name: "persuasion", bytes: try Fixtures.bytes("text/persuasion.txt"))], context: context,
-      windows: windows, threads: threads)
+      windows: windows, prompts: prompts, threads: threads)
   }
 
   @Test("Every figure is the reference's")
   func reference() throws {
     let folder = try TemporaryFolder()
     let recipes = ["Q8_0", "Q4_K_M"]
-    let found = try measure(try recipes.map { try quantized($0, in: folder) }, context: 256, windows: 24)
+    let found = try measure(try recipes.map { try quantized($0, in: folder) }, context: 256, windows: 24, prompts: 16)
     let golden = try #require(Fixtures.json("golden/validate/text.json")["files"])
     for (recipe, result) in zip(recipes, found.after) {
       let expected = try #require(golden[recipe])
@@ -88,8 +88,25 @@ struct ValidationTests {
       let place = Int(try number("kl_max_position"))
       #expect(worst.window == place / 127 && worst.position == 128 + place % 127)
       #expect(result.worst.count == 20)
+      let tails = try #require(all.divergence.tails)
+      #expect(
+        tails[0].contains(all.divergence.percentiles[0.99]) && tails[1].contains(all.divergence.percentiles[0.999]))
+      let first = try #require(expected["greedy"]?["first_difference_teacher_forced"]?.arrayValue).map(\.intValue)
+      #expect(result.firstDifference?.identical == first, "\(recipe)")
       #expect(result.level == (recipe == "Q8_0" ? .transparent : .good))
     }
+  }
+
+  @Test("Files are put in order, unless nobody can tell them from the original")
+  func order() throws {
+    let folder = try TemporaryFolder()
+    let files = try ["Q2_K", "Q4_0"].map { try quantized($0, in: folder) } + [before, before]
+    let found = try measure(files, context: 64, windows: 12, prompts: 4)
+    let pairs = found.comparisons
+    #expect(pairs.map { [$0.first, $0.second] } == [[0, 1], [0, 2], [0, 3], [1, 2], [1, 3], [2, 3]])
+    #expect(pairs.map(\.better) == [1, 2, 3, 2, 3, nil])
+    #expect(pairs.map(\.areEquals) == [false, false, false, false, false, true])
+    #expect(pairs.allSatisfy { ($0.probability ?? -1) >= 0 && ($0.probability ?? 2) <= 1 })
   }
 
   @Test("A model against itself loses nothing, and threads change no bit")
@@ -101,11 +118,14 @@ struct ValidationTests {
     #expect(all.divergence.mean.value == 0 && all.divergence.mean.standardError == 0)
     #expect(all.reverseDivergence.percentiles.largest == 0 && all.jensenShannon?.percentiles.largest == 0)
     #expect(all.totalVariation?.mean.value == 0 && all.perplexityRatio?.value == 1)
+    #expect(all.correlation == 1)
+    #expect(one.after[0].firstDifference?.identical == [48, 48, 48, 48])
     #expect(all.top1Agreement.value == 1 && all.top1Agreement.standardError == 0 && all.top5Overlap.value == 1)
     for threads in [2, 7] {
       let many = try measure([before, small], context: 64, windows: 5, threads: threads)
       #expect(many.after[1].all.divergence.mean == one.after[1].all.divergence.mean)
       #expect(many.after[1].all.perplexityAfter == one.after[1].all.perplexityAfter)
+      #expect(many.after[1].firstDifference == one.after[1].firstDifference)
       #expect(many.after[1].worst.map(\.comparison) == one.after[1].worst.map(\.comparison))
     }
   }

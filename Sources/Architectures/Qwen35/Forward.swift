@@ -57,14 +57,14 @@ extension Qwen35 {
       observer: LayerObserver?
     ) throws(CheckpointError) -> Activations {
       precondition(embeddings.columns == hiddenSize && positions.count == embeddings.rows)
-      guard state.count + embeddings.rows <= contextLength else {
+      let length = state.count + embeddings.rows / state.sequences
+      guard length <= contextLength else {
         throw CheckpointError(
-          .mismatch,
-          "the sequence would have \(state.count + embeddings.rows) tokens; the model is made for \(contextLength)")
+          .mismatch, "the sequence would have \(length) tokens; the model is made for \(contextLength)")
       }
       let turns = rotary.table(positions)  // [T, rotated dimensions]
       for (index, layer) in weights.layers.enumerated() {
-        run(layer, embeddings, turns: turns, state: state.layers[index], compute)
+        run(layer, embeddings, turns: turns, states: state.layers[index], compute)
         observer?(index, embeddings)
       }
       state.advance(positions)
@@ -72,20 +72,19 @@ extension Qwen35 {
     }
 
     package func run(layer: Int, _ x: Activations, at positions: Positions, state: LayerState, compute: Compute) {
-      run(weights.layers[layer], x, turns: rotary.table(positions), state: state, compute)
+      run(weights.layers[layer], x, turns: rotary.table(positions), states: [state], compute)
     }
 
-    /// One decoder layer; x is [T, hidden], `turns` is asked for where queries and keys are turned.
+    /// One decoder layer of sequences that each have a state; x is [T, hidden], `turns` is asked for where queries and keys are turned.
     private func run(
-      _ layer: Layer, _ x: Activations, turns: @autoclosure () -> Activations, state: LayerState, _ compute: Compute
+      _ layer: Layer, _ x: Activations, turns: @autoclosure () -> Activations, states: [LayerState], _ compute: Compute
     ) {
       let u = layer.attn_norm(x, compute)
-      switch (layer.mixer, state) {
-      case (.attention(let w), .attention(let cache)):
-        x.add(attention(u, w, cache: cache, turns: turns(), compute), compute)
-      case (.deltaNet(let w), .deltaNet(let state)):
-        x.add(deltaNet(u, w, state: state, compute), compute)
-      default: preconditionFailure("the state is one of a layer of the other kind")
+      switch layer.mixer {
+      case .attention(let w):
+        x.add(attention(u, w, caches: states.map(\.cache), turns: turns(), compute), compute)
+      case .deltaNet(let w):
+        x.add(deltaNet(u, w, states: states.map(\.memory), compute), compute)
       }
       let v = layer.post_attention_norm(x, compute)
       x.add(feedForward(v, layer, compute), compute)

@@ -1,3 +1,5 @@
+import Tensors
+
 /// How long the likeliest continuations of two models stay the same.
 package struct FirstDifference: Sendable, Equatable {
   /// Tokens of each continuation: one that is the same throughout counts as this.
@@ -20,4 +22,18 @@ package struct FirstDifference: Sendable, Equatable {
 
   /// The median of `identical`.
   package var median: Double { Percentiles(identical.map(Double.init))[0.5] }
+}
+
+extension FirstDifference {
+  /// The lengths after which shares are told, within the continuation.
+  package var marks: [Int] { [1, 8, 16, 32, 48].filter { $0 <= length } }
+
+  var json: OrderedJSON {
+    var shares = OrderedObject()
+    for mark in marks { shares["\(mark)"] = .number(share(after: mark)) }
+    return .object([
+      "tokens": .integer(Int64(length)), "prompts": .integer(Int64(identical.count)), "median": .number(median),
+      "identical_after": .object(shares), "per_prompt": .array(identical.map { .integer(Int64($0)) }),
+    ])
+  }
 }

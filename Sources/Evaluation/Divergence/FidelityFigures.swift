@@ -40,6 +40,8 @@ package struct FidelityFigures: Sendable {
   package struct Distribution: Sendable {
     package let mean: Estimate
     package let percentiles: Percentiles
+    /// 95 % intervals of ``FidelityFigures/tailShares``; nil for fewer than two windows.
+    package var tails: [ClosedRange<Double>]?
     /// How far the figures may be off because part of each row was looked at; nil where the whole was.
     package var sampling: Sampling?
   }
@@ -79,8 +81,11 @@ package struct FidelityFigures: Sendable {
       Estimate(windows.map { WindowSum($0, quantity) }, scale)
     }
     let all = windows.flatMap { $0 }
+    let draws = WindowDraws(positions: windows.map(\.count))
     func distribution(_ scale: Estimate.Scale, _ quantity: (PositionComparison) -> Double) -> Distribution {
-      Distribution(mean: mean(scale, quantity), percentiles: Percentiles(all.map(quantity)))
+      Distribution(
+        mean: mean(scale, quantity), percentiles: Percentiles(all.map(quantity)),
+        tails: draws?.intervals(of: windows.map { $0.map(quantity) }, shares: Self.tailShares))
     }
     /// Of what is known of all positions or of none.
     func whole(_ quantity: KeyPath<PositionComparison, Double?>) -> Distribution? {
@@ -117,7 +122,8 @@ package struct FidelityFigures: Sendable {
     level = FidelityLevel(self.divergence.mean, windows: windows.count)
     alarms = FidelityAlarms.of(
       divergence: self.divergence, reverse: reverseDivergence.mean, change: probabilityChange.mean,
-      spread: rootMeanSquareChange, logRatio: logRatio)
+      spread: rootMeanSquareChange, logRatio: logRatio,
+      surprise: mean(.plain) { -$0.before }.value - entropyBefore.value)
   }
 
   private static func correlation(_ positions: [PositionComparison]) -> Double? {
@@ -130,7 +136,8 @@ package struct FidelityFigures: Sendable {
       yy += dy * dy
       xy += dx * dy
     }
-    return xx > 0 && yy > 0 ? xy / (xx.squareRoot() * yy.squareRoot()) : nil
+    // One root of a product: of equal numbers it is the number itself, and the correlation exactly one.
+    return xx > 0 && yy > 0 ? xy / (xx * yy).squareRoot() : nil
   }
 
   private static func flips(_ positions: [PositionComparison]) -> Flips {
@@ -160,15 +167,24 @@ package struct FidelityFigures: Sendable {
 
 /// Signs that something is wrong which a mean divergence does not show.
 enum FidelityAlarms {
+  /// Nats by which a text may be less expected than the model before itself expects.
+  ///
+  /// Beyond that the model cannot read the text (another script, say), and any noise makes its tokens likelier or less likely throughout.
+  private static let illegible = 3.0
+
   static func of(
-    divergence: FidelityFigures.Distribution, reverse: Estimate, change: Estimate, spread: Estimate, logRatio: Estimate?
+    divergence: FidelityFigures.Distribution, reverse: Estimate, change: Estimate, spread: Estimate,
+    logRatio: Estimate?, surprise: Double
   ) -> [String] {
     var alarms: [String] = []
-    if let error = change.standardError, abs(change.value) > 4 * error, abs(change.value) > 0.15 * spread.value {
+    let isLegible = surprise < illegible
+    if isLegible, let error = change.standardError, abs(change.value) > 4 * error,
+      abs(change.value) > 0.15 * spread.value
+    {
       alarms.append(
         "the text's tokens became \(change.value < 0 ? "less" : "more") likely throughout: this is a bias, not noise")
     }
-    if let logRatio, let error = logRatio.standardError, logRatio.value < -4 * error {
+    if isLegible, let logRatio, let error = logRatio.standardError, logRatio.value < -4 * error {
       alarms.append("the model after predicts this text better than the one before: it may have been fitted to it")
     }
     if divergence.percentiles.count >= FidelityFigures.fewPositions, divergence.percentiles[0.999] > 5 {
@@ -194,6 +210,9 @@ extension FidelityFigures.Sampling {
 }
 
 extension FidelityFigures {
+  /// The percentiles that have intervals: those that a few positions decide.
+  package static let tailShares = [0.99, 0.999]
+
   /// Positions below which no 99.9th percentile is given.
   package static let fewPositions = 1000
 }

@@ -65,10 +65,13 @@ struct ModelComparison: Sendable {
     let targets = window.targets
     var result = [[PositionComparison]](repeating: [], count: after.count)
     for rows in Self.blocks(of: 0..<targets.count, block) {
-      let logits = logits(before, states[0], rows, compute)
+      let predictions = try before.predictions(states[0], rows, compute)
       for (number, model) in after.enumerated() {
-        let other = self.logits(model, states[number + 1], rows, compute)
-        result[number] += try comparisons(logits, other, Array(targets[rows]), model, compute)
+        let found = try model.predictions(states[number + 1], rows, compute)
+        for (index, token) in targets[rows].enumerated() {
+          result[number].append(
+            PositionComparison(predictions[index], found[index], token: token, compute.kernels))
+        }
       }
     }
     return (result, drifts)
@@ -83,37 +86,6 @@ struct ModelComparison: Sendable {
       if rows.upperBound - end < fewestRows { end = rows.upperBound }
       result.append(start..<end)
       start = end
-    }
-    return result
-  }
-
-  private func logits(
-    _ opened: OpenedModel, _ hidden: Activations, _ rows: Range<Int>, _ compute: Compute
-  ) -> Activations {
-    let model = opened.model
-    let normed = model.normed(hidden, rows: rows, compute: compute)
-    return model.logits(normed, vocabulary: 0..<model.vocabularySize, compute: compute)
-  }
-
-  private func comparisons(
-    _ logits: Activations, _ other: Activations, _ targets: [Int32], _ opened: OpenedModel, _ compute: Compute
-  ) throws(CheckpointError) -> [PositionComparison] {
-    var result: [PositionComparison] = []
-    for (row, token) in targets.enumerated() {
-      let first = try Self.row(logits, row, compute, before)
-      let second = try Self.row(other, row, compute, opened)
-      result.append(PositionComparison(first, second, token: token, compute.kernels))
-    }
-    return result
-  }
-
-  private static func row(
-    _ logits: Activations, _ row: Int, _ compute: Compute, _ opened: OpenedModel
-  ) throws(CheckpointError) -> LogitRow {
-    let result = LogitRow(logits, row: row, compute.kernels)
-    // One logit that is no number spoils the sum.
-    guard result.logSum.isFinite else {
-      throw LogitCheck.explained(LogitCheck.failure.in(file: opened.name), by: opened.checkpoint)
     }
     return result
   }

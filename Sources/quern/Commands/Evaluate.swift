@@ -36,7 +36,8 @@ struct Evaluate: ParsableCommand {
   }
 
   func run() throws {
-    let input = try readText()
+    let input = try TextInput(text)
+    for note in input.notesOfScored { printNote("note: \(note)") }
     let opened = try OpenedModel(model)
     printNotes(opened.notes, quiet: common.quiet)
     let report = ProgressReport(quiet: common.quiet)
@@ -58,20 +59,5 @@ struct Evaluate: ParsableCommand {
       printLine("\(fixed(result.tokensPerSecond, 1)) tokens/s, \(fixed(result.seconds, 2)) s")
       printLine("text sha256 \(result.textSHA256)")
     }
-  }
-
-  /// The text, with a note when it is not UTF-8.
-  ///
-  /// The reference tokenizers have no answer for such bytes, so that a figure over them is quern's own: it is given, and said,
-  /// even to who wants no progress.
-  private func readText() throws -> TextInput {
-    let input = try TextInput(text)
-    for note in input.notes { printNote("note: \(note)") }
-    if let place = input.firstOddByte {
-      printNote(
-        "note: \(input.name) at byte \(place): this is not UTF-8; it is scored as bytes, which other programs do otherwise"
-      )
-    }
-    return input
   }
 }

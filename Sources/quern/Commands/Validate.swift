@@ -22,11 +22,14 @@ struct Validate: ParsableCommand {
 
   @Option(
     help: ArgumentHelp(
-      "A text, UTF-8, or a folder of texts; repeatable. Each file is a category of its own.", valueName: "path"))
-  var text: [String]
+      """
+      A text, UTF-8, or a folder of texts; repeatable. Each file is a category of its own. A .jsonl file holds conversations, of \
+      which the assistant's turns are scored. Without texts, those that come with the program are read.
+      """, valueName: "path"))
+  var text: [String] = []
 
-  @Option(help: ArgumentHelp("Tokens of a window.", valueName: "n"))
-  var context = 512
+  @Option(help: ArgumentHelp("Tokens of a window; 512, or 128 for the built-in texts.", valueName: "n"))
+  var context: Int?
 
   @Option(help: ArgumentHelp("Windows to take from the beginning of each text; all unless given.", valueName: "n"))
   var windows: Int?
@@ -61,7 +64,7 @@ struct Validate: ParsableCommand {
 
   func validate() throws {
     if after.isEmpty { throw ValidationError("name at least one model AFTER.") }
-    if context < 4 { throw ValidationError("--context must be at least 4.") }
+    if let context, context < 4 { throw ValidationError("--context must be at least 4.") }
     if let windows, windows < 1 { throw ValidationError("--windows must be at least 1.") }
     for (option, value) in [
       ("--max-divergence", maxDivergence), ("--min-agreement", minAgreement),
@@ -76,16 +79,15 @@ struct Validate: ParsableCommand {
 
   func run() throws {
     try reports.check(sources: [before] + after + text, overwrite: overwrite)
-    let inputs = try Self.files(text).map { path throws(CheckpointError) in try TextInput(path) }
-    for note in inputs.flatMap(\.notes) { printNote("note: \(note)") }
+    let texts = try ComparedTexts(text)
+    for note in texts.notes { printNote("note: \(note)") }
     let original = try OpenedModel(before)
     let models = try after.map { path throws(CheckpointError) in try OpenedModel(path) }
     for opened in [original] + models { printNotes(opened.notes, quiet: common.quiet) }
     let report = ProgressReport(quiet: common.quiet)
     report.begin("comparing \(counted(models.count, "model")) with \(original.name)")
     let result = try Validation.measure(
-      before: original, after: models, texts: inputs.map { TextSource(name: $0.name, bytes: $0.bytes) },
-      context: context, windows: windows,
+      before: original, after: models, texts: texts.sources, context: context ?? texts.context, windows: windows,
       isolates: isolate, threads: common.threadCount
     ) { progress in
       report.update(done: Double(progress.windowsDone), total: Double(progress.windows)) {
@@ -108,23 +110,5 @@ struct Validate: ParsableCommand {
     }
     for failure in failures.joined() { printError("\(failure)") }
     if failures.contains(where: { !$0.isEmpty }) { throw ExitCode(1) }
-  }
-
-  /// The files that were named, those of a folder by name; hidden ones are left alone.
-  static func files(_ paths: [String]) throws(CheckpointError) -> [String] {
-    var result: [String] = []
-    for path in paths {
-      guard FileSystem.isFolder(path) else {
-        result.append(path)
-        continue
-      }
-      var files: [String] = []
-      for name in try FileSystem.names(in: path) where !name.hasPrefix(".") {
-        if try FileSystem.isFileThere(path + "/" + name) { files.append(path + "/" + name) }
-      }
-      guard !files.isEmpty else { throw CheckpointError(.missing, "the folder holds no text", file: path) }
-      result += files
-    }
-    return result
   }
 }

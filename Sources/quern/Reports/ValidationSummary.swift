@@ -5,7 +5,7 @@ import Tensors
 enum ValidationSummary {
   static func text(_ validation: Validation) -> TerminalText {
     let lines =
-      validation.after.flatMap { sentences($0, validation) } + ["", table(validation), ""]
+      validation.after.flatMap { sentences($0, validation) } + order(validation) + ["", table(validation), ""]
       + validation.after.flatMap(DriftSummary.lines)
       + validation.texts.map(description)
     return lines.joined(separator: "\n")
@@ -25,6 +25,7 @@ enum ValidationSummary {
           + "\(fixed(sampling.standardError, 6)) on this text, and at least \(fixed(sampling.lowerBound, 6))")
     }
     lines += result.alarms.map { "  alarm: \($0)" }
+    if let difference = result.firstDifference { lines.append("  \(continuations(difference))") }
     let names = validation.texts.map(\.name)
     for (name, category) in zip(names, result.categories) {
       let place: TerminalText = names.count > 1 ? " (\(name))" : ""
@@ -41,6 +42,31 @@ enum ValidationSummary {
     // Half the mean absolute difference is at most the root of half the divergence (Pinsker).
     let share = (figures.divergence.mean.value / 2).squareRoot()
     return share > 0 ? "at most one sampled token in \(fixed(1 / share, 0)) differs" : "no sampled token differs"
+  }
+
+  /// How long a reader of two likeliest answers sees no difference.
+  private static func continuations(_ difference: FirstDifference) -> TerminalText {
+    let prompts = difference.identical.count
+    return
+      "likeliest continuations are the same for \(fixed(difference.median, difference.median.rounded() == difference.median ? 0 : 1)) "
+      + "of \(difference.length) tokens (median of \(counted(prompts, "prompt"))), throughout for "
+      + "\(difference.identical.count { $0 == difference.length })"
+  }
+
+  /// Several models after in the order of their divergence, each beside the next.
+  private static func order(_ validation: Validation) -> [TerminalText] {
+    let order = validation.after.indices.sorted {
+      validation.after[$0].all.divergence.mean.value < validation.after[$1].all.divergence.mean.value
+    }
+    return zip(order, order.dropFirst()).compactMap { less, more in
+      validation.comparisons.first { [$0.first, $0.second] == [min(less, more), max(less, more)] }.map { pair in
+        let names = (validation.after[less].model.name, validation.after[more].model.name)
+        if pair.areEquals { return "\(names.0) and \(names.1) are equals: nobody can tell either from the original" }
+        if pair.better == nil { return "\(names.0) and \(names.1): this text does not tell which lost less" }
+        let error = pair.difference.standardError.map { " ± " + fixed($0, 6) } ?? ""
+        return "\(names.0) lost less than \(names.1): \(fixed(abs(pair.difference.value), 6))\(error) nats a token"
+      }
+    }
   }
 
   private static func table(_ validation: Validation) -> TerminalText {
@@ -70,7 +96,7 @@ enum ValidationSummary {
 
   private static func description(_ text: Validation.Text) -> TerminalText {
     "\(text.name): \(counted(text.tokens, "token")) in \(counted(text.windows, "window")) of \(text.context), "
-      + "sha256 \(text.sha256)"
+      + "sha256 \(text.sha256)\(text.notes.isEmpty ? "" : "; " + text.notes.joined(separator: "; "))"
   }
 
   private static func number(_ estimate: Estimate, _ digits: Int) -> String {

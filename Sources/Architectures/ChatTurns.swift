@@ -1,0 +1,95 @@
+import Containers
+import Tensors
+
+/// One message of a conversation.
+package struct ChatMessage: Sendable, Equatable {
+  /// `system`, `user` or `assistant`.
+  package let role: String
+  package let content: String
+  /// What an assistant thought before it answered, where that is told apart.
+  package let thoughts: String?
+
+  package init(role: String, content: String, thoughts: String? = nil) {
+    self.role = role
+    self.content = content
+    self.thoughts = thoughts
+  }
+}
+
+/// A message as the template renders it, in three parts.
+package struct ChatTurn: Sendable, Equatable {
+  /// What stands before the model writes: the header, and what the template itself opens an answer with.
+  package let opening: String
+  /// What the model writes, up to and with the token that ends the turn; of other roles, the message.
+  package let content: String
+  /// What stands between this turn and the next.
+  package let ending: String
+  package let isAnswer: Bool
+}
+
+extension ChatFormat {
+  /// The token that begins a turn.
+  package static let startOfTurn = "<|im_start|>"
+  /// The token that ends a turn.
+  package static let endOfTurn = "<|im_end|>"
+
+  /// A conversation as the model's template renders it.
+  ///
+  /// Templates that leave thoughts out of all but the newest answer (Qwen3 and later) are recognised by how they look for the last
+  /// question; they are followed for conversations of questions and answers.
+  ///
+  /// - Throws: `missing` when the model has no template, `unsupported` when it is not ChatML.
+  package static func turns(_ messages: [ChatMessage], for checkpoint: Checkpoint) throws(CheckpointError) -> [ChatTurn]
+  {
+    guard let template = checkpoint.folder?.chatTemplate ?? checkpoint.metadata.string("tokenizer.chat_template") else {
+      throw CheckpointError(
+        .missing, "the model has no chat template, so conversations cannot be put into its form; give plain text",
+        file: checkpoint.path)
+    }
+    guard isChatML(template) else {
+      throw CheckpointError(
+        .unsupported,
+        "the chat template is not ChatML, the only one known; give conversations as plain text in its form",
+        file: checkpoint.path)
+    }
+    let forgets = template.contains("last_query_index") && template.contains("</think>")
+    let opens = answerOpening(template)
+    return messages.enumerated().map { index, message in
+      let isAnswer = message.role == "assistant"
+      var content = trims(template) ? trimmed(message.content) : message.content
+      if isAnswer, forgets {
+        let (thoughts, answer) = parted(message)
+        content = trims(template) ? trimmed(answer) : answer
+        if index == messages.count - 1 {
+          content = "<think>\n\(trims(template) ? trimmed(thoughts) : thoughts)\n</think>\n\n\(content)"
+        }
+      } else if isAnswer, let thoughts = message.thoughts {
+        content = "<think>\n\(thoughts)\n</think>\n\n\(content)"
+      }
+      var opening = "\(startOfTurn)\(message.role)\n"
+      if isAnswer, !opens.isEmpty, content.hasPrefix(opens) {
+        opening += opens
+        content.removeFirst(opens.count)
+      }
+      return ChatTurn(opening: opening, content: content + endOfTurn, ending: "\n", isAnswer: isAnswer)
+    }
+  }
+
+  /// Thoughts and answer of a message, which may hold both in its content.
+  private static func parted(_ message: ChatMessage) -> (thoughts: String, answer: String) {
+    func bare(_ text: Substring) -> String {
+      var text = text
+      while text.first == "\n" { text.removeFirst() }
+      while text.last == "\n" { text.removeLast() }
+      return String(text)
+    }
+    guard let end = message.content.ranges(of: "</think>").last else {
+      return (bare((message.thoughts ?? "")[...]), message.content)
+    }
+    let before = message.content[..<end.lowerBound]
+    let start = before.ranges(of: "<think>").last?.upperBound ?? before.startIndex
+    var answer = message.content[end.upperBound...]
+    while answer.first == "\n" { answer.removeFirst() }
+    return (message.thoughts.map { bare($0[...]) } ?? bare(before[start...]), String(answer))
+  }
+}
