@@ -89,6 +89,11 @@ package struct TensorEntry: Sendable {
     if rows == nil { file.willNeed(at: offset + UInt64(start), count: count) }
   }
 
+  /// Gives back the memory of the stored bytes where they are mapped; they are read again when they are touched.
+  package func release() {
+    if rows == nil { file.release(at: offset, count: byteCount) }
+  }
+
   /// Lends the stored bytes, mapped, for the length of a call; copied, where they are rows of a larger tensor.
   package func withBytes<R>(
     _ body: (UnsafeRawBufferPointer) throws(CheckpointError) -> R

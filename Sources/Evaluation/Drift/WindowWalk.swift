@@ -9,6 +9,7 @@ import Tensors
 struct WindowWalk: Sendable {
   /// The model before, then those after.
   private let models: [OpenedModel]
+  private let weights: [ResidentWeights]
   /// What each layer of the model before is, the embedding first.
   private let kinds: [LayerDrift.Kind]
   /// Whether a model after has the same layers.
@@ -28,6 +29,9 @@ struct WindowWalk: Sendable {
 
   init(before: OpenedModel, after: [OpenedModel], isolates: Bool) {
     models = [before] + after
+    weights = models.map { ResidentWeights($0) }
+    // Opening a model looks at its weights.
+    for model in weights { model.release() }
     kinds = Self.kinds(before.model)
     isComparable = after.map { [kinds] model in
       model.model.hiddenSize == before.model.hiddenSize && Self.kinds(model.model) == kinds
@@ -72,6 +76,9 @@ struct WindowWalk: Sendable {
         let own = drift.isEmpty ? [] : inputs.map { $0.copy(of: 0..<$0.rows) }
         if !own.isEmpty { Self.run(models[number + 1].model, layer, own, slices, compute) }
         return own
+      }
+      for (opened, weights) in zip(models, weights) where layer < opened.model.layerCount {
+        weights.release(layer: layer)
       }
       compare(states, isolated: isolated, layer: layer + 1, &drifts)
     }

@@ -1,0 +1,41 @@
+import Architectures
+import Containers
+import Engine
+import Tensors
+
+/// The mapped weights of a model, to be given back when they are not wanted for a while.
+///
+/// Several models that take turns would otherwise stand in memory whole, side by side. What is given back stays in the system's cache
+/// as long as there is room, and is mapped again when it is touched.
+struct ResidentWeights: Sendable {
+  private let layers: [[TensorEntry]]
+  private let others: [TensorEntry]
+
+  init(_ opened: OpenedModel) {
+    let isGGUF = opened.checkpoint.format == .gguf
+    var layers = [[TensorEntry]](repeating: [], count: opened.model.layerCount)
+    var others: [TensorEntry] = []
+    for rule in opened.architecture.rules {
+      guard let entry = opened.checkpoint[isGGUF ? rule.gguf : rule.huggingFace] else { continue }
+      if let layer = Self.layer(rule.gguf), layers.indices.contains(layer) {
+        layers[layer].append(entry)
+      } else {
+        others.append(entry)
+      }
+    }
+    self.layers = layers
+    self.others = others
+  }
+
+  /// The decoder layer of a tensor, by its GGUF name `blk.N.…`.
+  private static func layer(_ name: String) -> Int? {
+    let parts = name.split(separator: ".", maxSplits: 2)
+    return parts.count == 3 && parts[0] == "blk" ? Int(parts[1]) : nil
+  }
+
+  /// Gives back the weights of one decoder layer.
+  func release(layer: Int) { for entry in layers[layer] { entry.release() } }
+
+  /// Gives back all weights.
+  func release() { for entry in layers.joined() + others { entry.release() } }
+}
