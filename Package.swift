@@ -71,8 +71,8 @@ let package = Package(
     .target(
       name: "FuzzTargets",
       dependencies: [
-        "TestSupport", "Conversion", "Architectures", "Engine", "Images", "Tokenizers", "Containers", "Quants",
-        "Tensors",
+        "TestSupport", "Evaluation", "Conversion", "Architectures", "Engine", "Images", "Tokenizers", "Containers",
+        "Quants", "Tensors",
       ],
       path: "Tests/Fuzz/Targets"),
     tests("Fuzz", ["FuzzTargets"]),

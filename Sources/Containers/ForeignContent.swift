@@ -65,6 +65,8 @@ package enum ForeignContent {
     (
       Array("version https://git-lfs".utf8), "a Git LFS pointer, not the file itself; fetch it (git lfs pull)", false
     ),
+    (Array("quernbsl".utf8), "a baseline, which stands for BEFORE in quern validate and is not a model", false),
+    (Array("_logits_".utf8), "a base file of llama-perplexity, which stands for BEFORE in quern validate", false),
     (Array("FUGG".utf8), "a GGUF with its bytes in big-endian order; only little-endian files are read", false),
     (Array("lmgg".utf8), "GGML, a format before GGUF; convert the original model again", false),
     (Array("fmgg".utf8), "GGMF, a format before GGUF; convert the original model again", false),

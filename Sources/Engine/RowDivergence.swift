@@ -46,6 +46,16 @@ package struct LogitRow {
   /// ln of a token's probability.
   package func logProbability(_ token: Int32) -> Double { Double(logits[row, Int(token)]) - logSum }
 
+  /// ln of the probability of the first `count` tokens, of all where that is the vocabulary.
+  package func logProbabilities(_ count: Int) -> [Double] {
+    precondition(count <= logits.columns, "tokens of the vocabulary")
+    let values = logits.base + row * logits.columns
+    return [Double](unsafeUninitializedCapacity: count) { result, filled in
+      for token in 0..<count { result.initializeElement(at: token, to: Double(values[token]) - logSum) }
+      filled = count
+    }
+  }
+
   /// How far a row of another model is from this one; both have the same vocabulary.
   package func divergence(from after: LogitRow, _ kernels: EngineKernels) -> RowDivergence {
     precondition(logits.columns == after.logits.columns, "rows of one vocabulary")

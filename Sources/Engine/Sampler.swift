@@ -50,12 +50,20 @@ package struct Sampler: Sendable {
 
 /// The generator of Steele, Lea and Flood (2014): one 64-bit word of state.
 package struct SplitMix64: Sendable {
+  private static let step: UInt64 = 0x9E37_79B9_7F4A_7C15
+
   private var state: UInt64
 
   package init(state: UInt64) { self.state = state }
 
+  /// The number of a place in the sequence that begins with `seed`: from 0 up to, but not including, 1.
+  package static func unit(_ place: Int, seed: UInt64) -> Double {
+    var generator = SplitMix64(state: seed &+ UInt64(place) &* step)
+    return Double(generator.next() >> 11) * 0x1p-53
+  }
+
   package mutating func next() -> UInt64 {
-    state &+= 0x9E37_79B9_7F4A_7C15
+    state &+= Self.step
     var z = state
     z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
     z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB

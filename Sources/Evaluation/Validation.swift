@@ -18,10 +18,15 @@ package struct Validation: Sendable {
     package let bitsPerWeight: Double
 
     init(_ opened: OpenedModel) {
-      name = opened.name
       let checkpoint = opened.checkpoint
-      bytes = checkpoint.totalBytes
-      bitsPerWeight = checkpoint.parameterCount > 0 ? Double(bytes) * 8 / Double(checkpoint.parameterCount) : 0
+      self.init(name: opened.name, bytes: checkpoint.totalBytes, weights: checkpoint.parameterCount)
+    }
+
+    /// A model by its numbers; 0 where they are not known.
+    init(name: String, bytes: UInt64, weights: UInt64) {
+      self.name = name
+      self.bytes = bytes
+      bitsPerWeight = weights > 0 ? Double(bytes) * 8 / Double(weights) : 0
     }
   }
 
@@ -83,6 +88,8 @@ package struct Validation: Sendable {
   /// What both were shown; empty where no pictures were.
   package var pictures: [ComparedPicture] = []
   package let seconds: Double
+  /// The file that stood for the model before; nil where it ran itself.
+  package var reference: Reference?
 
   /// How far a validation is.
   package struct Progress: Sendable {
@@ -97,18 +104,20 @@ extension Validation {
   /// With `isolates`, every layer of a model after is also run on what the layer before received.
   ///
   /// The figures depend on files, texts, `context` and `windows` (of each text, from its beginning) alone: not on `threads`, to the last
-  /// bit. `prompts` says how many windows are continued, at most; a share of the time decides unless given.
+  /// bit. `prompts` says how many windows are continued, at most; a share of the time decides unless given. With a `recorder` the model
+  /// before is recorded on the way, and there need be no models after.
   ///
   /// Throws `mismatch` when the models' tokens or vocabularies differ, when a text is too short for a window, or when a model is not made
   /// for the context; `malformed`, naming the model, when logits or weights are not numbers.
   package static func measure(
     before: OpenedModel, after: [OpenedModel], texts: [TextSource], context: Int, windows limit: Int?,
     prompts: Int? = nil, isolates: Bool = false, threads: Int, kernels: Kernels = .best,
+    recorder: BaselineRecorder? = nil,
     progress: @escaping @Sendable (Progress) -> Void = { _ in }
   ) throws(CheckpointError) -> Validation {
-    precondition(!after.isEmpty && !texts.isEmpty, "something is compared on something")
+    precondition((!after.isEmpty || recorder != nil) && !texts.isEmpty, "something is compared on something")
     for model in [before] + after { try model.require(context: context) }
-    for model in after { try requireSameVocabulary(before, model) }
+    for model in after { try requireSameVocabulary(before.model.vocabularySize, before.name, model) }
     let clock = ContinuousClock()
     let started = clock.now
     var cut: [TextWindows] = []
@@ -126,37 +135,59 @@ extension Validation {
       cut.append(read)
     }
     let tensors = try WeightComparison.differences(before, after, threads: threads)
-    let comparison = ModelComparison(before: before, after: after, isolates: isolates, kernels: kernels)
+    try recorder?.begin(before, cut, context: context)
+    let comparison = ModelComparison(
+      before: before, after: after, isolates: isolates, recorder: recorder, kernels: kernels)
     let (positions, layers) = try comparison.positions(of: cut, threads: threads, progress: progress)
-    let differences = try Continuations(before: before, after: after, kernels: kernels).differences(
-      in: cut, limit: prompts, threads: threads)
+    let differences =
+      after.isEmpty
+      ? []
+      : try Continuations(before: before, after: after, kernels: kernels).differences(
+        in: cut, limit: prompts, threads: threads)
+    var validation = assembled(
+      positions, before: Model(before), after: after, texts: cut, tokenizer: before.tokenizer,
+      seconds: started.duration(to: clock.now) / .seconds(1))
+    for index in after.indices {
+      validation.after[index].layers = layers[index]
+      validation.after[index].tensors = tensors[index]
+      validation.after[index].firstDifference = differences[index]
+      validation.after[index].alarms = DriftAlarms.of(layers: layers[index], tensors: tensors[index])
+    }
+    return validation
+  }
+
+  /// The result of positions, [text][model after][window][position].
+  static func assembled(
+    _ positions: [ModelComparison.Positions], before: Model, after: [OpenedModel], texts: [TextWindows],
+    tokenizer: Tokenizer, isBeforeRounded: Bool = false, seconds: Double
+  ) -> Validation {
+    func figures(_ windows: [[PositionComparison]]) -> FidelityFigures {
+      FidelityFigures(windows, isBeforeRounded: isBeforeRounded)
+    }
     let results = after.indices.map { index in
       let categories = positions.map { $0[index] }
       return Result(
-        model: Model(after[index]), all: FidelityFigures(categories.flatMap { $0 }),
-        categories: categories.map { FidelityFigures($0) }, worst: worst(categories, cut, before),
-        layers: layers[index], tensors: tensors[index], firstDifference: differences[index],
-        alarms: DriftAlarms.of(layers: layers[index], tensors: tensors[index]))
+        model: Model(after[index]), all: figures(categories.flatMap { $0 }), categories: categories.map(figures),
+        worst: worst(categories, texts, tokenizer))
     }
     let divergences = after.indices.map { index in
       positions.flatMap { $0[index].map { $0.map(\.divergence) } }
     }
     return Validation(
-      before: Model(before), after: results,
-      texts: cut.map {
+      before: before, after: results,
+      texts: texts.map {
         Text(
           name: $0.name, sha256: $0.sha256, context: $0.context, windows: $0.count,
           tokens: $0.tokensScored, notes: $0.notes)
-      }, comparisons: ModelDifference.all(divergences, results.map(\.level)),
-      seconds: started.duration(to: clock.now) / .seconds(1))
+      }, comparisons: ModelDifference.all(divergences, results.map(\.level)), seconds: seconds)
   }
 
-  private static func requireSameVocabulary(_ before: OpenedModel, _ after: OpenedModel) throws(CheckpointError) {
-    let (first, second) = (before.model.vocabularySize, after.model.vocabularySize)
+  static func requireSameVocabulary(_ first: Int, _ name: String, _ after: OpenedModel) throws(CheckpointError) {
+    let second = after.model.vocabularySize
     guard first != second else { return }
     throw CheckpointError(
       .mismatch,
-      "its vocabulary has \(second) tokens, that of \(before.name) \(first): the two cannot be compared token by token",
+      "its vocabulary has \(second) tokens, that of \(name) \(first): the two cannot be compared token by token",
       file: after.name)
   }
 
@@ -177,7 +208,7 @@ extension Validation {
   private static let contextTokens = 24
 
   private static func worst(
-    _ categories: [[[PositionComparison]]], _ texts: [TextWindows], _ before: OpenedModel
+    _ categories: [[[PositionComparison]]], _ texts: [TextWindows], _ tokenizer: Tokenizer
   ) -> [WorstPosition] {
     var places: [(text: Int, window: Int, index: Int, divergence: Double)] = []
     for (text, windows) in categories.enumerated() {
@@ -190,7 +221,6 @@ extension Validation {
       a.divergence != b.divergence
         ? a.divergence > b.divergence : (a.text, a.window, a.index) < (b.text, b.window, b.index)
     }
-    let tokenizer = before.tokenizer
     return places.prefix(worstCount).map { place in
       let text = texts[place.text]
       let comparison = categories[place.text][place.window][place.index]

@@ -4,12 +4,7 @@ extension Validation {
   /// The result with the keys of the command line; `failures` are the limits that each model exceeds.
   package func json(_ failures: [[String]]) -> OrderedJSON {
     .object([
-      "before": .object([
-        "model": .string(before.name), "bytes": .integer(Int64(clamping: before.bytes)),
-        "bits_per_weight": .number(before.bitsPerWeight),
-        "perplexity": after.first?.all.perplexityBefore?.json ?? .null,
-        "entropy": after.first.map { $0.all.entropyBefore.json } ?? .null,
-      ]),
+      "before": .object(described),
       "after": .array(zip(after, failures).map { document($0, failures: $1) }), "texts": .array(texts.map(\.json)),
       "comparisons": .array(comparisons.map(document)),
       "seconds": .number(seconds),
@@ -24,6 +19,23 @@ extension Validation {
       "probability": pair.probability.map { .number($0) } ?? .null, "equals": .bool(pair.areEquals),
       "better": pair.better.map { .string(after[$0].model.name) } ?? .null,
     ])
+  }
+
+  /// The model before, or what stood for it.
+  private var described: OrderedObject {
+    var object: OrderedObject = [
+      "model": .string(before.name), "bytes": before.bytes > 0 ? .integer(Int64(clamping: before.bytes)) : .null,
+      "bits_per_weight": before.bytes > 0 ? .number(before.bitsPerWeight) : .null,
+      "perplexity": after.first?.all.perplexityBefore?.json ?? .null,
+      "entropy": after.first.map { $0.all.entropyBefore.json } ?? .null,
+    ]
+    if let reference {
+      object["recorded"] = .object([
+        "kind": .string(reference.kind.rawValue), "file": .string(reference.file), "sha256": .string(reference.sha256),
+        "entries": reference.entries.map { .integer(Int64($0)) } ?? .null,
+      ])
+    }
+    return object
   }
 
   private func document(_ result: Result, failures: [String]) -> OrderedJSON {
@@ -168,7 +180,7 @@ extension Estimate {
     ]
   }
 
-  fileprivate var json: OrderedJSON { .object(object) }
+  var json: OrderedJSON { .object(object) }
 }
 
 extension ClosedRange<Double> {

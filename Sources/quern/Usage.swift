@@ -89,7 +89,7 @@ private enum Planned {
       "--report",
     ],
     "validate": [
-      "--images", "--no-images", "--prompt", "--save-baseline", "--baseline-entries", "--precision",
+      "--images", "--no-images", "--prompt", "--precision",
     ],
     "evaluate": ["--precision"], "generate": ["--precision"], "trace": ["--precision"],
   ]

@@ -118,7 +118,7 @@ package struct FidelityFigures: Sendable {
     correlation = isBeforeRounded ? nil : Self.correlation(all)
     flips = Self.flips(all)
     byConfidence = Self.bands(all)
-    perWindow = WindowMeans(windows)
+    perWindow = WindowMeans(windows, isBeforeRounded: isBeforeRounded)
     level = FidelityLevel(self.divergence.mean, windows: windows.count)
     alarms = FidelityAlarms.of(
       divergence: self.divergence, reverse: reverseDivergence.mean, change: probabilityChange.mean,

@@ -11,13 +11,16 @@ struct ModelComparison: Sendable {
   let before: OpenedModel
   let after: [OpenedModel]
   let kernels: Kernels
+  /// Keeps what the model before predicts; nil where no baseline is written.
+  private let recorder: BaselineRecorder?
   private let walk: WindowWalk
 
   /// With `isolates`, layers of the models after are also run one by one on what the model before fed them.
-  init(before: OpenedModel, after: [OpenedModel], isolates: Bool, kernels: Kernels) {
+  init(before: OpenedModel, after: [OpenedModel], isolates: Bool, recorder: BaselineRecorder?, kernels: Kernels) {
     self.before = before
     self.after = after
     self.kernels = kernels
+    self.recorder = recorder
     walk = WindowWalk(before: before, after: after, isolates: isolates)
   }
 
@@ -30,63 +33,34 @@ struct ModelComparison: Sendable {
   func positions(
     of texts: [TextWindows], threads: Int, progress: @escaping @Sendable (Validation.Progress) -> Void
   ) throws(CheckpointError) -> (positions: [Positions], layers: [[LayerDrift]]) {
-    let work = texts.enumerated().flatMap { index, text in (0..<text.count).map { (text: index, window: $0) } }
-    let pass = WindowWork(count: work.count, threads: threads, kernels: kernels)
-    let block = Self.rows(vocabulary: before.model.vocabularySize, workers: pass.workers)
-    let found = try pass.map { index, compute throws(CheckpointError) in
-      let item = work[index]
-      return try compare(texts[item.text][item.window], block: block, compute)
-    } finished: { _, done in
-      progress(Validation.Progress(windowsDone: done, windows: work.count))
+    let pass = TextPass(texts: texts, vocabulary: before.model.vocabularySize, kernels: kernels)
+    let found = try pass.map(threads: threads, progress: progress) { place, block, compute throws(CheckpointError) in
+      try compare(texts[place.text][place.window], place, block: block, compute)
     }
-    var result = texts.map { text in after.map { _ in [[PositionComparison]](repeating: [], count: text.count) } }
-    for (item, models) in zip(work, found) {
-      for (model, positions) in models.positions.enumerated() { result[item.text][model][item.window] = positions }
-    }
-    return (result, walk.layers(found.map(\.drifts)))
+    return (pass.sorted(found.map(\.positions), models: after.count), walk.layers(found.map(\.drifts)))
   }
-
-  /// Rows of logits that are made together.
-  ///
-  /// Products of few rows are summed in another order, so there are never fewer than that where a text has them, and the number of
-  /// threads changes no bit.
-  private static func rows(vocabulary: Int, workers: Int) -> Int {
-    let bytes = 192 << 20
-    return max(fewestRows, min(256, bytes / (2 * workers * vocabulary * MemoryLayout<Float>.stride)))
-  }
-
-  private static let fewestRows = 8
 
   /// The positions of one window, for every model after, and how far its layers drift.
   private func compare(
-    _ window: TokenWindow, block: Int, _ compute: Compute
+    _ window: TokenWindow, _ place: TextPass.Place, block: Int, _ compute: Compute
   ) throws(CheckpointError) -> (positions: [[PositionComparison]], drifts: WindowWalk.Drifts) {
     let (states, drifts) = try walk(window, compute)
     let targets = window.targets
     var result = [[PositionComparison]](repeating: [], count: after.count)
-    for rows in Self.blocks(of: 0..<targets.count, block) {
-      let predictions = try before.predictions(states[0], rows, compute)
+    var samples: [RowSample] = []
+    for rows in TextPass.blocks(of: targets.count, block) {
+      let known = try before.predictions(states[0], rows, compute)
+      if let recorder {
+        samples += recorder.samples(known, targets[rows], place, first: rows.lowerBound, compute.kernels)
+      }
       for (number, model) in after.enumerated() {
-        let found = try model.predictions(states[number + 1], rows, compute)
+        let other = try model.predictions(states[number + 1], rows, compute)
         for (index, token) in targets[rows].enumerated() {
-          result[number].append(
-            PositionComparison(predictions[index], found[index], token: token, compute.kernels))
+          result[number].append(PositionComparison(known[index], other[index], token: token, compute.kernels))
         }
       }
     }
+    recorder?.keep(BaselineWindow(window: window, samples: samples), place)
     return (result, drifts)
-  }
-
-  /// Rows in blocks of about `block`; a short rest goes with the block before it.
-  private static func blocks(of rows: Range<Int>, _ block: Int) -> [Range<Int>] {
-    var result: [Range<Int>] = []
-    var start = rows.lowerBound
-    while start < rows.upperBound {
-      var end = min(start + block, rows.upperBound)
-      if rows.upperBound - end < fewestRows { end = rows.upperBound }
-      result.append(start..<end)
-      start = end
-    }
-    return result
   }
 }

@@ -76,7 +76,7 @@ extension PositionComparison {
 
 extension LogitRow {
   /// Probabilities of the likeliest tokens; a vector, since there is one at every position.
-  fileprivate var topProbabilities: SIMD8<Float> {
+  var topProbabilities: SIMD8<Float> {
     var result = SIMD8<Float>()
     for (place, token) in top.enumerated() { result[place] = Float(exp(logProbability(token))) }
     return result

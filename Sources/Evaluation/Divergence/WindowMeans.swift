@@ -8,9 +8,10 @@ package struct WindowMeans: Sendable {
   package let means: [(name: String, values: [Double])]
 
   /// Takes positions, [window][position].
-  init(_ windows: [[PositionComparison]]) {
+  init(_ windows: [[PositionComparison]], isBeforeRounded: Bool = false) {
     let quantities: [(String, (PositionComparison) -> Double?)] = [
-      ("negative_log_likelihood_before", { -$0.before }), ("negative_log_likelihood", { -$0.after }),
+      ("negative_log_likelihood_before", { isBeforeRounded ? nil : -$0.before }),
+      ("negative_log_likelihood", { -$0.after }),
       ("kl_divergence", \.divergence), ("reverse_kl_divergence", \.reverseDivergence),
       ("js_divergence", \.jensenShannon), ("total_variation", \.totalVariation),
       ("top1_agreement", { $0.isSameTop ? 1 : 0 }),

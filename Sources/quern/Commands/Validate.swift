@@ -1,6 +1,7 @@
 import Architectures
 import ArgumentParser
 import Containers
+import Conversion
 import Evaluation
 import Tensors
 
@@ -11,14 +12,15 @@ struct Validate: ParsableCommand {
     discussion: """
       Both models read the same windows, and their predictions are compared position by position: divergence, agreement, \
       perplexity, each with a 95 % interval that counts windows, not tokens. docs/validation.md says what each figure means. \
-      Exit code 1 when a limit is exceeded.
+      A baseline stands for BEFORE and its texts: --save-baseline writes one, and a base file of llama-perplexity is taken for \
+      one too. Exit code 1 when a limit is exceeded.
       """)
 
-  @Argument(help: "The model as it was.")
+  @Argument(help: "The model as it was, or a baseline of it.")
   var before: String
 
   @Argument(help: "What became of it; several are compared with the same run of BEFORE.")
-  var after: [String]
+  var after: [String] = []
 
   @Option(
     help: ArgumentHelp(
@@ -28,7 +30,9 @@ struct Validate: ParsableCommand {
       """, valueName: "path"))
   var text: [String] = []
 
-  @Option(help: ArgumentHelp("Tokens of a window; 512, or 128 for the built-in texts.", valueName: "n"))
+  @Option(
+    help: ArgumentHelp("Tokens of a window; 512, 128 for the built-in texts, or those of the baseline.", valueName: "n")
+  )
   var context: Int?
 
   @Option(help: ArgumentHelp("Windows to take from the beginning of each text; all unless given.", valueName: "n"))
@@ -37,6 +41,17 @@ struct Validate: ParsableCommand {
   @Flag(
     help: "Also run every layer of AFTER by itself, on what BEFORE fed that layer: takes one more run of each AFTER.")
   var isolate = false
+
+  @Option(
+    help: ArgumentHelp(
+      "Also write what is needed to compare with BEFORE later, without it and without the texts.", valueName: "file"))
+  var saveBaseline: String?
+
+  @Option(
+    help: ArgumentHelp(
+      "Tokens that a baseline keeps of each position; 128 unless given, \(BaselineHeader.allowedEntries.lowerBound) to \(BaselineHeader.allowedEntries.upperBound).",
+      valueName: "n"))
+  var baselineEntries: Int?
 
   @Option(
     help: ArgumentHelp(
@@ -57,13 +72,20 @@ struct Validate: ParsableCommand {
 
   @OptionGroup var reports: ReportOptions
 
-  @Flag(help: "Replace a report that exists.")
+  @Flag(help: "Replace a report or a baseline that exists.")
   var overwrite = false
 
   @OptionGroup var common: CommonOptions
 
   func validate() throws {
-    if after.isEmpty { throw ValidationError("name at least one model AFTER.") }
+    if after.isEmpty, saveBaseline == nil { throw ValidationError("name at least one model AFTER.") }
+    if let baselineEntries {
+      if saveBaseline == nil { throw ValidationError("--baseline-entries goes with --save-baseline.") }
+      let allowed = BaselineHeader.allowedEntries
+      if !allowed.contains(baselineEntries) {
+        throw ValidationError("--baseline-entries must be between \(allowed.lowerBound) and \(allowed.upperBound).")
+      }
+    }
     if let context, context < 4 { throw ValidationError("--context must be at least 4.") }
     if let windows, windows < 1 { throw ValidationError("--windows must be at least 1.") }
     for (option, value) in [
@@ -79,34 +101,88 @@ struct Validate: ParsableCommand {
 
   func run() throws {
     try reports.check(sources: [before] + after + text, overwrite: overwrite)
-    let texts = try ComparedTexts(text)
-    for note in texts.notes { printNote("note: \(note)") }
-    let original = try OpenedModel(before)
+    let record = try OpenedRecord(before)
+    // A record has texts of its own.
+    let texts = record != nil && text.isEmpty ? nil : try ComparedTexts(text)
+    for note in texts?.notes ?? [] { printNote("note: \(note)") }
+    let recorder = try makeRecorder(record)
+    let original = record == nil ? try OpenedModel(before) : nil
     let models = try after.map { path throws(CheckpointError) in try OpenedModel(path) }
-    for opened in [original] + models { printNotes(opened.notes, quiet: common.quiet) }
+    let all = (original.map { [$0] } ?? []) + models
+    for opened in all { printNotes(opened.notes, quiet: common.quiet) }
     let report = ProgressReport(quiet: common.quiet)
-    report.begin("comparing \(counted(models.count, "model")) with \(original.name)")
-    let result = try Validation.measure(
-      before: original, after: models, texts: texts.sources, context: context ?? texts.context, windows: windows,
-      isolates: isolate, threads: common.threadCount
-    ) { progress in
+    report.begin(
+      models.isEmpty ? "recording \(before)" : "comparing \(counted(models.count, "model")) with \(before)")
+    let progress: @Sendable (Validation.Progress) -> Void = { progress in
       report.update(done: Double(progress.windowsDone), total: Double(progress.windows)) {
         "\(fixed($0, 2)) windows/s"
       }
     }
+    let result: Validation
+    var written: BaselineRecorder.Written?
+    if let original {
+      result = try Validation.measure(
+        before: original, after: models, texts: texts?.sources ?? [], context: context ?? texts?.context ?? 512,
+        windows: windows, isolates: isolate,
+        threads: common.threadCount, recorder: recorder, progress: progress)
+      written = try recorder?.write(original)
+    } else if let record {
+      result = try Validation.measure(
+        record: record, after: models, texts: texts?.sources ?? [], windows: windows, threads: common.threadCount,
+        progress: progress)
+    } else {
+      return
+    }
     report.finish()
+    try tell(result, written, of: all)
+  }
+
+  /// What writes the baseline that was asked for; refuses before any work what does not go together and what could not be written.
+  private func makeRecorder(_ record: OpenedRecord?) throws -> BaselineRecorder? {
+    if let record {
+      if let unfit = unfit(for: record) { throw Usage.wrong(unfit, of: Validate.self) }
+    }
+    guard let saveBaseline else {
+      return nil
+    }
+    if after.isEmpty, !reports.files.isEmpty {
+      throw Usage.wrong("a report is about a model AFTER; name one.", of: Validate.self)
+    }
+    var check = try OutputCheck(sources: [before] + after + text, overwrite: overwrite)
+    for path in reports.files.map(\.path) + [saveBaseline] { try check.file(path) }
+    return try BaselineRecorder(path: saveBaseline, entries: baselineEntries ?? 128, overwrite: overwrite)
+  }
+
+  /// What was asked for and a record cannot give.
+  private func unfit(for record: OpenedRecord) -> TerminalText? {
+    if saveBaseline != nil { return "\(record.name) is a baseline already; name the model to save one." }
+    if isolate { return "--isolate runs layers of BEFORE; name the model instead of \(record.name)." }
+    if let context, context != record.context {
+      return "\(record.name) is made of windows of \(record.context); leave --context out."
+    }
+    if maxPerplexityIncrease != nil, !record.isBaseline {
+      return "\(record.name) does not tell the perplexity before; leave --max-perplexity-increase out."
+    }
+    return nil
+  }
+
+  /// Prints what came out and writes it where that was asked for.
+  private func tell(_ result: Validation, _ written: BaselineRecorder.Written?, of models: [OpenedModel]) throws {
     let limits = ValidationLimits(
       divergence: maxDivergence, agreement: minAgreement, perplexityIncrease: maxPerplexityIncrease)
     let failures = limits.failures(of: result)
     if !reports.files.isEmpty {
-      let invocation = try Invocation(of: [original] + models, threads: common.threadCount)
+      let invocation = try Invocation(of: models, threads: common.threadCount)
       try Report(validation: result, failures: failures, invocation: invocation).write(
         to: reports.files, overwrite: overwrite)
     }
     if common.json {
-      printJSON(result.json(failures))
+      var document = result.json(failures).objectValue ?? [:]
+      if let written { document["baseline"] = written.json }
+      printJSON(.object(document))
     } else {
-      printLine(ValidationSummary.text(result))
+      if !result.after.isEmpty { printLine(ValidationSummary.text(result)) }
+      if let written { printLine(ValidationSummary.text(written)) }
     }
     for failure in failures.joined() { printError("\(failure)") }
     if failures.contains(where: { !$0.isEmpty }) { throw ExitCode(1) }

@@ -11,6 +11,13 @@ enum ValidationSummary {
     return lines.joined(separator: "\n")
   }
 
+  /// A baseline that was written.
+  static func text(_ written: BaselineRecorder.Written) -> TerminalText {
+    "\(written.path): baseline of \(counted(written.positions, "position")), "
+      + "\(fixed(Double(written.bytes) / Double(written.positions), 0)) bytes each, perplexity "
+      + "\(number(written.perplexity, 4)), sha256 \(written.sha256)"
+  }
+
   /// The verdict, and what should not be overlooked.
   private static func sentences(_ result: Validation.Result, _ validation: Validation) -> [TerminalText] {
     let figures = result.all
@@ -20,9 +27,13 @@ enum ValidationSummary {
         + "\(percent(figures.top1Agreement)) of positions\(ratio)"
     ]
     if let sampling = figures.divergence.sampling {
+      let mean = fixed(figures.divergence.mean.value, 6)
+      let least = fixed(sampling.lowerBound, 6)
       lines.append(
-        "  estimated from part of the vocabulary: divergence \(fixed(figures.divergence.mean.value, 6)) ± "
-          + "\(fixed(sampling.standardError, 6)) on this text, and at least \(fixed(sampling.lowerBound, 6))")
+        validation.reference?.kind == .llamaPerplexity
+          ? "  from rounded probabilities: the divergence is at least \(least); perplexity before is not known exactly"
+          : "  estimated from a sample of the vocabulary: on this text the divergence is \(mean) ± "
+            + "\(fixed(sampling.standardError, 6)), and at least \(least)")
     }
     lines += result.alarms.map { "  alarm: \($0)" }
     if let difference = result.firstDifference { lines.append("  \(continuations(difference))") }
@@ -40,7 +51,7 @@ enum ValidationSummary {
       return share > 0 ? "one sampled token in \(fixed(1 / share, 0)) differs" : "no sampled token differs"
     }
     // Half the mean absolute difference is at most the root of half the divergence (Pinsker).
-    let share = (figures.divergence.mean.value / 2).squareRoot()
+    let share = min(1, (figures.divergence.mean.value / 2).squareRoot())
     return share > 0 ? "at most one sampled token in \(fixed(1 / share, 0)) differs" : "no sampled token differs"
   }
 
@@ -77,7 +88,7 @@ enum ValidationSummary {
     ])
     if let reference = validation.after.first?.all {
       table.add([
-        validation.before.name, "all", fixed(validation.before.bitsPerWeight, 3),
+        validation.before.name, "all", validation.before.bytes > 0 ? fixed(validation.before.bitsPerWeight, 3) : "",
         reference.perplexityBefore.map { number($0, 4) } ?? "", "1", "0", "0", "100 %", "",
       ])
     }

@@ -28,7 +28,7 @@ package enum FuzzTargets {
   /// Every target.
   package static let all: [FuzzTarget] = [
     gguf, safetensors, index, config, tokenizer, tokenizerConfig, preprocessor, chatTemplate, imatrix, recipe, pattern,
-    json, png, jpeg,
+    json, png, jpeg, baseline,
   ]
 }
 
