@@ -36,7 +36,7 @@ extension ReportPage {
     bands(&plot, x, top: 0, bottom: bottom, isNarrow: isNarrow)
     for tick in x.ticks(isNarrow ? 4 : 8) {
       plot.line(x.at(tick), bottom, x.at(tick), bottom + 5, "base")
-      plot.text(x.at(tick), bottom + 20, Shown.number(tick, 1), .middle, "tick")
+      plot.tick(x.at(tick), bottom + 20, Shown.number(tick, 1))
     }
     for (index, text) in validation.texts.enumerated() {
       let top = 26 + row * Double(index)

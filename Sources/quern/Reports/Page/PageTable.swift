@@ -6,6 +6,9 @@ struct PageTable {
     case left, right
   }
 
+  /// Widths below which rows are blocks: of a table, and of one with many columns.
+  static let (narrow, narrowOfMany) = (700, 900)
+
   private let caption: HTML
   private let columns: [(title: String, alignment: Alignment)]
   private var rows: [HTML] = []
@@ -30,6 +33,7 @@ struct PageTable {
 
   /// The table; `id` is its own on the page.
   func markup(id: String) -> HTML {
+    let isMany = columns.count > 6
     var heads: HTML = ""
     var rules: HTML = ""
     for (place, column) in columns.enumerated() {
@@ -38,8 +42,8 @@ struct PageTable {
       if place > 0 { rules += "#\(id) td:nth-of-type(\(place))::before{content:\"\(column.title)\"}" }
     }
     return """
-      <style>@media (max-width:700px){\(rules)}</style>
-      <table id="\(id)"><caption>\(caption)</caption>
+      <style>@media (max-width:\(isMany ? Self.narrowOfMany : Self.narrow)px){\(rules)}</style>
+      <table id="\(id)"\(isMany ? " class=many" : "" as HTML)><caption>\(caption)</caption>
       <thead><tr>\(heads)</tr></thead>
       <tbody>\(rows)</tbody></table>
 

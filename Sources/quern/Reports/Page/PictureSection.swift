@@ -98,7 +98,7 @@ extension ReportPage {
       <article class="card picture"><div class=see>\(thumbnails.markup(place, picture))</div>
       <div><h3><span class=name>\(ModelNames.short(picture.name))</span></h3>
       <p class="soft small">\(facts).\(picture.caption.map { " To be seen: \($0)" as HTML } ?? "")</p>
-      <div class=answer><b>\(names.before)</b> <span class=said>\(picture.answer)</span></div>
+      <div class=answer><b><span class=name>\(names.before)</span></b><span class=said>\(picture.answer)</span></div>
       \(answers)</div></article>
 
       """
@@ -117,9 +117,8 @@ extension ReportPage {
       ? ", another token is likeliest from the \(ordinal(answer.firstDifference + 1)) of \(answer.divergence.count) on"
       : ", the same token is likeliest throughout"
     if let embedding = answer.embedding { facts += ", least cosine \(Shown.number(embedding.leastCosine, 5))" }
-    var changed: HTML = "<span class=soft>same answer</span>"
+    var changed: HTML = ""
     if !answer.isSame {
-      changed = ""
       for piece in WordDiff(from: picture.answer, to: answer.answer).pieces {
         switch piece {
         case .same(let words): changed += "\(words)"
@@ -127,10 +126,11 @@ extension ReportPage {
         case .added(let words): changed += "<ins>\(words)</ins> "
         }
       }
+      changed = "<span class=said>\(changed)</span><br>"
     }
     return """
-      <div class=answer><b>\(marked(model))</b><span class=said>\(changed)</span><br><span class=said>\(tokens)</span>\
-      <br><span class="soft small">\(facts)</span></div>
+      <div class=answer><b>\(marked(model)) <span class=soft>\(answer.isSame ? "answers the same" : "answers otherwise" as HTML)</span></b>\
+      \(changed)<span class=said>\(tokens)</span><br><span class="soft small">\(facts)</span></div>
 
       """
   }

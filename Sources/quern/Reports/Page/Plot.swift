@@ -103,6 +103,18 @@ struct Plot {
     body += "<text x=\"\(c(x))\" y=\"\(c(y))\" text-anchor=\"\(anchor.rawValue)\" class=\"\(style)\">\(words)</text>"
   }
 
+  /// A number below an axis, moved so that it stays inside the drawing.
+  mutating func tick(_ x: Double, _ y: Double, _ words: String) {
+    let half = Double(words.count) * 3.8
+    if x < half {
+      text(0, y, words, .start, "tick")
+    } else if x > width - half {
+      text(width, y, words, .end, "tick")
+    } else {
+      text(x, y, words, .middle, "tick")
+    }
+  }
+
   /// A mark whose shape, like its colour, is that of the `series`.
   mutating func mark(_ x: Double, _ y: Double, series: Int, size: Double = 5.5) {
     body += "<path d=\"\(Mark.path(series, x, y, size))\" class=\"m s\(series % Mark.count)\"/>"
@@ -127,7 +139,7 @@ struct Plot {
     for tick in axis.ticks(count) {
       let x = axis.at(tick)
       line(x, y.lowerBound, x, y.upperBound, "grid")
-      text(x, y.upperBound + 18, words(tick), .middle, "tick")
+      self.tick(x, y.upperBound + 18, words(tick))
     }
   }
 

@@ -83,7 +83,7 @@ enum Style {
     th,td{text-align:left;padding:7px 10px;border-bottom:1px solid var(--line);vertical-align:baseline;font-weight:400}
     thead th{color:var(--soft);font-size:13px;border-bottom:1px solid var(--strong);vertical-align:bottom}
     th:first-child,td:first-child{padding-left:0}th:last-child,td:last-child{padding-right:0}
-    .n{text-align:right}td.n{overflow-wrap:normal}tbody th{font-weight:500;min-width:150px}
+    .n{text-align:right}td.n,thead th{overflow-wrap:normal}tbody th{font-weight:500;min-width:150px}
     details{border-top:1px solid var(--line);padding:4px 0}
     details+details{margin-top:0}
     summary{cursor:pointer;padding:10px 0;font-weight:600;font-size:15px}
@@ -100,9 +100,9 @@ enum Style {
     .none{width:160px;height:100px;border:1px dashed var(--strong);border-radius:6px;display:grid;place-items:center;color:var(--soft);
     font-size:13px;text-align:center;padding:8px}
     .answer{margin:6px 0 12px;max-width:80ch}
-    .answer>b{display:block;font-weight:600;font-size:14px}
+    .answer>b{display:block;font-weight:600;font-size:14px}.answer>b .soft{font-weight:400}
     .answer .said{font-family:var(--serif);font-size:16.5px;line-height:1.9;unicode-bidi:isolate}
-    .tok{white-space:pre-wrap;unicode-bidi:isolate;padding:0 0 2px;border-bottom:0 solid transparent}
+    .tok{white-space:pre-wrap;margin-right:2px;unicode-bidi:isolate;padding:0 0 2px;border-bottom:0 solid transparent}
     .h1{border-bottom:2px solid var(--h1)}.h2{border-bottom:4px solid var(--h2)}.h3{border-bottom:6px solid var(--h3)}
     .h4{border-bottom:8px double var(--h4)}
     .heat{display:flex;flex-wrap:wrap;gap:6px 18px;font-size:13.5px;color:var(--soft);margin:12px 0}
@@ -130,11 +130,8 @@ enum Style {
     dl.words dt{font-weight:600}dl.words dd{margin:0;max-width:75ch}
     footer{padding-top:64px;padding-bottom:48px;color:var(--soft);font-size:14px}
     @media (max-width:700px){svg.wide{display:none}svg.narrow{display:block}figure{padding:12px}
-    table,tbody,tr,th,td,caption{display:block}thead{position:absolute;width:1px;height:1px;overflow:hidden;clip-path:inset(50%)}
-    tr{border-bottom:1px solid var(--line);padding:10px 0}tbody th{padding:0 0 4px;border:0;font-weight:600;text-align:left}
-    tbody td,tbody td.n{display:flex;justify-content:space-between;gap:16px;padding:2px 0;border:0;text-align:right}
-    tbody td::before{color:var(--soft);text-align:left;flex:none;max-width:55%}
     .picture{grid-template-columns:minmax(0,1fr)}.facing{gap:4px 16px}dl.words{grid-template-columns:minmax(0,1fr)}dl.words dd{margin:0 0 8px}}
+    \(stacked("table", below: PageTable.narrow))\(stacked("table.many", below: PageTable.narrowOfMany))
     @media print{:root{color-scheme:light;--paper:#fff;--card:#fff;--ink:#111;--soft:#4d5156;--line:#d9d6cd;--strong:#9a958a;
     --transparent:#0a665a;--good:#2f6a22;--usable:#835300;--damaged:#a3262a;--transparent-t:#e2f1ed;--good-t:#e9f3e4;--usable-t:#faf1dc;
     --damaged-t:#fae8e6;--c0:#1f5fa8;--c1:#b04f08;--c2:#0b7455;--c3:#9b2f79;--c4:#5a49b3;--c5:#6f6000;--c6:#ad2a30;--c7:#3a646d;
@@ -146,4 +143,18 @@ enum Style {
     details>*{display:block}a{text-decoration:none}}
 
     """
+
+  /// A table whose rows are blocks on screens below a width.
+  private static func stacked(_ table: HTML, below width: Int) -> HTML {
+    """
+    @media (max-width:\(width)px){
+    \(table),\(table) tbody,\(table) tr,\(table) th,\(table) td,\(table) caption{display:block}
+    \(table) thead{position:absolute;width:1px;height:1px;overflow:hidden;clip-path:inset(50%)}
+    \(table) tr{border-bottom:1px solid var(--line);padding:10px 0}
+    \(table) tbody th{padding:0 0 4px;border:0;font-weight:600;text-align:left}
+    \(table) tbody td{display:flex;justify-content:space-between;gap:16px;padding:2px 0;border:0;text-align:right}
+    \(table) tbody td::before{color:var(--soft);text-align:left;flex:none;max-width:55%}}
+
+    """
+  }
 }

@@ -174,10 +174,7 @@ extension ReportPage {
     bands(&plot, axis, top: 0, bottom: foot, isNarrow: isNarrow)
     for tick in axis.ticks(isNarrow ? 4 : 8) {
       plot.line(axis.at(tick), foot, axis.at(tick), foot + 5, "base")
-      let x = axis.at(tick)
-      plot.text(
-        min(max(x, 2), width - 2), foot + 20, Shown.number(tick, 1), x < 16 ? .start : x > width - 16 ? .end : .middle,
-        "tick")
+      plot.tick(axis.at(tick), foot + 20, Shown.number(tick, 1))
     }
     plot.line(0, foot, width, foot, "base")
     for (row, place) in order.enumerated() {
