@@ -62,7 +62,7 @@ function checkTexts(name, page, view) {
     }
     // Letters of a drawing are as large as it is scaled.
     const size = parseFloat(style.fontSize) * (element.closest('svg') ? element.getScreenCTM().a : 1);
-    if (size < 9.5 && !seen.has('small ' + place)) {
+    if (size < 9 && !seen.has('small ' + place)) {
       seen.add('small ' + place);
       faults.push(`${name}: letters of ${size.toFixed(1)} px in ${place} "${node.data.trim().slice(0, 30)}"`);
     }
@@ -125,7 +125,7 @@ function print(frame) {
     for (const rule of sheet.cssRules) {
       if (!rule.media) continue;
       if (rule.media.mediaText === 'print') rule.media.mediaText = 'all';
-      else if (rule.media.mediaText.includes('prefers-color-scheme')) rule.media.mediaText = 'not all';
+      else if (/prefers-color-scheme|screen/.test(rule.media.mediaText)) rule.media.mediaText = 'not all';
     }
   }
 }

@@ -42,7 +42,7 @@ struct PageTable {
       if place > 0 { rules += "#\(id) td:nth-of-type(\(place))::before{content:\"\(column.title)\"}" }
     }
     return """
-      <style>@media (max-width:\(isMany ? Self.narrowOfMany : Self.narrow)px){\(rules)}</style>
+      <style>@media screen and (max-width:\(isMany ? Self.narrowOfMany : Self.narrow)px){\(rules)}</style>
       <table id="\(id)"\(isMany ? " class=many" : "" as HTML)><caption>\(caption)</caption>
       <thead><tr>\(heads)</tr></thead>
       <tbody>\(rows)</tbody></table>

@@ -153,7 +153,7 @@ struct Plot {
 
   /// The same drawing for wide and for narrow screens, of which one is shown.
   static func both(
-    title: String, description: String, wide: Double = 860, _ draw: (_ width: Double, _ isNarrow: Bool) -> Plot
+    title: String, description: String, wide: Double = 780, _ draw: (_ width: Double, _ isNarrow: Bool) -> Plot
   ) -> HTML {
     draw(wide, false).markup(title: title, description: description, style: "wide")
       + draw(310, true).markup(title: title, description: description, style: "narrow")

@@ -129,7 +129,7 @@ enum Style {
     dl.words{display:grid;grid-template-columns:minmax(150px,max-content) minmax(0,1fr);gap:8px 24px;font-size:15px}
     dl.words dt{font-weight:600}dl.words dd{margin:0;max-width:75ch}
     footer{padding-top:64px;padding-bottom:48px;color:var(--soft);font-size:14px}
-    @media (max-width:700px){svg.wide{display:none}svg.narrow{display:block}figure{padding:12px}
+    @media screen and (max-width:700px){svg.wide{display:none}svg.narrow{display:block}figure{padding:12px}
     .picture{grid-template-columns:minmax(0,1fr)}.facing{gap:4px 16px}dl.words{grid-template-columns:minmax(0,1fr)}dl.words dd{margin:0 0 8px}}
     \(stacked("table", below: PageTable.narrow))\(stacked("table.many", below: PageTable.narrowOfMany))
     @media print{:root{color-scheme:light;--paper:#fff;--card:#fff;--ink:#111;--soft:#4d5156;--line:#d9d6cd;--strong:#9a958a;
@@ -138,7 +138,8 @@ enum Style {
     --h1:#dfb758;--h2:#d98a2b;--h3:#c2501f;--h4:#8e1b3a;--del:#a3262a;--ins:#0a665a;--mark:#fbe7a8}
     @page{margin:16mm 14mm}body{font-size:10.5pt;-webkit-print-color-adjust:exact;print-color-adjust:exact}nav{display:none}
     main,footer{max-width:none;padding:0}section{break-before:page;padding-top:0}header.hero{padding-top:24px}
-    h2,h3,summary,caption{break-after:avoid}figure,.card,.worst>li,tr{break-inside:avoid}
+    h2,h3,summary,caption{break-after:avoid}table{font-size:8.5pt}thead th,caption{font-size:8pt}tbody th{min-width:90px}
+    th,td{padding:3px 6px}figure,.card,.worst>li,tr{break-inside:avoid}
     summary{list-style:none}details::details-content{display:block;content-visibility:visible;height:auto;opacity:1}
     details>*{display:block}a{text-decoration:none}}
 
@@ -147,7 +148,7 @@ enum Style {
   /// A table whose rows are blocks on screens below a width.
   private static func stacked(_ table: HTML, below width: Int) -> HTML {
     """
-    @media (max-width:\(width)px){
+    @media screen and (max-width:\(width)px){
     \(table),\(table) tbody,\(table) tr,\(table) th,\(table) td,\(table) caption{display:block}
     \(table) thead{position:absolute;width:1px;height:1px;overflow:hidden;clip-path:inset(50%)}
     \(table) tr{border-bottom:1px solid var(--line);padding:10px 0}

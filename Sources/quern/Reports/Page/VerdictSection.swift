@@ -191,11 +191,9 @@ extension ReportPage {
       if isSingle {
         plot.text(min(max(x, 60), width - 60), y - 16, value, .middle, "strong")
       } else {
-        let isRight = x > width * 0.6
-        let label = ModelNames.cut(names.tags[place], to: isNarrow ? 18 : 24)
-        plot.text(
-          min(max(isRight ? x + 8 : x - 8, 4), width - 4), y - 11, "\(label)  \(value)", isRight ? .end : .start, "name"
-        )
+        let label = ModelNames.cut(names.tags[place], to: isNarrow ? 18 : 24) + "  " + value
+        // Letters of one width: the whole label stays inside.
+        plot.text(max(4, min(x - 8, width - Double(label.count) * 7.8 - 4)), y - 11, label, .start, "name")
       }
     }
     return plot
