@@ -1,6 +1,7 @@
 import Architectures
 import Containers
 import Conversion
+import Engine
 import Evaluation
 import Foundation
 import Quants
@@ -13,10 +14,12 @@ import Testing
 struct DriftTests {
   private let before = Fixtures.path("tiny-qwen3.5")
 
-  private func made(_ options: ConversionOptions, _ name: String, in folder: TemporaryFolder) throws -> String {
+  private func made(
+    _ options: ConversionOptions, _ name: String, in folder: TemporaryFolder, vision: Bool = false
+  ) throws -> String {
     var options = options
     options.output = folder.file("\(name).gguf")
-    options.vision = false
+    options.vision = vision
     _ = try Conversion.plan(source: before, options: options).run(threads: 2)
     return folder.file("\(name).gguf")
   }
@@ -58,30 +61,35 @@ struct DriftTests {
     }
   }
 
-  @Test("Every layer drifts as the reference's does")
-  func reference() throws {
-    let folder = try TemporaryFolder()
-    let recipes = ["Q8_0", "Q4_K_M", "Q2_K"]
-    let files = try recipes.map { try made(.quantize(try .named($0)), $0, in: folder) }
-    let golden = try #require(Fixtures.json("golden/validate/text.json")["files"])
-    for (recipe, result) in zip(recipes, try measure(files, context: 256, windows: 24)) {
-      let layers = try #require(golden[recipe]?["layers"]?.arrayValue)
-      #expect(result.layers.count == layers.count)
-      for (found, expected) in zip(result.layers, layers) {
-        #expect(found.layer == expected["layer"]?.intValue.map { Int($0) })
-        let figures = found.accumulated
-        for (key, value) in [
-          ("relative_error", figures.relativeError), ("relative_error_median_token", figures.medianError),
-          ("relative_error_max_token", figures.largestError),
-        ] {
-          let wanted = try #require(expected[key]?.doubleValue)
-          #expect(abs(value / wanted - 1) < 1e-4, "\(recipe) \(found.layer) \(key): \(value), not \(wanted)")
-        }
-        for (key, value) in [("cosine_mean", figures.meanCosine), ("cosine_min", figures.leastCosine)] {
-          let wanted = try #require(expected[key]?.doubleValue)
-          #expect(abs(value - wanted) < 1e-6, "\(recipe) \(found.layer) \(key): \(value), not \(wanted)")
-        }
+  @Test("No file of the reference makes a step, and one that is made is found")
+  func steps() throws {
+    let files = try #require(Fixtures.json("golden/validate/text.json")["files"]?.objectValue)
+    #expect(files.keys.count == 9)
+    for (name, file) in files.entries {
+      let layers = try #require(file["layers"]?.arrayValue).map { row in
+        func figure(_ key: String) throws -> Double { try #require(row[key]?.doubleValue) }
+        let number = try #require(row["layer"]?.intValue.map { Int($0) })
+        return LayerDrift(
+          layer: number, kind: number < 0 ? .embedding : .linear,
+          accumulated: RowDifference(
+            relativeError: try figure("relative_error"), medianError: try figure("relative_error_median_token"),
+            meanError: 0, largestError: try figure("relative_error_max_token"), meanCosine: try figure("cosine_mean"),
+            leastCosine: try figure("cosine_min")), own: nil)
       }
+      #expect(DriftAlarms.of(layers: layers, tensors: []).isEmpty, "\(name)")
+      // From layer 4 on every token is off by half of its length more, in a direction of its own.
+      let broken = layers.map { layer in
+        let found = layer.accumulated
+        let more = layer.layer < 4 ? 0 : 0.25
+        let error = (found.medianError * found.medianError + more).squareRoot()
+        return LayerDrift(
+          layer: layer.layer, kind: layer.kind,
+          accumulated: RowDifference(
+            relativeError: error, medianError: error, meanError: error, largestError: error,
+            meanCosine: found.meanCosine, leastCosine: found.leastCosine), own: nil)
+      }
+      let alarms = DriftAlarms.of(layers: broken, tensors: [])
+      #expect(alarms.count == 1 && alarms[0].contains("a step in layer 4 "), "\(name): \(alarms)")
     }
   }
 
@@ -125,16 +133,59 @@ struct DriftTests {
     #expect(result.alarms.first?.contains("layer \(layer) ") == true && result.alarms.last?.contains(name) == true)
   }
 
-  @Test("Threads change no bit, and sound files of any coarseness raise no alarm")
+  @Test("Sound files of any coarseness raise no alarm, and threads change no bit")
   func sound() throws {
     let folder = try TemporaryFolder()
-    let recipes = ["Q8_0", "Q6_K", "Q5_K_M", "Q4_K_M", "Q4_0", "Q3_K_M", "Q2_K", "IQ3_S"]
+    let recipes = ["Q8_0", "Q4_K_M", "Q6_K", "Q5_K_M", "Q4_0", "Q3_K_M", "Q2_K", "IQ3_S"]
     let files = try recipes.map { try made(.quantize(try .named($0)), $0, in: folder) }
-    let one = try measure(files, context: 64, windows: 3, isolates: true, threads: 1)
-    for (recipe, result) in zip(recipes, one) { #expect(result.alarms.isEmpty, "\(recipe): \(result.alarms)") }
+    let all = try measure(files, context: 64, windows: 2, isolates: true, threads: 1)
+    for (recipe, result) in zip(recipes, all) { #expect(result.alarms.isEmpty, "\(recipe): \(result.alarms)") }
     for threads in [2, 7] {
-      for (first, second) in zip(one, try measure(files, context: 64, windows: 3, isolates: true, threads: threads)) {
-        #expect(first.layers == second.layers && first.tensors == second.tensors)
+      let again = try measure([files[1]], context: 64, windows: 2, isolates: true, threads: threads)[0]
+      #expect(again.layers == all[1].layers && again.tensors == all[1].tensors)
+    }
+  }
+
+  @Test("A vision encoder sees the same to the bit in a folder and in a projector, and its weights are compared")
+  func vision() throws {
+    let folder = try TemporaryFolder()
+    let path = try made(converted(to: .f32), "whole", in: folder, vision: true)
+    let (original, copy) = (try OpenedModel(before), try OpenedModel(path))
+    let compute = Compute(threads: 2)
+    let traces = try [original, copy].map { opened in
+      let reader = try PictureReader(opened)
+      let prompt = try reader.prompt(
+        "Describe.", raw: false, pictures: [Fixtures.path("golden/tiny-qwen3.5/images/a-64x64.png")])
+      return try Trace(prompt, reader: reader, model: opened.model, compute: compute)
+    }
+    #expect(traces[0].tensors.map(\.name) == traces[1].tensors.map(\.name))
+    for (first, second) in zip(traces[0].tensors, traces[1].tensors) {
+      #expect(first.value == second.value, "\(first.name)")
+    }
+    let tensors = try measure([path], context: 16, windows: 1)[0].tensors
+    #expect(tensors.count { $0.isVision } == 58 && tensors.count == 181)
+    #expect(tensors.allSatisfy { $0.relativeError == 0 && $0.cosine == 1 })
+  }
+}
+
+extension LayerDrift {
+  /// Holds layers against those of a file of the reference.
+  static func check(_ found: [LayerDrift], against reference: OrderedJSON?, _ file: String) throws {
+    let layers = try #require(reference?.arrayValue)
+    #expect(found.count == layers.count)
+    for (layer, expected) in zip(found, layers) {
+      #expect(layer.layer == expected["layer"]?.intValue.map { Int($0) })
+      let figures = layer.accumulated
+      for (key, value) in [
+        ("relative_error", figures.relativeError), ("relative_error_median_token", figures.medianError),
+        ("relative_error_max_token", figures.largestError),
+      ] {
+        let wanted = try #require(expected[key]?.doubleValue)
+        #expect(abs(value / wanted - 1) < 1e-4, "\(file) \(layer.layer) \(key): \(value), not \(wanted)")
+      }
+      for (key, value) in [("cosine_mean", figures.meanCosine), ("cosine_min", figures.leastCosine)] {
+        let wanted = try #require(expected[key]?.doubleValue)
+        #expect(abs(value - wanted) < 1e-6, "\(file) \(layer.layer) \(key): \(value), not \(wanted)")
       }
     }
   }

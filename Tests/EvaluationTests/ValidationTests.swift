@@ -94,6 +94,7 @@ struct ValidationTests {
       let first = try #require(expected["greedy"]?["first_difference_teacher_forced"]?.arrayValue).map(\.intValue)
       #expect(result.firstDifference?.identical == first, "\(recipe)")
       #expect(result.level == (recipe == "Q8_0" ? .transparent : .good))
+      try LayerDrift.check(result.layers, against: expected["layers"], recipe)
     }
   }
 

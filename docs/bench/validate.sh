@@ -40,7 +40,7 @@ for model in "$@"; do
   row "evaluate $(basename "$model")" "$w" "$c" "$m"
   wall=$(echo "$wall $w" | awk '{ print $1 + $2 }')
   cpu=$(echo "$cpu $c" | awk '{ print $1 + $2 }')
-  memory=$(echo "$memory $m" | awk '{ print $1 > $2 ? $1 : $2 }')
+  memory=$(echo "$memory $m" | awk '{ print ($1 > $2 ? $1 : $2) }')
   number=$((number + 1))
 done
 file=$results/validate

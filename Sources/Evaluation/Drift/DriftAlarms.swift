@@ -1,7 +1,7 @@
 /// Signs in layers and weights that something is broken, and not only coarse.
-enum DriftAlarms {
+package enum DriftAlarms {
   /// Sentences for what stands out, the most telling first.
-  static func of(layers: [LayerDrift], tensors: [TensorDifference]) -> [String] {
+  package static func of(layers: [LayerDrift], tensors: [TensorDifference]) -> [String] {
     let far = farOff(tensors)
     return steps(layers, farOff: far).map { step(layers, $0, tensors) } + [tensorAlarm(far)].compactMap { $0 }
   }
@@ -24,7 +24,8 @@ enum DriftAlarms {
     guard layers.count > 2 else { return [] }
     let squares = layers.map { $0.accumulated.medianError * $0.accumulated.medianError }
     let growths = zip(squares, squares.dropFirst()).map { $1 - $0 }
-    let usual = max(0, Percentiles(Array(growths.dropFirst()))[0.5])
+    // Behind a step errors rise and fall by shares of it; their size is what is usual, whichever way they go.
+    let usual = Percentiles(growths.dropFirst().map(\.magnitude))[0.5]
     return layers.indices.dropFirst().filter { place in
       let isFirst = place == 1 && !farOff.contains { $0.layer == layers[place].layer }
       let factor = isFirst ? firstFactor : stepFactor
