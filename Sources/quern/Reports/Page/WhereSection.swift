@@ -16,7 +16,7 @@ extension ReportPage {
       let last = validation.after[place].layers.last?.accumulated.medianError ?? 0
       return "\(names.tags[place]) ends at \(Shown.number(last))"
     }
-    return "<h3>Layer by layer</h3>\n<figure>" + key
+    return "<h3>Layer by layer</h3>\n<figure>" + lineKey(known)
       + Plot.both(
         title: "Relative error of the hidden states after each layer",
         description:
@@ -28,6 +28,18 @@ extension ReportPage {
         rounding that adds up, a step is a fault in one layer.</figcaption></figure>
 
         """ + layerTables(known, hasOwn)
+  }
+
+  /// What the lines stand for: their marks tell the kinds of layers.
+  private func lineKey(_ known: [Int]) -> HTML {
+    guard known.count > 1 else { return "" }
+    let items = known.map { place in
+      """
+      <li><svg class="in" viewBox="0 0 16 16" aria-hidden="true"><path class="w w\(place % Mark.count)" d="M0 8L16 8"/></svg>\
+      \(names.tags[place])</li>
+      """ as HTML
+    }
+    return "<ul class=key>\(items)</ul>"
   }
 
   private func drawLayers(_ width: Double, _ isNarrow: Bool, _ known: [Int]) -> Plot {
