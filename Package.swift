@@ -2,8 +2,8 @@
 import PackageDescription
 
 /// A module of the house: imports only what stands below it (see docs/tour.md).
-func room(_ name: String, _ below: [Target.Dependency] = []) -> Target {
-  .target(name: name, dependencies: below)
+func room(_ name: String, _ below: [Target.Dependency] = [], resources: [Resource]? = nil) -> Target {
+  .target(name: name, dependencies: below, resources: resources)
 }
 
 func tests(_ name: String, _ rooms: [Target.Dependency]) -> Target {
@@ -36,7 +36,8 @@ let package = Package(
     room("Conversion", ["Architectures", "Containers", "Tokenizers", "Quants", "Tensors"]),
     room(
       "Evaluation",
-      ["Architectures", "Engine", "Images", "Tokenizers", "Containers", "Quants", "Tensors"]),
+      ["Architectures", "Engine", "Images", "Tokenizers", "Containers", "Quants", "Tensors"],
+      resources: [.embedInCode("BuiltIn/Pictures")]),
     // Texts that are part of the program, as bytes in its code: nothing is looked up when it runs.
     .target(name: "Corpus", resources: [.embedInCode("Texts")]),
     .target(name: "CMemory"),

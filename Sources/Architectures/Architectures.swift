@@ -30,7 +30,7 @@ package enum Architectures {
   ) throws(CheckpointError) -> any Architecture {
     guard let family = family(of: checkpoint) else {
       let isGGUF = checkpoint.format == .gguf
-      if isGGUF, checkpoint.metadata.string("general.architecture") == "clip" {
+      if ProjectorFile.isOne(checkpoint) {
         throw CheckpointError(
           .unsupported,
           "this is a projector (mmproj) and holds no text model; name the text model, and this with --vision where "

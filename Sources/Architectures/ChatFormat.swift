@@ -10,8 +10,7 @@ package enum ChatFormat {
   ///
   /// - Throws: `missing` when the model has no template, `unsupported` when it is not ChatML.
   package static func userTurn(_ text: String, for checkpoint: Checkpoint) throws(CheckpointError) -> String {
-    let template = checkpoint.folder?.chatTemplate ?? checkpoint.metadata.string("tokenizer.chat_template")
-    guard let template else {
+    guard let template = template(of: checkpoint) else {
       throw CheckpointError(
         .missing, "the model has no chat template; use --raw to give the prompt as it is", file: checkpoint.path)
     }
@@ -26,6 +25,26 @@ package enum ChatFormat {
 
   static func isChatML(_ template: String) -> Bool {
     template.contains(startOfTurn) && template.contains(endOfTurn)
+  }
+
+  /// Whether a model has a chat template of the form that is known.
+  package static func isKnown(of checkpoint: Checkpoint) -> Bool {
+    (try? userTurn("", for: checkpoint)) != nil
+  }
+
+  /// The chat template of a folder or a GGUF.
+  package static func template(of checkpoint: Checkpoint) -> String? {
+    checkpoint.folder?.chatTemplate ?? checkpoint.metadata.string("tokenizer.chat_template")
+  }
+
+  /// Whether two templates are the same text; editors add line feeds at the end.
+  package static func isSame(_ first: String, _ second: String) -> Bool {
+    func bare(_ template: String) -> ArraySlice<UInt8> {
+      var bytes = Array(template.utf8)[...]
+      while let last = bytes.last, last == 0x0A || last == 0x0D { bytes.removeLast() }
+      return bytes
+    }
+    return bare(first) == bare(second)
   }
 
   /// Whether the template renders a message without the white space around it, `content|trim`.

@@ -41,7 +41,7 @@ extension ChatFormat {
   /// - Throws: `missing` when the model has no template, `unsupported` when it is not ChatML.
   package static func turns(_ messages: [ChatMessage], for checkpoint: Checkpoint) throws(CheckpointError) -> [ChatTurn]
   {
-    guard let template = checkpoint.folder?.chatTemplate ?? checkpoint.metadata.string("tokenizer.chat_template") else {
+    guard let template = ChatFormat.template(of: checkpoint) else {
       throw CheckpointError(
         .missing, "the model has no chat template, so conversations cannot be put into its form; give plain text",
         file: checkpoint.path)

@@ -107,7 +107,8 @@ package struct CommonTensors: Sendable {
 
   /// Those of an opened model, and those of its vision encoder: its own, or that of a projector.
   package init(_ opened: OpenedModel, projector: Checkpoint? = nil) {
-    var all = opened.architecture.rules.compactMap { CommonTensor($0, in: opened.checkpoint) }
+    let own = opened.architecture.rules.filter { projector == nil || $0.part != .vision }
+    var all = own.compactMap { CommonTensor($0, in: opened.checkpoint) }
     if let projector, let both = try? Architectures.open(opened.checkpoint, vision: projector) {
       all += both.rules.compactMap { $0.part == .vision ? CommonTensor($0, in: projector) : nil }
     }

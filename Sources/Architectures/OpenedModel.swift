@@ -7,10 +7,12 @@ import Tokenizers
 package struct OpenedModel: Sendable {
   package let checkpoint: Checkpoint
   /// What to call it in results and errors: the source as it was named.
-  package let name: String
+  package private(set) var name: String
   package let architecture: any Architecture
   package let model: any LanguageModel
   package let tokenizer: Tokenizer
+  /// The projector (`mmproj`) that was named with it; nil where none was, though one may lie beside it.
+  package private(set) var projector: Checkpoint?
   /// Tokens that end an answer.
   package let stopTokens: Set<Int32>
   /// What to tell about how the model was understood, one sentence each.
@@ -60,6 +62,17 @@ package struct OpenedModel: Sendable {
       "\(counted(foreign.count, "tensor")) of the file \(foreign.count == 1 ? "has" : "have") no place in this family and "
       + "\(foreign.count == 1 ? "is" : "are") not used: \(listed(foreign))"
   }
+
+  /// The same model with a projector, and under another name where one is given.
+  package func with(projector: Checkpoint?, name: String? = nil) -> OpenedModel {
+    var copy = self
+    copy.projector = projector
+    copy.name = name ?? self.name
+    return copy
+  }
+
+  /// Whether only the projector was named: the rest is another model's.
+  package var isProjectorAlone: Bool { projector?.path == name }
 
   /// The end-of-text tokens of tokenizer, configuration and generation settings, and the two by which chat models of this kind end.
   private static func stopTokens(_ checkpoint: Checkpoint, _ tokenizer: Tokenizer) -> Set<Int32> {

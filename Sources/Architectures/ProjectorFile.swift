@@ -13,12 +13,28 @@ package enum ProjectorFile {
     return "\(folder)mmproj-\(name).gguf"
   }
 
+  /// Whether a file is a projector and holds no text model.
+  package static func isOne(_ checkpoint: Checkpoint) -> Bool {
+    checkpoint.format == .gguf && checkpoint.metadata.string("general.architecture") == "clip"
+  }
+
   /// The projector in the folder of a text GGUF.
+  ///
+  /// - Throws: `missing` when there is none, or several of which none stands out, saying what to pass.
+  package static func beside(_ checkpoint: Checkpoint) throws(CheckpointError) -> String {
+    guard let file = try found(beside: checkpoint) else {
+      throw CheckpointError(
+        .missing, "no projector (mmproj-….gguf) lies beside the model; name it with --vision", file: checkpoint.path)
+    }
+    return file
+  }
+
+  /// The projector in the folder of a text GGUF; nil where there is none.
   ///
   /// One whose name goes with the model's is preferred (`mmproj-` and its whole name, or `mmproj-Name-F16.gguf` for
   /// `Name-Q4_K_M.gguf`); a single other one will do.
-  /// - Throws: `missing` when there is none, or several of which none stands out, saying what to pass.
-  package static func beside(_ checkpoint: Checkpoint) throws(CheckpointError) -> String {
+  /// - Throws: `missing` when there are several of which none stands out.
+  package static func found(beside checkpoint: Checkpoint) throws(CheckpointError) -> String? {
     let parts = checkpoint.path.split(separator: "/", omittingEmptySubsequences: false)
     let folder = parts.count > 1 ? parts.dropLast().joined(separator: "/") + "/" : ""
     let file = parts.last.map(String.init) ?? checkpoint.path
@@ -33,6 +49,7 @@ package enum ProjectorFile {
       return !stem.isEmpty && file.hasPrefix(stem)
     }
     let chosen = kin.isEmpty ? names : kin
+    if chosen.isEmpty { return nil }
     if chosen.count == 1 { return folder + chosen[0] }
     // Several precisions of one projector: the plainest is the most faithful.
     for type in ["F32", "BF16", "F16", "Q8_0"] {
@@ -41,9 +58,7 @@ package enum ProjectorFile {
     }
     throw CheckpointError(
       .missing,
-      chosen.isEmpty
-        ? "no projector (mmproj-….gguf) lies beside the model; name it with --vision"
-        : "several projectors lie beside the model (\(listed(chosen))); name one with --vision",
+      "several projectors lie beside the model (\(listed(chosen))); name one with --vision, or for validate as MODEL,PROJECTOR",
       file: checkpoint.path)
   }
 }

@@ -1,7 +1,7 @@
 import Tensors
 
 /// JSON of a model's files, held to a budget of memory.
-enum JSONDocument {
+package enum JSONDocument {
   /// Parses a document.
   ///
   /// - Throws: `malformed` when it would take more memory than there is left or the text breaks a rule of JSON.
@@ -17,7 +17,7 @@ enum JSONDocument {
   }
 
   /// Reads and parses a file that is a document, as Python reads it: NaN and infinities are numbers.
-  static func read(_ path: String, budget: inout MemoryBudget) throws(CheckpointError) -> OrderedJSON {
+  package static func read(_ path: String, budget: inout MemoryBudget) throws(CheckpointError) -> OrderedJSON {
     try parse(try bytes(path, limit: longest), file: path, budget: &budget, nonFinite: true)
   }
 

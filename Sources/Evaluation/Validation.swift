@@ -18,7 +18,7 @@ package struct Validation: Sendable {
     package let bitsPerWeight: Double
 
     init(_ opened: OpenedModel) {
-      let checkpoint = opened.checkpoint
+      let checkpoint = opened.isProjectorAlone ? opened.projector ?? opened.checkpoint : opened.checkpoint
       self.init(name: opened.name, bytes: checkpoint.totalBytes, weights: checkpoint.parameterCount)
     }
 
@@ -91,7 +91,7 @@ package struct Validation: Sendable {
   /// The file that stood for the model before; nil where it ran itself.
   package var reference: Reference?
 
-  /// How far a validation is.
+  /// How far a validation is; a question about a picture counts as a window, which it takes about as long as.
   package struct Progress: Sendable {
     package let windowsDone: Int
     package let windows: Int
@@ -111,7 +111,7 @@ extension Validation {
   /// for the context; `malformed`, naming the model, when logits or weights are not numbers.
   package static func measure(
     before: OpenedModel, after: [OpenedModel], texts: [TextSource], context: Int, windows limit: Int?,
-    prompts: Int? = nil, isolates: Bool = false, threads: Int, kernels: Kernels = .best,
+    prompts: Int? = nil, isolates: Bool = false, pictures: PictureTask? = nil, threads: Int, kernels: Kernels = .best,
     recorder: BaselineRecorder? = nil,
     progress: @escaping @Sendable (Progress) -> Void = { _ in }
   ) throws(CheckpointError) -> Validation {
@@ -138,20 +138,30 @@ extension Validation {
     try recorder?.begin(before, cut, context: context)
     let comparison = ModelComparison(
       before: before, after: after, isolates: isolates, recorder: recorder, kernels: kernels)
-    let (positions, layers) = try comparison.positions(of: cut, threads: threads, progress: progress)
+    let questions = pictures?.questions ?? 0
+    let (positions, layers) = try comparison.positions(of: cut, threads: threads) { text in
+      progress(Progress(windowsDone: text.windowsDone, windows: text.windows + questions))
+    }
     let differences =
       after.isEmpty
       ? []
       : try Continuations(before: before, after: after, kernels: kernels).differences(
         in: cut, limit: prompts, threads: threads)
+    let windows = cut.reduce(0) { $0 + $1.count }
+    let shown = try pictures?.measure(threads: threads, kernels: kernels) { done in
+      progress(Progress(windowsDone: windows + done, windows: windows + questions))
+    }
     var validation = assembled(
       positions, before: Model(before), after: after, texts: cut, tokenizer: before.tokenizer,
       seconds: started.duration(to: clock.now) / .seconds(1))
+    validation.pictures = shown?.pictures ?? []
     for index in after.indices {
       validation.after[index].layers = layers[index]
       validation.after[index].tensors = tensors[index]
       validation.after[index].firstDifference = differences[index]
-      validation.after[index].alarms = DriftAlarms.of(layers: layers[index], tensors: tensors[index])
+      validation.after[index].pictures = shown?.after[index]
+      validation.after[index].alarms =
+        TemplateAlarms.of(before, after[index]) + DriftAlarms.of(layers: layers[index], tensors: tensors[index])
     }
     return validation
   }

@@ -6,7 +6,7 @@ extension Validation {
     .object([
       "before": .object(described),
       "after": .array(zip(after, failures).map { document($0, failures: $1) }), "texts": .array(texts.map(\.json)),
-      "comparisons": .array(comparisons.map(document)),
+      "comparisons": .array(comparisons.map(document)), "pictures": .array(pictures.map(\.json)),
       "seconds": .number(seconds),
       "definitions_version": .integer(Int64(Self.definitionsVersion)),
     ])
@@ -54,10 +54,14 @@ extension Validation {
         for (key, value) in figures.json { category[key] = value }
         return .object(category)
       })
-    object["alarms"] = .array((result.alarms + result.all.alarms).map { .string($0) })
+    object["alarms"] = .array(
+      (result.alarms + result.all.alarms + (result.pictures?.alarms ?? [])).map { .string($0) })
     object["layers"] = .array(result.layers.map(\.json))
     object["tensors"] = .array(result.tensors.map(\.json))
     object["components"] = .array(ComponentDifference.all(result.tensors).map(\.json))
+    object["pictures"] = result.pictures?.json ?? .null
+    object["images"] = result.pictures?.images(pictures) ?? .array([])
+    object["attribution"] = result.pictures?.attribution?.json ?? .null
     object["worst_positions"] = .array(result.worst.map { $0.document(texts) })
     return .object(object)
   }

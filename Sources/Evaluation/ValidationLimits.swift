@@ -20,12 +20,12 @@ package struct ValidationLimits: Sendable {
     self.perplexityIncrease = perplexityIncrease
   }
 
-  /// A sentence for each limit that is exceeded, model by model; every text has to keep them.
+  /// A sentence for each limit that is exceeded, model by model; every text has to keep them, and the pictures.
   package func failures(of validation: Validation) -> [[String]] {
     validation.after.map { result in
       zip(validation.texts, result.categories).flatMap { text, figures in
         exceeded(figures).map { "\(result.model.name) on \(text.name): \($0)" }
-      }
+      } + (result.pictures.map(exceeded) ?? []).map { "\(result.model.name) on pictures: \($0)" }
     }
   }
 
@@ -34,15 +34,7 @@ package struct ValidationLimits: Sendable {
     if figures.windows < 2, divergence != nil || agreement != nil || perplexityIncrease != nil {
       return ["one window says nothing about a limit; take more of them or a longer text"]
     }
-    let mean = figures.divergence.mean
-    if let divergence, upper(mean) > divergence {
-      sentences.append(
-        "the divergence may be \(told(upper(mean), beside: divergence)), the limit is \(divergence)")
-    }
-    let equal = figures.top1Agreement
-    if let agreement, lower(equal) < agreement {
-      sentences.append("the agreement may be \(told(lower(equal), beside: agreement)), the limit is \(agreement)")
-    }
+    sentences += exceeded(divergence: figures.divergence.mean, agreement: figures.top1Agreement)
     if let perplexityIncrease {
       if let rise = figures.perplexityRatio.map({ upper($0) - 1 }) {
         if rise > perplexityIncrease {
@@ -66,6 +58,25 @@ package struct ValidationLimits: Sendable {
       if rounded.isFinite, rounded != limit, (rounded > limit) == (value > limit) { return rounded }
     }
     return value
+  }
+
+  private func exceeded(_ pictures: PictureFidelity) -> [String] {
+    if pictures.divergence.interval == nil, divergence != nil || agreement != nil {
+      return ["one picture says nothing about a limit; show more of them"]
+    }
+    return exceeded(divergence: pictures.divergence, agreement: pictures.top1Agreement)
+  }
+
+  private func exceeded(divergence mean: Estimate, agreement equal: Estimate) -> [String] {
+    var sentences: [String] = []
+    if let divergence, upper(mean) > divergence {
+      sentences.append(
+        "the divergence may be \(told(upper(mean), beside: divergence)), the limit is \(divergence)")
+    }
+    if let agreement, lower(equal) < agreement {
+      sentences.append("the agreement may be \(told(lower(equal), beside: agreement)), the limit is \(agreement)")
+    }
+    return sentences
   }
 
   private func upper(_ estimate: Estimate) -> Double { estimate.interval?.upperBound ?? estimate.value }

@@ -37,6 +37,11 @@ package struct PictureFile {
   ///   `missing` and `inputOutput` as the file system has it.
   package init(path: String) throws(CheckpointError) { try self.init(PictureBytes(path: path)) }
 
+  /// Reads the header of bytes that are in memory; `name` is what errors carry.
+  package init(_ bytes: [UInt8], name: String) throws(CheckpointError) {
+    try self.init(PictureBytes(bytes, name: name))
+  }
+
   /// Reads the header; throws as ``init(path:)`` does, but for the file system.
   init(_ file: PictureBytes) throws(CheckpointError) {
     self.file = file

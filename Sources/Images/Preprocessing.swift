@@ -146,6 +146,26 @@ extension Preprocessing {
     return result
   }
 
+  /// Resizes, normalizes and cuts one picture.
+  ///
+  /// - Throws: what decoding throws, `unsupported` for a picture too long for its width.
+  package func patches(of file: PictureFile) throws(CheckpointError) -> Patches {
+    let size = try smartSize(width: file.width, height: file.height)
+    var result = Patches(grids: [], values: [], width: 3 * temporalPatchSize * patchSize * patchSize)
+    result.values.reserveCapacity(size.width * size.height / (patchSize * patchSize) * result.width)
+    append(try file.resized(width: size.width, height: size.height), to: &result)
+    return result
+  }
+
+  /// The patches of a picture of one colour, as large as that of a grid.
+  package func patches(ofGrey sample: UInt8, grid: Patches.Grid) -> Patches {
+    let (width, height) = (grid.columns * patchSize, grid.rows * patchSize)
+    var result = Patches(grids: [], values: [], width: 3 * temporalPatchSize * patchSize * patchSize)
+    let samples = [UInt8](repeating: sample, count: width * height * 3)
+    append(Picture(width: width, height: height, samples: samples), to: &result)
+    return result
+  }
+
   private func opened(_ path: String) throws(CheckpointError) -> (file: PictureFile, size: Size) {
     do throws(CheckpointError) {
       let file = try PictureFile(path: path)

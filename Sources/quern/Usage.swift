@@ -89,7 +89,7 @@ private enum Planned {
       "--report",
     ],
     "validate": [
-      "--images", "--no-images", "--prompt", "--precision",
+      "--precision",
     ],
     "evaluate": ["--precision"], "generate": ["--precision"], "trace": ["--precision"],
   ]

@@ -35,7 +35,8 @@ enum ReportSample {
         name: name("\(place).png"), sha256: String(repeating: "ab", count: 32), width: 40 + place, height: 30,
         file: Thumbnail.png(Self.picture(40 + place, 30)) ?? [], prompt: name("What is it?"),
         answer: name("a red ball"),
-        answerTokens: ["a", " red", " ball", "<|im_end|>"].map(name), caption: name("one red ball"),
+        answerTokens: ["a", " red", " ball", "<|im_end|>"].map(name), logLoss: [0.1, 0.1, 0.2, 0.3],
+        caption: name("one red ball"),
         information: Double(place))
     }
     for place in validation.after.indices {
@@ -90,8 +91,9 @@ enum ReportSample {
           leastCosine: 0.99))
     }
     return PictureFidelity(
-      divergence: estimate, divergencePerPicture: estimate, top1Agreement: estimate, pictures: answers,
-      attribution: .init(text: estimate, vision: estimate, both: estimate), level: .good, alarms: [])
+      divergence: estimate, divergencePerPicture: estimate, reverseDivergence: estimate, top1Agreement: estimate,
+      logLoss: estimate, logLossBefore: estimate, sightLost: 0.1, encoder: name("mmproj.gguf"), pictures: answers,
+      attribution: .init(text: estimate, vision: estimate, both: estimate), captions: nil, level: .good, alarms: [])
   }
 
   /// A picture that is not of one colour.

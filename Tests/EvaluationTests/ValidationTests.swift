@@ -140,7 +140,9 @@ struct ValidationTests {
     for (name, part) in [("a.txt", text.prefix(11_000)), ("b.txt", text.suffix(11_000))] {
       try Data(part.utf8).write(to: URL(filePath: folder.file("texts/\(name)")))
     }
-    let arguments = ["validate", before, small, "--text", folder.file("texts"), "--context", "128", "--windows", "3"]
+    let arguments = [
+      "validate", before, small, "--text", folder.file("texts"), "--context", "128", "--windows", "3", "--no-images",
+    ]
     let run = try CommandLineRun(arguments + ["--json", "--quiet"])
     try #require(run.status == 0, "\(run.errors)")
     let after = try #require(try run.json()["after"]?.arrayValue?.first)
@@ -160,7 +162,7 @@ struct ValidationTests {
     #expect(try CommandLineRun(arguments + ["--max-perplexity-increase", "0.01"]).status == 1)
     #expect(try CommandLineRun(arguments + ["--max-divergence", "-1"]).status == 64)
     #expect(try CommandLineRun(arguments + ["--min-agreement", "99"]).status == 64)
-    let one = ["validate", before, before, "--text", folder.file("texts/a.txt"), "--context", "128"]
+    let one = ["validate", before, before, "--text", folder.file("texts/a.txt"), "--context", "128", "--no-images"]
     let single = try CommandLineRun(one + ["--windows", "1", "--max-divergence", "1"])
     #expect(single.status == 1 && single.errors.contains("one window says nothing"), "\(single.errors)")
     // Windows that agree by chance are not certain.

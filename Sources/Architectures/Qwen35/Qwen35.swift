@@ -31,10 +31,25 @@ package struct Qwen35: Architecture {
   /// Reads a checkpoint of either container.
   package init(checkpoint: Checkpoint, vision: Checkpoint? = nil) throws(CheckpointError) {
     if checkpoint.format == .gguf {
-      try self.init(gguf: checkpoint, vision: vision)
+      try self.init(gguf: checkpoint)
     } else {
       try self.init(huggingFace: checkpoint)
     }
+    if let vision { try look(through: vision, checkpoint) }
+  }
+
+  /// Takes the vision encoder of a projector file instead of one of its own.
+  private mutating func look(through projector: Checkpoint, _ checkpoint: Checkpoint) throws(CheckpointError) {
+    let tower = try Vision(mmproj: projector.metadata, file: projector.path)
+    guard tower.outHiddenSize == configuration.hiddenSize else {
+      throw CheckpointError(
+        .mismatch,
+        "clip.vision.projection_dim (\(tower.outHiddenSize)) must equal qwen35.embedding_length "
+          + "(\(configuration.hiddenSize)): this projector belongs to another model", file: projector.path)
+    }
+    try tower.check(against: checkpoint, projector: projector)
+    configuration.vision = tower
+    names.vision = Names().vision
   }
 
   private init(huggingFace checkpoint: Checkpoint) throws(CheckpointError) {
@@ -62,7 +77,7 @@ package struct Qwen35: Architecture {
     }
   }
 
-  private init(gguf checkpoint: Checkpoint, vision: Checkpoint?) throws(CheckpointError) {
+  private init(gguf checkpoint: Checkpoint) throws(CheckpointError) {
     var shapes: [BinaryString: Shape] = [:]
     for tensor in checkpoint.tensors { shapes[BinaryString(tensor.name)] = tensor.shape }
     configuration = try Configuration(metadata: checkpoint.metadata, tensors: shapes, file: checkpoint.path)
@@ -71,19 +86,7 @@ package struct Qwen35: Architecture {
     notes += checkpoint.notes
     noteMTP(announced: checkpoint.metadata.int("qwen35.nextn_predict_layers").map { Int(clamping: $0) } ?? 0)
     if configuration.mtpLayers == 0 { names.mtp = nil }
-    guard let vision else {
-      names.vision = nil
-      return
-    }
-    let tower = try Vision(mmproj: vision.metadata, file: vision.path)
-    guard tower.outHiddenSize == configuration.hiddenSize else {
-      throw CheckpointError(
-        .mismatch,
-        "clip.vision.projection_dim (\(tower.outHiddenSize)) must equal qwen35.embedding_length (\(configuration.hiddenSize)): "
-          + "this projector belongs to another model", file: vision.path)
-    }
-    try tower.check(against: checkpoint, projector: vision)
-    configuration.vision = tower
+    names.vision = nil
   }
 
   /// The same model without its MTP block.

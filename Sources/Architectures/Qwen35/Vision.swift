@@ -90,7 +90,7 @@ extension Qwen35.Vision {
 
   /// Refuses a projector of another structure than the text model's own configuration describes.
   ///
-  /// Only a text GGUF that carries its config.json says what it was made to see with.
+  /// A folder, and a text GGUF that carries its config.json, say what they were made to see with.
   func check(against text: Checkpoint, projector: Checkpoint) throws(CheckpointError) {
     if projector.metadata.bools("clip.vision.is_deepstack_layers")?.contains(true) == true {
       throw CheckpointError(
@@ -98,10 +98,10 @@ extension Qwen35.Vision {
         "clip.vision.is_deepstack_layers is not all false; Qwen3.5 has no deep stack: this projector belongs "
           + "to another model", file: projector.path)
     }
-    guard let config = text.metadata.string(ProjectorMatch.configurationKey),
-      let json = try? OrderedJSON(
-        parsing: Array(config.utf8), file: text.path, memory: MemoryBudget.documents, nonFinite: true),
-      let section = json["vision_config"], section.objectValue != nil,
+    let carried = text.metadata.string(ProjectorMatch.configurationKey).flatMap { config in
+      try? OrderedJSON(parsing: Array(config.utf8), file: text.path, memory: MemoryBudget.documents, nonFinite: true)
+    }
+    guard let section = (text.folder?.config ?? carried)?["vision_config"], section.objectValue != nil,
       let own = try? Self(json: section, textWidth: outHiddenSize, textEpsilon: epsilon, file: text.path)
     else { return }
     let fields: [(String, KeyPath<Self, Int>)] = [

@@ -20,6 +20,7 @@ extension Qwen35 {
 
     package var outputWidth: Int { configuration.outHiddenSize }
     package var mergeSize: Int { configuration.mergeSize }
+    package var positionTable: [Float] { weights.position_embd }
 
     /// Looks up all weights, of which only vectors and the position table are read.
     ///

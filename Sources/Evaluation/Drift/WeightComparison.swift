@@ -64,8 +64,9 @@ enum WeightComparison {
 }
 
 extension OpenedModel {
-  /// Its tensors as GGUF has them; of a GGUF also those of the projector beside it, where one is found that fits.
+  /// Its tensors as GGUF has them; also those of the projector that was named with it, or lies beside a GGUF, where one is found that fits.
   var commonTensors: CommonTensors {
+    if let projector { return CommonTensors(self, projector: projector) }
     guard checkpoint.format == .gguf, let path = try? ProjectorFile.beside(checkpoint) else {
       return CommonTensors(self)
     }

@@ -12,6 +12,8 @@ package struct ComparedPicture: Sendable {
   package let answer: String
   /// Its tokens one by one, the end token included where there was one.
   package let answerTokens: [String]
+  /// -ln p of each of them.
+  package let logLoss: [Double]
   /// What is to be seen, where that is known.
   package let caption: String?
   /// How many nats a token come from the pixels: the divergence of the answer given the picture from that given a grey one.
@@ -19,7 +21,7 @@ package struct ComparedPicture: Sendable {
 
   package init(
     name: String, sha256: String, width: Int, height: Int, file: [UInt8], prompt: String, answer: String,
-    answerTokens: [String], caption: String?, information: Double
+    answerTokens: [String], logLoss: [Double], caption: String?, information: Double
   ) {
     self.name = name
     self.sha256 = sha256
@@ -29,9 +31,13 @@ package struct ComparedPicture: Sendable {
     self.prompt = prompt
     self.answer = answer
     self.answerTokens = answerTokens
+    self.logLoss = logLoss
     self.caption = caption
     self.information = information
   }
+
+  /// Nats a token below which an answer would be the same without the picture, which then tests nothing.
+  package static let leastInformation = 0.05
 }
 
 /// What a model lost of its sight: its predictions along the answers of the model before.
@@ -40,11 +46,21 @@ package struct PictureFidelity: Sendable {
   package let divergence: Estimate
   /// Mean of the pictures' mean divergences.
   package let divergencePerPicture: Estimate
+  package let reverseDivergence: Estimate
   package let top1Agreement: Estimate
+  /// -ln q of a token of the answers before, and -ln p.
+  package let logLoss: Estimate
+  package let logLossBefore: Estimate
+  /// Divergence over what the pictures tell, both per token: the share of sight that is lost; nil where they tell nothing.
+  package let sightLost: Double?
+  /// The file that the vision encoder lies in.
+  package let encoder: String
   /// Picture by picture, in the order of the validation's.
   package let pictures: [Answer]
   /// Where it was lost; nil where text and vision encoder cannot be exchanged one by one.
   package let attribution: Attribution?
+  /// How the true captions fare; nil where none are known.
+  package let captions: Captions?
   package let level: FidelityLevel
   package let alarms: [String]
 
@@ -97,13 +113,52 @@ package struct PictureFidelity: Sendable {
     }
   }
 
+  /// What the models make of captions that are true.
+  package struct Captions: Sendable, Equatable {
+    /// Answers that have one.
+    package let count: Int
+    /// Answers that are word for word the caption.
+    package let exactBefore: Int
+    package let exactAfter: Int
+    /// -ln of the probability of a token of a caption.
+    package let logLossBefore: Estimate
+    package let logLossAfter: Estimate
+    /// Their difference, its error from the pairs.
+    package let logLossIncrease: Estimate
+
+    package init(
+      count: Int, exactBefore: Int, exactAfter: Int, logLossBefore: Estimate, logLossAfter: Estimate,
+      logLossIncrease: Estimate
+    ) {
+      self.count = count
+      self.exactBefore = exactBefore
+      self.exactAfter = exactAfter
+      self.logLossBefore = logLossBefore
+      self.logLossAfter = logLossAfter
+      self.logLossIncrease = logLossIncrease
+    }
+  }
+
+  /// Answers that are the same, token for token.
+  package var sameAnswers: Int { pictures.count { $0.isSame } }
+
+  /// The least cosine of all rows of all pictures; nil where the vision encoder is that of the model before.
+  package var leastCosine: Double? { pictures.compactMap { $0.embedding?.leastCosine }.min() }
+
   package init(
-    divergence: Estimate, divergencePerPicture: Estimate, top1Agreement: Estimate, pictures: [Answer],
-    attribution: Attribution?, level: FidelityLevel, alarms: [String]
+    divergence: Estimate, divergencePerPicture: Estimate, reverseDivergence: Estimate, top1Agreement: Estimate,
+    logLoss: Estimate, logLossBefore: Estimate, sightLost: Double?, encoder: String, pictures: [Answer],
+    attribution: Attribution?, captions: Captions?, level: FidelityLevel, alarms: [String]
   ) {
     self.divergence = divergence
     self.divergencePerPicture = divergencePerPicture
+    self.reverseDivergence = reverseDivergence
     self.top1Agreement = top1Agreement
+    self.logLoss = logLoss
+    self.logLossBefore = logLossBefore
+    self.sightLost = sightLost
+    self.encoder = encoder
+    self.captions = captions
     self.pictures = pictures
     self.attribution = attribution
     self.level = level

@@ -8,10 +8,12 @@ import Tensors
 /// `quern validate`: what was lost between a model before and after.
 struct Validate: ParsableCommand {
   static let configuration = CommandConfiguration(
-    abstract: "Say what was lost: run a model before and after on the same texts.",
+    abstract: "Say what was lost: run a model before and after on the same texts and pictures.",
     discussion: """
       Both models read the same windows, and their predictions are compared position by position: divergence, agreement, \
-      perplexity, each with a 95 % interval that counts windows, not tokens. docs/validation.md says what each figure means. \
+      perplexity, each with a 95 % interval that counts windows, not tokens. Models that see are shown pictures, and what they \
+      would say is compared along the answers of BEFORE. A model is a folder, a GGUF with its projector beside it or behind a \
+      comma (TEXT.gguf,MMPROJ.gguf); AFTER may be a projector alone. docs/validation.md says what each figure means. \
       A baseline stands for BEFORE and its texts: --save-baseline writes one, and a base file of llama-perplexity is taken for \
       one too. Exit code 1 when a limit is exceeded.
       """)
@@ -29,6 +31,8 @@ struct Validate: ParsableCommand {
       which the assistant's turns are scored. Without texts, those that come with the program are read.
       """, valueName: "path"))
   var text: [String] = []
+
+  @OptionGroup var pictures: PictureOptions
 
   @Option(
     help: ArgumentHelp("Tokens of a window; 512, 128 for the built-in texts, or those of the baseline.", valueName: "n")
@@ -106,10 +110,16 @@ struct Validate: ParsableCommand {
     let texts = record != nil && text.isEmpty ? nil : try ComparedTexts(text)
     for note in texts?.notes ?? [] { printNote("note: \(note)") }
     let recorder = try makeRecorder(record)
-    let original = record == nil ? try OpenedModel(before) : nil
-    let models = try after.map { path throws(CheckpointError) in try OpenedModel(path) }
+    let shown = try pictures.read()
+    let named =
+      record == nil
+      ? try ComparedModels(before: before, after: after, pictures: after.isEmpty ? .none : pictures.wish) : nil
+    let original = named?.before
+    let models = try named?.after ?? after.map { path throws(CheckpointError) in try OpenedModel(path) }
     let all = (original.map { [$0] } ?? []) + models
     for opened in all { printNotes(opened.notes, quiet: common.quiet) }
+    printNotes(named?.notes ?? [], quiet: common.quiet)
+    let task = try pictures.task(shown, named?.sight)
     let report = ProgressReport(quiet: common.quiet)
     report.begin(
       models.isEmpty ? "recording \(before)" : "comparing \(counted(models.count, "model")) with \(before)")
@@ -123,7 +133,7 @@ struct Validate: ParsableCommand {
     if let original {
       result = try Validation.measure(
         before: original, after: models, texts: texts?.sources ?? [], context: context ?? texts?.context ?? 512,
-        windows: windows, isolates: isolate,
+        windows: windows, isolates: isolate, pictures: task,
         threads: common.threadCount, recorder: recorder, progress: progress)
       written = try recorder?.write(original)
     } else if let record {
@@ -156,6 +166,9 @@ struct Validate: ParsableCommand {
   /// What was asked for and a record cannot give.
   private func unfit(for record: OpenedRecord) -> TerminalText? {
     if saveBaseline != nil { return "\(record.name) is a baseline already; name the model to save one." }
+    if pictures.wish == .required {
+      return "\(record.name) holds no pictures; name the model instead, or leave them out."
+    }
     if isolate { return "--isolate runs layers of BEFORE; name the model instead of \(record.name)." }
     if let context, context != record.context {
       return "\(record.name) is made of windows of \(record.context); leave --context out."

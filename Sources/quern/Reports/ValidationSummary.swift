@@ -7,7 +7,7 @@ enum ValidationSummary {
     let lines =
       validation.after.flatMap { sentences($0, validation) } + order(validation) + ["", table(validation), ""]
       + validation.after.flatMap(DriftSummary.lines)
-      + validation.texts.map(description)
+      + validation.texts.map(description) + PictureSummary.shown(validation)
     return lines.joined(separator: "\n")
   }
 
@@ -42,6 +42,7 @@ enum ValidationSummary {
       let place: TerminalText = names.count > 1 ? " (\(name))" : ""
       lines += category.alarms.map { "  alarm\(place): \($0)" }
     }
+    if let pictures = result.pictures { lines += PictureSummary.lines(pictures) }
     return lines
   }
 
@@ -110,7 +111,7 @@ enum ValidationSummary {
       + "sha256 \(text.sha256)\(text.notes.isEmpty ? "" : "; " + text.notes.joined(separator: "; "))"
   }
 
-  private static func number(_ estimate: Estimate, _ digits: Int) -> String {
+  static func number(_ estimate: Estimate, _ digits: Int) -> String {
     fixed(estimate.value, digits) + (estimate.standardError.map { " ± " + fixed($0, digits) } ?? "")
   }
 
