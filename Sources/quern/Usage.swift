@@ -89,7 +89,7 @@ private enum Planned {
       "--report",
     ],
     "validate": [
-      "--precision",
+      "--precision"
     ],
     "evaluate": ["--precision"], "generate": ["--precision"], "trace": ["--precision"],
   ]

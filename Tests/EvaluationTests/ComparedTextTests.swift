@@ -8,7 +8,7 @@ import Testing
   private let model = Fixtures.path("tiny-qwen3.5")
 
   @Test func `without texts the built-in ones are read`() throws {
-    let run = try CommandLineRun(["validate", model, model, "--windows", "2", "--json"])
+    let run = try CommandLineRun(["validate", model, model, "--windows", "2", "--json", "--no-images"])
     try #require(run.status == 0, "\(run.errors)")
     let texts = try #require(try run.json()["texts"]?.arrayValue)
     #expect(
@@ -36,7 +36,7 @@ import Testing
     try write("c.txt", [])
     try write("d.txt", Array("version https://git-lfs.github.com/spec/v1\noid sha256:00\n".utf8))
     try write("e.bin", text + [0])
-    let arguments = ["validate", model, model, "--context", "64", "--windows", "2", "--quiet", "--text"]
+    let arguments = ["validate", model, model, "--context", "64", "--windows", "2", "--quiet", "--no-images", "--text"]
     let run = try CommandLineRun(arguments + [folder.path, "--json"])
     try #require(run.status == 0, "\(run.errors)")
     let texts = try #require(try run.json()["texts"]?.arrayValue)
