@@ -64,10 +64,10 @@ struct WindowWork {
     compute = Compute(threads: max(1, threads / workers), kernels: kernels)
   }
 
-  /// What `body` makes of each window, in their order; `finished` is told of each as it is done, one call at a time.
+  /// What `body` makes of each window, in their order; `finished`, where it is given, is told of each as it is done, one call at a time.
   func map<Result: Sendable>(
     _ body: @Sendable (_ window: Int, Compute) throws(CheckpointError) -> Result,
-    finished: @Sendable (_ result: Result, _ done: Int) -> Void
+    finished: @Sendable (_ result: Result, _ done: Int) -> Void = { _, _ in }
   ) throws(CheckpointError) -> [Result] {
     let state = Mutex((results: [Result?](repeating: nil, count: count), done: 0))
     try parallelRows(count: count, threads: workers) { part throws(CheckpointError) in

@@ -15,9 +15,13 @@ struct RecordedComparison: Sendable {
     progress: @escaping @Sendable (Validation.Progress) -> Void
   ) throws(CheckpointError) -> [ModelComparison.Positions] {
     let pass = TextPass(texts: texts, vocabulary: before.vocabularySize, kernels: kernels)
-    let found = try pass.map(threads: threads, progress: progress) { place, block, compute throws(CheckpointError) in
-      let known = try before.rows(text: numbers[place.text], window: place.window)
-      return try compare(texts[place.text][place.window], block: block, known, compute)
+    let found = try pass.map(threads: threads, progress: progress) { group throws(CheckpointError) in
+      try group.places.map { place throws(CheckpointError) in
+        let known = try before.rows(text: numbers[place.text], window: place.window)
+        let found = try compare(texts[place.text][place.window], block: group.block, known, group.compute)
+        group.finished()
+        return found
+      }
     }
     return pass.sorted(found, models: after.count)
   }

@@ -34,21 +34,31 @@ struct ModelComparison: Sendable {
     of texts: [TextWindows], threads: Int, progress: @escaping @Sendable (Validation.Progress) -> Void
   ) throws(CheckpointError) -> (positions: [Positions], layers: [[LayerDrift]]) {
     let pass = TextPass(texts: texts, vocabulary: before.model.vocabularySize, kernels: kernels)
-    let found = try pass.map(threads: threads, progress: progress) { place, block, compute throws(CheckpointError) in
-      try compare(texts[place.text][place.window], place, block: block, compute)
+    let found = try pass.map(threads: threads, progress: progress) { group throws(CheckpointError) in
+      let windows = group.places.map { texts[$0.text][$0.window] }
+      var compared: [Compared] = []
+      for (number, walked) in try walk(windows, group.compute).enumerated() {
+        let place = group.places[group.places.startIndex + number]
+        compared.append((try positions(of: windows[number], walked.states, place, group), walked.drifts))
+        group.finished()
+      }
+      return compared
     }
     return (pass.sorted(found.map(\.positions), models: after.count), walk.layers(found.map(\.drifts)))
   }
 
-  /// The positions of one window, for every model after, and how far its layers drift.
-  private func compare(
-    _ window: TokenWindow, _ place: TextPass.Place, block: Int, _ compute: Compute
-  ) throws(CheckpointError) -> (positions: [[PositionComparison]], drifts: WindowWalk.Drifts) {
-    let (states, drifts) = try walk(window, compute)
+  /// What one window came to: its positions, for every model after, and how far its layers drift.
+  private typealias Compared = (positions: [[PositionComparison]], drifts: WindowWalk.Drifts)
+
+  /// The positions of one window, for every model after, from the hidden states of all.
+  private func positions(
+    of window: TokenWindow, _ states: [Activations], _ place: TextPass.Place, _ group: TextPass.Group
+  ) throws(CheckpointError) -> [[PositionComparison]] {
+    let compute = group.compute
     let targets = window.targets
     var result = [[PositionComparison]](repeating: [], count: after.count)
     var samples: [RowSample] = []
-    for rows in TextPass.blocks(of: targets.count, block) {
+    for rows in TextPass.blocks(of: targets.count, group.block) {
       let known = try before.predictions(states[0], rows, compute)
       if let recorder {
         samples += recorder.samples(known, targets[rows], place, first: rows.lowerBound, compute.kernels)
@@ -61,6 +71,6 @@ struct ModelComparison: Sendable {
       }
     }
     recorder?.keep(BaselineWindow(window: window, samples: samples), place)
-    return (result, drifts)
+    return result
   }
 }

@@ -1,6 +1,7 @@
 import Architectures
 import Engine
 import Quants
+import Synchronization
 import Tensors
 
 /// One pass over the windows of some texts, in which models are compared.
@@ -19,22 +20,68 @@ struct TextPass: Sendable {
     texts.enumerated().flatMap { index, text in (0..<text.count).map { Place(text: index, window: $0) } }
   }
 
-  /// What `body` makes of each window of each text; it is told how many rows of logits to make together.
+  /// Windows that go through the models together.
+  struct Group: Sendable {
+    let places: ArraySlice<Place>
+    /// How many rows of logits to make together.
+    let block: Int
+    let compute: Compute
+    /// To be called after each window.
+    let finished: @Sendable () -> Void
+  }
+
+  /// What `body` makes of each window of each text; it is asked for some of them together.
   ///
   /// `progress` is called after each window, one call at a time.
   func map<Result: Sendable>(
     threads: Int, progress: @escaping @Sendable (Validation.Progress) -> Void,
-    _ body: @Sendable (Place, _ block: Int, Compute) throws(CheckpointError) -> Result
+    _ body: @Sendable (Group) throws(CheckpointError) -> [Result]
   ) throws(CheckpointError) -> [Result] {
     let work = work
-    let pass = WindowWork(count: work.count, threads: threads, kernels: kernels)
+    let groups = groups(of: work, threads: threads)
+    let pass = WindowWork(count: groups.count, threads: threads, kernels: kernels)
     let block = Self.rows(vocabulary: vocabulary, workers: pass.workers)
+    let done = Counter()
     return try pass.map { index, compute throws(CheckpointError) in
-      try body(work[index], block, compute)
-    } finished: { _, done in
-      progress(Validation.Progress(windowsDone: done, windows: work.count))
+      try body(
+        Group(places: work[groups[index]], block: block, compute: compute) {
+          done.next { progress(Validation.Progress(windowsDone: $0, windows: work.count)) }
+        })
+    }.flatMap { $0 }
+  }
+
+  /// Counts windows of several threads, one call at a time.
+  private final class Counter: Sendable {
+    private let count = Mutex(0)
+
+    func next(_ body: (Int) -> Void) {
+      count.withLock { count in
+        count += 1
+        body(count)
+      }
     }
   }
+
+  /// Windows that go through the layers together: enough tokens that bringing weights into memory costs next to nothing, and enough
+  /// groups for all threads.
+  private func groups(of work: [Place], threads: Int) -> [Range<Int>] {
+    let most = max(1, work.count / max(1, threads))
+    var groups: [Range<Int>] = []
+    var start = 0
+    while start < work.count {
+      var end = start
+      var tokens = 0
+      while end < work.count, end - start < most, tokens < Self.groupTokens {
+        tokens += texts[work[end].text][work[end].window].tokens.count
+        end += 1
+      }
+      groups.append(start..<end)
+      start = end
+    }
+    return groups
+  }
+
+  private static let groupTokens = 2048
 
   /// Positions by text and model, of those found [window of any text][model][position].
   func sorted(_ found: [[[PositionComparison]]], models: Int) -> [ModelComparison.Positions] {

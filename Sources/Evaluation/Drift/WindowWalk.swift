@@ -49,16 +49,39 @@ struct WindowWalk: Sendable {
       }
   }
 
-  /// Runs a window: the hidden states of each model behind the last layer, a row for each scored position, and how far all states drift.
-  func callAsFunction(
-    _ window: TokenWindow, _ compute: Compute
-  ) throws(CheckpointError) -> (states: [Activations], drifts: Drifts) {
-    let line = window.tokens
-    let slices = Slices.of(line.count)
+  /// What came of a window: the hidden states of each model behind the last layer, a row for each scored position, and how far all
+  /// states drift.
+  typealias Result = (states: [Activations], drifts: Drifts)
+
+  /// Runs windows, all of them through a layer before the next: its weights are brought into memory once for all.
+  func callAsFunction(_ windows: [TokenWindow], _ compute: Compute) throws(CheckpointError) -> [Result] {
+    var steps = try windows.map { window throws(CheckpointError) in try begin(window) }
+    for layer in 0..<(models.map(\.model.layerCount).max() ?? 0) {
+      for index in steps.indices { run(layer, &steps[index], compute) }
+      for (opened, weights) in zip(models, weights) where layer < opened.model.layerCount {
+        weights.release(layer: layer)
+      }
+    }
+    return zip(windows, steps).map { window, step in
+      (step.states.map { Self.rows(window.scored, of: $0, step.slices) }, step.drifts)
+    }
+  }
+
+  /// A window on its way through the layers.
+  private struct Step {
+    /// The pieces in which its tokens are run.
+    let slices: [Range<Int>]
+    /// Hidden states of each model, piece by piece.
+    let states: [[Activations]]
+    var drifts: Drifts
+  }
+
+  private func begin(_ window: TokenWindow) throws(CheckpointError) -> Step {
+    let slices = Slices.of(window.tokens.count)
     let states = try models.map { opened throws(CheckpointError) in
       try slices.map { slice throws(CheckpointError) in
         do throws(CheckpointError) {
-          return try opened.model.embed(Array(line[slice]))
+          return try opened.model.embed(Array(window.tokens[slice]))
         } catch {
           throw error.in(file: opened.name)
         }
@@ -66,23 +89,23 @@ struct WindowWalk: Sendable {
     }
     var drifts = isComparable.map { $0 ? [Drift](repeating: Drift(), count: kinds.count) : [] }
     compare(states, isolated: isolates ? states[1...].map { $0 } : [], layer: 0, &drifts)
-    for layer in 0..<(models.map(\.model.layerCount).max() ?? 0) {
-      // The last layer of the model before is behind us where a model after has more of them.
-      let inputs = isolates && layer + 1 < kinds.count ? states[0].map { $0.copy(of: 0..<$0.rows) } : []
-      for (number, opened) in models.enumerated() where layer < opened.model.layerCount {
-        Self.run(opened.model, layer, states[number], slices, compute)
-      }
-      let isolated = drifts.enumerated().map { number, drift in
-        let own = drift.isEmpty ? [] : inputs.map { $0.copy(of: 0..<$0.rows) }
-        if !own.isEmpty { Self.run(models[number + 1].model, layer, own, slices, compute) }
-        return own
-      }
-      for (opened, weights) in zip(models, weights) where layer < opened.model.layerCount {
-        weights.release(layer: layer)
-      }
-      compare(states, isolated: isolated, layer: layer + 1, &drifts)
+    return Step(slices: slices, states: states, drifts: drifts)
+  }
+
+  /// Takes a window through one layer of every model.
+  private func run(_ layer: Int, _ step: inout Step, _ compute: Compute) {
+    let states = step.states
+    // The last layer of the model before is behind us where a model after has more of them.
+    let inputs = isolates && layer + 1 < kinds.count ? states[0].map { $0.copy(of: 0..<$0.rows) } : []
+    for (number, opened) in models.enumerated() where layer < opened.model.layerCount {
+      Self.run(opened.model, layer, states[number], step.slices, compute)
     }
-    return (states.map { Self.rows(window.scored, of: $0, slices) }, drifts)
+    let isolated = step.drifts.enumerated().map { number, drift in
+      let own = drift.isEmpty ? [] : inputs.map { $0.copy(of: 0..<$0.rows) }
+      if !own.isEmpty { Self.run(models[number + 1].model, layer, own, step.slices, compute) }
+      return own
+    }
+    compare(states, isolated: isolated, layer: layer + 1, &step.drifts)
   }
 
   /// Some rows of pieces as one matrix.
