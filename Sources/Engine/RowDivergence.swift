@@ -27,7 +27,7 @@ package struct LogitRow {
   /// ln Σ e^logit, in double precision; not finite when a logit is not.
   package let logSum: Double
   /// The likeliest tokens, likeliest first; of equals, the lower id comes first.
-  package let top: [Int32]
+  package let top: TopTokens
 
   /// Tokens in ``top``.
   package static let topCount = 5
@@ -65,7 +65,7 @@ package struct LogitRow {
   }
 
   /// Looks at most of a row only at its largest value, chunk by chunk.
-  private static func likeliest(_ values: Floats, count: Int, _ kernels: EngineKernels) -> [Int32] {
+  private static func likeliest(_ values: Floats, count: Int, _ kernels: EngineKernels) -> TopTokens {
     let chunk = 256
     var best: [(id: Int32, logit: Float)] = []
     for first in stride(from: 0, to: count, by: chunk) {
@@ -80,6 +80,6 @@ package struct LogitRow {
         best.insert((Int32(id), logit), at: best.firstIndex { $0.logit < logit } ?? best.count)
       }
     }
-    return best.map(\.id)
+    return TopTokens(best.map(\.id))
   }
 }

@@ -1,3 +1,4 @@
+import Engine
 import Tensors
 
 extension Validation {
@@ -79,7 +80,7 @@ extension Validation.Text {
 
 extension Validation.WorstPosition {
   fileprivate func document(_ texts: [Validation.Text]) -> OrderedJSON {
-    func tokens(_ ids: [Int32], _ names: [String], _ probabilities: SIMD8<Float>) -> OrderedJSON {
+    func tokens(_ ids: TopTokens, _ names: [String], _ probabilities: SIMD8<Float>) -> OrderedJSON {
       .array(
         zip(ids, names).enumerated().map { place, token in
           .object([

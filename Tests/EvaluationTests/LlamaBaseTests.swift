@@ -33,7 +33,8 @@ struct LlamaBaseTests {
       try check(found.divergence, "kl")
       try check(found.reverseDivergence, "reverse_kl")
       try check(found.entropy, "entropy")
-      #expect(found.topBefore == golden["top5"]?.arrayValue?.compactMap { $0.intValue.map { Int32($0) } })
+      #expect(
+        Array(found.topBefore) == golden["top5"]?.arrayValue?.compactMap { $0.intValue.map { Int32($0) } })
       let truth = try #require(whole[number]["kl"]?.doubleValue)
       #expect(abs(found.divergence - truth) < 1e-4 * truth + 1e-8, "row \(number): \(truth)")
       let sure = try #require(found.sampling)

@@ -77,7 +77,7 @@ extension RowSample: RecordedRow {
     return PositionComparison(
       divergence: sums.forward.estimate, reverseDivergence: sums.backward.estimate, jensenShannon: nil,
       totalVariation: nil, entropy: entropy, before: text, after: after.logProbability(token), token: token,
-      topBefore: top.map(\.id), topAfter: after.top, topProbabilitiesBefore: probabilities,
+      topBefore: TopTokens(top.map(\.id)), topAfter: after.top, topProbabilitiesBefore: probabilities,
       topProbabilitiesAfter: after.topProbabilities,
       confidence: likeliest.first.map { exp(Double($0.logProbability)) } ?? 0,
       sampling: .init(forward: sums.forward.sure, backward: sums.backward.sure))

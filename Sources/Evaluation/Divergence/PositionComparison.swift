@@ -29,8 +29,8 @@ package struct PositionComparison: Sendable, Equatable {
   /// The text's token.
   package let token: Int32
   /// The likeliest tokens, likeliest first.
-  package let topBefore: [Int32]
-  package let topAfter: [Int32]
+  package let topBefore: TopTokens
+  package let topAfter: TopTokens
   /// Probabilities of those tokens by the model that finds them likeliest, in their order.
   package let topProbabilitiesBefore: SIMD8<Float>
   package let topProbabilitiesAfter: SIMD8<Float>

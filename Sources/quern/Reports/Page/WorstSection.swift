@@ -1,3 +1,4 @@
+import Engine
 import Evaluation
 
 #if canImport(Glibc)
@@ -53,7 +54,7 @@ extension ReportPage {
   }
 
   private func top(
-    _ title: HTML, _ style: HTML, _ tokens: [String], _ ids: [Int32], _ probabilities: SIMD8<Float>, _ token: Int32
+    _ title: HTML, _ style: HTML, _ tokens: [String], _ ids: TopTokens, _ probabilities: SIMD8<Float>, _ token: Int32
   ) -> HTML {
     var items: HTML = ""
     for (place, text) in tokens.enumerated() where place < min(ids.count, 8) {
