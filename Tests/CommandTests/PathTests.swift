@@ -167,7 +167,8 @@ struct PathTests {
     let folder = try converted(["--no-vision"])
     try refuse(
       ["convert", "m.gguf", "--to", "safetensors", "-o", "x.safetensors"], in: folder.path, 64,
-      "writes a folder, and x.safetensors is the name of a file; name the folder, for example --to safetensors --output x")
+      "writes a folder, and x.safetensors is the name of a file; name the folder, for example --to safetensors --output x"
+    )
     #expect(folder.contents == ["m.gguf"])
   }
 

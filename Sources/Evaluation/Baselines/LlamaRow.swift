@@ -56,7 +56,8 @@ package struct LlamaRow: RecordedRow {
     return PositionComparison(
       divergence: sums.forward.estimate, reverseDivergence: sums.backward.estimate, jensenShannon: nil,
       totalVariation: nil, entropy: entropy, before: logProbability(Int(token)),
-      after: after.logProbability(token), token: token, topBefore: TopTokens(top.map { Int32($0) }), topAfter: after.top,
+      after: after.logProbability(token), token: token, topBefore: TopTokens(top.map { Int32($0) }),
+      topAfter: after.top,
       topProbabilitiesBefore: probabilities, topProbabilitiesAfter: after.topProbabilities,
       confidence: exp(logProbability(top[0])),
       sampling: .init(forward: sums.forward.sure, backward: sums.backward.sure))
