@@ -88,8 +88,10 @@ enum PlanReport {
     ])
   }
 
-  /// Runs or only shows a plan, and prints the result.
-  static func carryOut(_ plan: Plan, dryRun: Bool, common: CommonOptions) throws {
+  /// Runs or only shows a plan, and prints the result; `proof` then compares what was written with its source.
+  static func carryOut(
+    _ plan: Plan, dryRun: Bool, common: CommonOptions, proof: (() throws -> Validate.Outcome)? = nil
+  ) throws {
     if dryRun {
       if common.json { printJSON(json(plan)) } else { printLine(text(plan)) }
       // Shown all the same: what it would need is what there is not enough of.
@@ -108,7 +110,9 @@ enum PlanReport {
     }
     progress.finish()
     if common.json {
-      printJSON(json(report, plan))
+      var document = json(report, plan).objectValue ?? [:]
+      if let proof { document["validation"] = try proof().document }
+      printJSON(.object(document))
     } else {
       for file in report.files {
         let figure = planned(file.path, in: plan).map { ", " + bits(of: $0) } ?? ""
@@ -119,6 +123,7 @@ enum PlanReport {
       }
       let rate = byteSize(UInt64(Double(report.bytesIn) / max(report.seconds, 1e-9)))
       printLine("\(fixed(report.seconds, 2)) s, \(rate)/s read")
+      if let proof { printLine("\n\(try proof().text)") }
     }
   }
 

@@ -85,13 +85,8 @@ private enum Planned {
     "convert": ["--adapter"],
     "quantize": [
       "--to", "--calibration", "--types-only", "--keep-types", "--candidates", "--fit", "--bits", "--only",
-      "--validate",
-      "--report",
     ],
-    "validate": [
-      "--precision"
-    ],
-    "evaluate": ["--precision"], "generate": ["--precision"], "trace": ["--precision"],
+    "validate": ["--precision"], "evaluate": ["--precision"], "generate": ["--precision"], "trace": ["--precision"],
   ]
 
   private static let containers = ["mlx", "compressed-tensors"]

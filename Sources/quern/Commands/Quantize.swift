@@ -1,3 +1,4 @@
+import Architectures
 import ArgumentParser
 import Containers
 import Conversion
@@ -11,7 +12,8 @@ struct Quantize: ParsableCommand {
     abstract: "Pack a model's weights into fewer bits.",
     discussion: """
       Takes a Hugging Face folder directly, in one pass, and writes its vision tower as an mmproj (F16) beside it; or a GGUF. \
-      The bytes are those of llama-quantize with the same recipe.
+      The bytes are those of llama-quantize with the same recipe. --validate then runs the model before and after on the texts \
+      and pictures that come with the program and says what was lost; quern validate takes others.
       """)
 
   @Argument(help: "The model.")
@@ -45,6 +47,10 @@ struct Quantize: ParsableCommand {
   @Flag(help: "Use exactly this type for everything it fits.")
   var pure = false
 
+  @Flag(name: .customLong("validate"), help: "Then say what was lost, as quern validate does.")
+  var isValidated = false
+
+  @OptionGroup var reports: ReportOptions
   @OptionGroup var output: OutputOptions
   @OptionGroup var writing: WritingOptions
   @OptionGroup var common: CommonOptions
@@ -53,6 +59,9 @@ struct Quantize: ParsableCommand {
     if recipe == nil, recipeFile == nil { throw ValidationError("name a recipe, or give one as --recipe FILE.") }
     if recipe != nil, recipeFile != nil {
       throw ValidationError("RECIPE and --recipe FILE exclude each other; give one of them.")
+    }
+    if writing.dryRun, isValidated || !reports.report.isEmpty {
+      throw ValidationError("--dry-run writes nothing, so there is nothing to validate.")
     }
   }
 
@@ -65,7 +74,22 @@ struct Quantize: ParsableCommand {
     options.recipeFile = recipeFile
     let plan = try Conversion.plan(source: source, options: options, threads: common.threadCount)
     try writing.check(plan)
-    try PlanReport.carryOut(plan, dryRun: writing.dryRun, common: common)
+    try PlanReport.carryOut(plan, dryRun: writing.dryRun, common: common, proof: proof(of: plan))
+  }
+
+  /// The comparison of what a plan writes with its source, where that was asked for: the command that would be typed.
+  ///
+  /// Throws what can be known before anything is written: a model that cannot be run, a report that cannot be written.
+  private func proof(of plan: Plan) throws -> (() throws -> Validate.Outcome)? {
+    guard isValidated || !reports.report.isEmpty else { return nil }
+    try reports.check(sources: [source] + plan.files.flatMap(\.paths), overwrite: output.overwrite)
+    _ = try OpenedModel(source)
+    var words = reports.report.flatMap { ["--report", $0] } + ["--threads", String(common.threadCount)]
+    if output.overwrite { words.append("--overwrite") }
+    if common.quiet { words.append("--quiet") }
+    let after = plan.files.map(\.path).joined(separator: ",")
+    let command = try Validate.parse(words + ["--", source, after])
+    return { try command.compare() }
   }
 
   private func namedRecipe() throws -> Recipe {

@@ -103,7 +103,32 @@ struct Validate: ParsableCommand {
     }
   }
 
-  func run() throws {
+  func run() throws { try Self.tell(compare(), common) }
+
+  /// What came of a comparison.
+  struct Outcome {
+    let validation: Validation
+    /// The limits that each model exceeds, in words.
+    let failures: [[String]]
+    /// The baseline, where one was asked for.
+    let written: BaselineRecorder.Written?
+
+    var document: OrderedJSON {
+      var document = validation.json(failures).objectValue ?? [:]
+      if let written { document["baseline"] = written.json }
+      return .object(document)
+    }
+
+    var text: TerminalText {
+      let parts =
+        (validation.after.isEmpty ? [] : [ValidationSummary.text(validation)])
+        + (written.map { [ValidationSummary.text($0)] } ?? [])
+      return parts.joined(separator: "\n")
+    }
+  }
+
+  /// Runs the models and writes the reports and the baseline that were asked for.
+  func compare() throws -> Outcome {
     try reports.check(sources: [before] + after + text, overwrite: overwrite)
     let record = try OpenedRecord(before)
     // A record has texts of its own.
@@ -129,22 +154,27 @@ struct Validate: ParsableCommand {
       }
     }
     let result: Validation
-    var written: BaselineRecorder.Written?
-    if let original {
-      result = try Validation.measure(
-        before: original, after: models, texts: texts?.sources ?? [], context: context ?? texts?.context ?? 512,
-        windows: windows, isolates: isolate, pictures: task,
-        threads: common.threadCount, recorder: recorder, progress: progress)
-      written = try recorder?.write(original)
-    } else if let record {
+    if let record {
       result = try Validation.measure(
         record: record, after: models, texts: texts?.sources ?? [], windows: windows, threads: common.threadCount,
         progress: progress)
     } else {
-      return
+      result = try Validation.measure(
+        before: all[0], after: models, texts: texts?.sources ?? [], context: context ?? texts?.context ?? 512,
+        windows: windows, isolates: isolate, pictures: task,
+        threads: common.threadCount, recorder: recorder, progress: progress)
     }
+    let written = try original.flatMap { original throws(CheckpointError) in try recorder?.write(original) }
     report.finish()
-    try tell(result, written, of: all)
+    let limits = ValidationLimits(
+      divergence: maxDivergence, agreement: minAgreement, perplexityIncrease: maxPerplexityIncrease)
+    let failures = limits.failures(of: result)
+    if !reports.files.isEmpty {
+      let invocation = try Invocation(of: all, threads: common.threadCount)
+      try Report(validation: result, failures: failures, invocation: invocation).write(
+        to: reports.files, overwrite: overwrite)
+    }
+    return Outcome(validation: result, failures: failures, written: written)
   }
 
   /// What writes the baseline that was asked for; refuses before any work what does not go together and what could not be written.
@@ -179,25 +209,10 @@ struct Validate: ParsableCommand {
     return nil
   }
 
-  /// Prints what came out and writes it where that was asked for.
-  private func tell(_ result: Validation, _ written: BaselineRecorder.Written?, of models: [OpenedModel]) throws {
-    let limits = ValidationLimits(
-      divergence: maxDivergence, agreement: minAgreement, perplexityIncrease: maxPerplexityIncrease)
-    let failures = limits.failures(of: result)
-    if !reports.files.isEmpty {
-      let invocation = try Invocation(of: models, threads: common.threadCount)
-      try Report(validation: result, failures: failures, invocation: invocation).write(
-        to: reports.files, overwrite: overwrite)
-    }
-    if common.json {
-      var document = result.json(failures).objectValue ?? [:]
-      if let written { document["baseline"] = written.json }
-      printJSON(.object(document))
-    } else {
-      if !result.after.isEmpty { printLine(ValidationSummary.text(result)) }
-      if let written { printLine(ValidationSummary.text(written)) }
-    }
-    for failure in failures.joined() { printError("\(failure)") }
-    if failures.contains(where: { !$0.isEmpty }) { throw ExitCode(1) }
+  /// Prints what came out; exit code 1 where a limit is exceeded.
+  private static func tell(_ outcome: Outcome, _ common: CommonOptions) throws {
+    if common.json { printJSON(outcome.document) } else { printLine(outcome.text) }
+    for failure in outcome.failures.joined() { printError("\(failure)") }
+    if outcome.failures.contains(where: { !$0.isEmpty }) { throw ExitCode(1) }
   }
 }

@@ -1,0 +1,40 @@
+import Foundation
+import Tensors
+import TestSupport
+import Testing
+
+/// `quantize --validate`: a model is packed and judged in one command.
+struct QuantizeProofTests {
+  private static let model = Fixtures.path("tiny-qwen3.5")
+
+  @Test func `what was written is compared with its source, and reported`() throws {
+    let folder = try TemporaryFolder()
+    let run = try CommandLineRun(
+      ["quantize", Self.model, "Q8_0", "--output", "q.gguf", "--report", "r.md", "--json", "--quiet"], in: folder.path)
+    try #require(run.status == 0, "\(run.errors)")
+    let document = try run.json()
+    #expect(document["files"]?.arrayValue?.count == 2)
+    let proof = try #require(document["validation"])
+    #expect(proof["texts"]?.arrayValue?.count == 10 && proof["pictures"]?.arrayValue?.count == 12)
+    let after = try #require(proof["after"]?.arrayValue?.first)
+    #expect(after["model"]?.stringValue == "q.gguf" && after["passed"]?.boolValue == true)
+    let divergence = try #require(after["kl_divergence"]?["value"]?.doubleValue)
+    #expect(divergence > 0 && divergence < 0.002)
+    #expect(after["tensors"]?.arrayValue?.count == 181, "text and vision encoder")
+    let card = try String(contentsOfFile: folder.file("r.md"), encoding: .utf8)
+    #expect(card.contains("fidelity-kld") && card.contains("quern quantize"))
+  }
+
+  @Test func `what cannot be proved is refused before anything is written`() throws {
+    let folder = try TemporaryFolder()
+    try Data("mine".utf8).write(to: URL(filePath: folder.file("r.html")))
+    for (options, words) in [
+      (["--report", "r.html"], "r.html"), (["--report", "r.txt"], "ends in .html, .md or .json"),
+      (["--report", "none/r.html"], "none"), (["--validate", "--dry-run"], "nothing to validate"),
+    ] {
+      let run = try CommandLineRun(["quantize", Self.model, "Q8_0", "--output", "q.gguf"] + options, in: folder.path)
+      #expect(run.status != 0 && run.errors.contains(words), "\(run.errors)")
+      #expect(folder.contents == ["r.html"], "\(options)")
+    }
+  }
+}
