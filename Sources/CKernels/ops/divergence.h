@@ -120,10 +120,16 @@ CK_INLINE void ck_compare(ck_f64 b, ck_f64 a, ck_f64 *forward, ck_f64 *backward,
   series = ck_fma(series, w, (ck_f64)(1.0 / (3.0 * 5.0)));
   series = ck_fma(series, w, (ck_f64)(1.0 / (2.0 * 3.0)));
   series = ck_fma(series, w, (ck_f64)1.0);
+  const ck_f64 near = 0.25 * sum * w * series;
+  const ck_i64 is_near = w < 0.05;
+  if (__builtin_reduce_and(is_near)) {
+    *js += near;
+    return;
+  }
   // Far apart the series is too slow, and the logarithm of the mean loses nothing.
   const ck_f64 mean = ck_log_double(sum) - 0x1.62e42fefa39efp-1;
   const ck_f64 far = 0.5 * ck_fma(p, b - mean, q * (a - mean));
-  *js += (w < 0.05) ? 0.25 * sum * w * series : far;
+  *js += is_near ? near : far;
 }
 
 /// Compares the distributions p = e^(before - before_log_sum) and q = e^(after - after_log_sum). Five sums over the row: KL of p from q,
