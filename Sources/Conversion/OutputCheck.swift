@@ -77,7 +77,7 @@ package struct OutputCheck {
     let isInSource = parent.map { folders.contains($0) } ?? false
     if isSource && !(mayReplaceSource && inputs.count == 1 && folders.isEmpty) || isInSource {
       throw CheckpointError(
-        .exists, "the model is read from this file; choose another place for the output", file: path)
+        .exists, "this file is read; choose another place for the output", file: path)
     }
   }
 

@@ -13,13 +13,13 @@ package struct Validation: Sendable {
   /// A model that took part.
   package struct Model: Sendable {
     package var name: String
-    /// Of all tensors as stored.
+    /// Of the text model's tensors as stored: a vision encoder is counted on neither side, since it may be a file of its own.
     package let bytes: UInt64
     package let bitsPerWeight: Double
 
     init(_ opened: OpenedModel) {
-      let checkpoint = opened.isProjectorAlone ? opened.projector ?? opened.checkpoint : opened.checkpoint
-      self.init(name: opened.name, bytes: checkpoint.totalBytes, weights: checkpoint.parameterCount)
+      let text = opened.textWeights
+      self.init(name: opened.name, bytes: text.bytes, weights: text.count)
     }
 
     /// A model by its numbers; 0 where they are not known.
@@ -242,6 +242,19 @@ extension Validation {
         comparison: comparison, token: tokenizer.decode([comparison.token]),
         topBefore: comparison.topBefore.map { tokenizer.decode([$0]) },
         topAfter: comparison.topAfter.map { tokenizer.decode([$0]) })
+    }
+  }
+}
+
+extension OpenedModel {
+  /// Bytes and weights of all tensors but those of the vision encoder.
+  var textWeights: (bytes: UInt64, count: UInt64) {
+    let isGGUF = checkpoint.format == .gguf
+    let vision = Set(
+      architecture.rules.filter { $0.part == .vision }.map { BinaryString(isGGUF ? $0.gguf : $0.huggingFace) })
+    return checkpoint.tensors.reduce((bytes: 0, count: 0)) { sum, tensor in
+      guard !vision.contains(BinaryString(tensor.name)) else { return sum }
+      return (sum.bytes + UInt64(tensor.byteCount), sum.count + UInt64(tensor.shape.elementCount))
     }
   }
 }

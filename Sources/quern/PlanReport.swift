@@ -111,8 +111,10 @@ enum PlanReport {
     progress.finish()
     if common.json {
       var document = json(report, plan).objectValue ?? [:]
-      if let proof { document["validation"] = try proof().document }
+      let outcome = try proof?()
+      if let outcome { document["validation"] = outcome.document }
       printJSON(.object(document))
+      if let failure = outcome?.failure { throw failure }
     } else {
       for file in report.files {
         let figure = planned(file.path, in: plan).map { ", " + bits(of: $0) } ?? ""
@@ -123,7 +125,10 @@ enum PlanReport {
       }
       let rate = byteSize(UInt64(Double(report.bytesIn) / max(report.seconds, 1e-9)))
       printLine("\(fixed(report.seconds, 2)) s, \(rate)/s read")
-      if let proof { printLine("\n\(try proof().text)") }
+      if let outcome = try proof?() {
+        printLine("\n\(outcome.text)")
+        if let failure = outcome.failure { throw failure }
+      }
     }
   }
 

@@ -90,7 +90,7 @@ look() {
 }
 
 dark=--blink-settings=preferredColorScheme=0
-frames 320:900: 720:900: 800:900: 920:900: 1600:900: 320:900:data-open=1 800:900:data-open=1 1600:900:data-open=1 700:900:data-print=1 \
+frames 320:900: 720:900: 800:900: 920:900: 1090:900: 1600:900: 320:900:data-open=1 800:900:data-open=1 1600:900:data-open=1 700:900:data-print=1 \
   >"$scratch/frames.html"
 look light --blink-settings=preferredColorScheme=1
 frames 320:900:data-open=1 1600:900:data-open=1 700:900:data-print=1 >"$scratch/frames.html"

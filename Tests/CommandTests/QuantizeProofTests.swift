@@ -18,6 +18,9 @@ struct QuantizeProofTests {
     #expect(proof["texts"]?.arrayValue?.count == 10 && proof["pictures"]?.arrayValue?.count == 12)
     let after = try #require(proof["after"]?.arrayValue?.first)
     #expect(after["model"]?.stringValue == "q.gguf" && after["passed"]?.boolValue == true)
+    // Text models on both sides: the encoder of the folder counts no more than the file beside the GGUF.
+    let sizes = try [proof["before"], after].map { try #require($0?["bytes"]?.doubleValue) }
+    #expect(sizes[0] / sizes[1] > 1.8 && sizes[0] / sizes[1] < 1.9, "\(sizes)")
     let divergence = try #require(after["kl_divergence"]?["value"]?.doubleValue)
     #expect(divergence > 0 && divergence < 0.002)
     #expect(after["tensors"]?.arrayValue?.count == 181, "text and vision encoder")

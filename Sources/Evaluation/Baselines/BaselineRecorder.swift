@@ -59,8 +59,8 @@ package final class BaselineRecorder: Sendable {
         file: before.name)
     }
     let header = BaselineHeader(
-      model: Self.name(before.name), tensorBytes: before.checkpoint.totalBytes,
-      weights: before.checkpoint.parameterCount, vocabulary: vocabulary, files: [],
+      model: Self.name(before.name), tensorBytes: before.textWeights.bytes,
+      weights: before.textWeights.count, vocabulary: vocabulary, files: [],
       tokenizer: try TokenizerFingerprint.of(before), context: context, entries: sampler.entries, seed: sampler.seed,
       texts: texts.map {
         .init(name: Self.name($0.name), sha256: $0.sha256, windows: $0.count, positions: $0.tokensScored)

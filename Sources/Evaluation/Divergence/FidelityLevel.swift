@@ -13,7 +13,7 @@ package enum FidelityLevel: String, Sendable, CaseIterable, Comparable {
   }
 
   /// Windows below which no level above `good` is given: a short test cannot earn the best grade.
-  static let fewWindows = 8
+  package static let fewWindows = 8
 
   /// The level of a mean divergence.
   init(_ divergence: Estimate, windows: Int) {

@@ -83,6 +83,14 @@ struct Validate: ParsableCommand {
 
   func validate() throws {
     if after.isEmpty, saveBaseline == nil { throw ValidationError("name at least one model AFTER.") }
+    if after.isEmpty {
+      let useless = [
+        (maxDivergence != nil, "--max-divergence"), (minAgreement != nil, "--min-agreement"),
+        (maxPerplexityIncrease != nil, "--max-perplexity-increase"), (isolate, "--isolate"),
+        (!pictures.images.isEmpty, "--images"), (!pictures.prompt.isEmpty, "--prompt"),
+      ].first { $0.0 }
+      if let useless { throw ValidationError("\(useless.1) is about a model AFTER; name one.") }
+    }
     if let baselineEntries {
       if saveBaseline == nil { throw ValidationError("--baseline-entries goes with --save-baseline.") }
       let allowed = BaselineHeader.allowedEntries
@@ -112,6 +120,8 @@ struct Validate: ParsableCommand {
     let failures: [[String]]
     /// The baseline, where one was asked for.
     let written: BaselineRecorder.Written?
+    /// Why a baseline or a report could not be written: thrown when all that is known has been printed.
+    let failure: CheckpointError?
 
     var document: OrderedJSON {
       var document = validation.json(failures).objectValue ?? [:]
@@ -144,6 +154,7 @@ struct Validate: ParsableCommand {
     let all = (original.map { [$0] } ?? []) + models
     for opened in all { printNotes(opened.notes, quiet: common.quiet) }
     printNotes(named?.notes ?? [], quiet: common.quiet)
+    try checkOutputs(beside: all, named?.sight)
     let task = try pictures.task(shown, named?.sight)
     let report = ProgressReport(quiet: common.quiet)
     report.begin(
@@ -164,17 +175,44 @@ struct Validate: ParsableCommand {
         windows: windows, isolates: isolate, pictures: task,
         threads: common.threadCount, recorder: recorder, progress: progress)
     }
-    let written = try original.flatMap { original throws(CheckpointError) in try recorder?.write(original) }
     report.finish()
     let limits = ValidationLimits(
       divergence: maxDivergence, agreement: minAgreement, perplexityIncrease: maxPerplexityIncrease)
     let failures = limits.failures(of: result)
-    if !reports.files.isEmpty {
-      let invocation = try Invocation(of: all, threads: common.threadCount)
-      try Report(validation: result, failures: failures, invocation: invocation).write(
-        to: reports.files, overwrite: overwrite)
+    var written: BaselineRecorder.Written?
+    var failure: CheckpointError?
+    do throws(CheckpointError) {
+      if let original { written = try recorder?.write(original) }
+      if !reports.files.isEmpty {
+        let projectors = named?.sight?.encoders.map(\.path) ?? []
+        let invocation = try Invocation(of: all, projectors: projectors, threads: common.threadCount)
+        try Report(validation: result, failures: failures, invocation: invocation).write(
+          to: reports.files, overwrite: overwrite)
+      }
+    } catch {
+      failure = error
     }
-    return Outcome(validation: result, failures: failures, written: written)
+    return Outcome(validation: result, failures: failures, written: written, failure: failure)
+  }
+
+  /// Refuses outputs that would take the place of anything that is read: every file of every model, projectors, pictures, captions.
+  private func checkOutputs(beside models: [OpenedModel], _ sight: Sight?) throws(CheckpointError) {
+    let outputs = reports.files.map(\.path) + [saveBaseline].compactMap { $0 }
+    guard !outputs.isEmpty else { return }
+    var read = Set(([before] + after + text).map { BinaryString($0) })
+    for model in models {
+      for tensor in model.checkpoint.tensors + (model.projector?.tensors ?? []) {
+        read.insert(BinaryString(tensor.file.path))
+      }
+      if let beside = try? ProjectorFile.beside(model.checkpoint) { read.insert(BinaryString(beside)) }
+    }
+    for encoder in sight?.encoders ?? [] { read.insert(BinaryString(encoder.path)) }
+    for path in pictures.images {
+      // A folder of pictures takes nothing else, so that the next run reads what this one read.
+      read.insert(BinaryString(path))
+    }
+    var check = try OutputCheck(sources: read.map(\.text), overwrite: overwrite)
+    for path in outputs { try check.file(path) }
   }
 
   /// What writes the baseline that was asked for; refuses before any work what does not go together and what could not be written.
@@ -212,6 +250,7 @@ struct Validate: ParsableCommand {
   /// Prints what came out; exit code 1 where a limit is exceeded.
   private static func tell(_ outcome: Outcome, _ common: CommonOptions) throws {
     if common.json { printJSON(outcome.document) } else { printLine(outcome.text) }
+    if let failure = outcome.failure { throw failure }
     for failure in outcome.failures.joined() { printError("\(failure)") }
     if outcome.failures.contains(where: { !$0.isEmpty }) { throw ExitCode(1) }
   }

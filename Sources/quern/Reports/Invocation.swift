@@ -44,13 +44,13 @@ package struct Invocation: Sendable {
     self.files = files
   }
 
-  /// This very run; reads all of the models' files for their digests.
-  init(of models: [OpenedModel], threads: Int) throws(CheckpointError) {
+  /// This very run; reads all of the models' files and the projectors they see through for their digests.
+  init(of models: [OpenedModel], projectors: [String], threads: Int) throws(CheckpointError) {
     command = ["quern"] + CommandLine.arguments.dropFirst()
     kernels = Kernels.best.name
     machine = Self.machine(threads)
     time = Self.now
-    files = try Self.files(of: models)
+    files = try Self.files(of: models, projectors)
   }
 
   /// The command as a shell takes it.
@@ -98,13 +98,17 @@ package struct Invocation: Sendable {
       + "\(counted(threads, "thread")), \(text(system.sysname)) \(text(system.machine))"
   }
 
-  private static func files(of models: [OpenedModel]) throws(CheckpointError) -> [File] {
+  private static func files(of models: [OpenedModel], _ projectors: [String]) throws(CheckpointError) -> [File] {
     var files: [File] = []
     var seen: Set<BinaryString> = []
     for model in models {
       for tensor in model.checkpoint.tensors where seen.insert(BinaryString(tensor.file.path)).inserted {
         files.append(try File(tensor.file))
       }
+    }
+    // An encoder that is part of a folder has been read with it.
+    for path in projectors where !FileSystem.isFolder(path) && seen.insert(BinaryString(path)).inserted {
+      files.append(try File(InputFile(path: path)))
     }
     return files
   }

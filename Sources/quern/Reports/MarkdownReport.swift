@@ -29,7 +29,7 @@ struct MarkdownReport {
     lines += table + [""]
     lines += [
       "Compared with \(Self.code(names.before)) on \(Verdict.extent(validation)). Divergence is KL(before ‖ after) in nats a token over the "
-        + "whole vocabulary; ± is one standard error, counted by windows. Lower is closer, and two files of one level are equals.",
+        + "whole vocabulary; ± is one standard error, counted by windows. Lower is closer, and two transparent files are equals.",
       "",
     ]
     lines += command
@@ -106,7 +106,7 @@ struct MarkdownReport {
     let hasPictures = validation.after.contains { $0.pictures != nil }
     var head =
       ["model"] + (isMany ? ["text"] : []) + [
-        "size", "bits a weight", "divergence", "99 % below", "same likeliest", "perplexity ratio",
+        "text model", "bits a weight", "divergence", "99 % below", "same likeliest", "perplexity ratio",
       ]
     if hasPictures { head.append("pictures") }
     head.append("level")

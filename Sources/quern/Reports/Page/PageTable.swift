@@ -7,7 +7,7 @@ struct PageTable {
   }
 
   /// Widths below which rows are blocks: of a table, and of one with many columns.
-  static let (narrow, narrowOfMany) = (700, 900)
+  static let (narrow, narrowOfMany) = (700, 1080)
 
   private let caption: HTML
   private let columns: [(title: String, alignment: Alignment)]

@@ -34,7 +34,7 @@ extension ReportPage {
 
   private var textTable: HTML {
     var table = PageTable(
-      "Texts, read in windows back to back; the second half of each is predicted.",
+      "Texts: of each window of running text the second half is predicted, of conversations what the assistant wrote.",
       [("text", .left), ("context", .right), ("windows", .right), ("predicted tokens", .right), ("SHA-256", .left)])
     for text in validation.texts {
       table.add([

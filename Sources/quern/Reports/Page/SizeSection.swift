@@ -50,7 +50,7 @@ extension ReportPage {
     }
     plot.rows(y, across: left...right, 6) { Shown.number($0, 1) }
     plot.columns(x, across: 12...bottom, isNarrow ? 2 : 6) { Shown.number($0, 2) + " " + unit.name }
-    plot.text(left, height - 6, "file size", .start, "axis")
+    plot.text(left, height - 6, "weights of the text model", .start, "axis")
     plot.line(left, bottom, right, bottom, "base")
     func place(_ index: Int) -> (x: Double, y: Double) {
       (x.at(Double(results[index].model.bytes) / unit.bytes), y.at(results[index].all.divergence.mean.value))

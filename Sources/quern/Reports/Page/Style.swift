@@ -139,6 +139,7 @@ enum Style {
     @page{margin:16mm 14mm}body{font-size:10.5pt;-webkit-print-color-adjust:exact;print-color-adjust:exact}nav{display:none}
     main,footer{max-width:none;padding:0}section{break-before:page;padding-top:0}header.hero{padding-top:24px}
     h2,h3,summary,caption{break-after:avoid}table{font-size:8.5pt}thead th,caption{font-size:8pt}tbody th{min-width:90px}
+    table.many{font-size:7.7pt}table.many thead th{font-size:7.2pt}table.many th,table.many td{padding:3px 4px}table.many tbody th{min-width:70px}
     th,td{padding:3px 6px}figure,.card,.worst>li,tr{break-inside:avoid}
     summary{list-style:none}details::details-content{display:block;content-visibility:visible;height:auto;opacity:1}
     details>*{display:block}a{text-decoration:none}}

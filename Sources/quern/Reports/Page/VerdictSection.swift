@@ -124,7 +124,7 @@ extension ReportPage {
     }
     let share = before.bytes > 0 ? Double(after.bytes) / Double(before.bytes) : 1
     tiles += tile(
-      "Size", "\(Shown.size(after.bytes))",
+      "Text model", "\(Shown.size(after.bytes))",
       "\(Shown.percent(share, 0)) of \(Shown.size(before.bytes)), \(fixed(after.bitsPerWeight, 2)) bits a weight")
     if let pictures = result.pictures, !pictures.pictures.isEmpty {
       tiles += tile(
@@ -154,8 +154,7 @@ extension ReportPage {
       }
         + """
         <figcaption>Mean divergence from the original in nats a token, with its 95 % interval, on a logarithmic scale. The level goes by \
-        the upper end\(validation.texts.count > 1 ? " of the worst text" : ""). Two files of one level, above all two transparent ones, \
-        are equals.</figcaption></figure>
+        the upper end\(validation.texts.count > 1 ? " of the worst text" : ""). Two transparent files are equals.</figcaption></figure>
 
         """
   }

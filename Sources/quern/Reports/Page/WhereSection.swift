@@ -25,7 +25,7 @@ extension ReportPage {
         + """
         <figcaption>The median token's relative error behind each layer: circles are full attention, squares linear attention, the diamond \
         is the embedding. \(hasOwn ? "Dotted: the layer's own error, fed with what the original fed it. " : "" as HTML)A steady rise is \
-        rounding that adds up, a step is a fault in one layer.</figcaption></figure>
+        rounding that adds up, and the first layer may rise steeply; an alarm names a layer whose step is a fault.</figcaption></figure>
 
         """ + layerTables(known, hasOwn)
   }
