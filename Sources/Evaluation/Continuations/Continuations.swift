@@ -44,8 +44,11 @@ struct Continuations: Sendable {
     for start in stride(from: 0, to: prompts.count, by: Self.company) {
       let some = Array(prompts[start..<min(start + Self.company, prompts.count)])
       let answers = try continued(some, compute)
+      // One model at a time stands in memory.
+      ResidentWeights(before).release()
       for (index, model) in after.enumerated() {
         identical[index] += try followed(some, answers, by: model, compute)
+        ResidentWeights(model).release()
       }
     }
     return identical.map { FirstDifference(length: Self.length, promptLength: Self.promptLength, identical: $0) }
