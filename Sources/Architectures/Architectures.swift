@@ -33,8 +33,8 @@ package enum Architectures {
       if ProjectorFile.isOne(checkpoint) {
         throw CheckpointError(
           .unsupported,
-          "this is a projector (mmproj) and holds no text model; name the text model, and this with --vision where "
-            + "pictures are read", file: checkpoint.path)
+          "this is a projector (mmproj) and holds no text model; name the text model, which this "
+            + "goes with where pictures are read", file: checkpoint.path)
       }
       // Each container has its own names for the families, and a reader compares them with what the file says.
       let known = all.flatMap { isGGUF ? [$0.ggufName] : $0.modelTypes }.joined(separator: ", ")

@@ -29,7 +29,7 @@ package enum ChatFormat {
 
   /// Whether a model has a chat template of the form that is known.
   package static func isKnown(of checkpoint: Checkpoint) -> Bool {
-    (try? userTurn("", for: checkpoint)) != nil
+    template(of: checkpoint).map(isChatML) ?? false
   }
 
   /// The chat template of a folder or a GGUF.

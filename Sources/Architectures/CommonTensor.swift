@@ -7,7 +7,7 @@ import Tensors
 /// So the same weights give the same numbers wherever they lie.
 package struct CommonTensor: Sendable {
   /// The name in GGUF.
-  package let name: String
+  package private(set) var name: String
   /// The shape in GGUF.
   package let shape: Shape
   package let part: TensorRule.Part
@@ -18,13 +18,13 @@ package struct CommonTensor: Sendable {
 
   /// Describes a tensor of a checkpoint by the rule of its family; nil where it is missing, has another shape than the configuration
   /// asks for, or is stored in a way that is not known.
-  init?(_ rule: TensorRule, in checkpoint: Checkpoint, name: String? = nil) {
+  init?(_ rule: TensorRule, in checkpoint: Checkpoint) {
     let isGGUF = checkpoint.format == .gguf
     guard let entry = checkpoint[isGGUF ? rule.gguf : rule.huggingFace],
       entry.shape == (isGGUF ? rule.ggufShape : rule.huggingFaceShape), entry.shape.elementCount > 0,
       let codec = try? RowCodec(entry.type)
     else { return nil }
-    self.name = name ?? rule.gguf
+    name = rule.gguf
     self.entry = entry
     self.codec = codec
     shape = rule.ggufShape
@@ -32,17 +32,12 @@ package struct CommonTensor: Sendable {
     transforms = isGGUF ? [] : rule.transforms
   }
 
-  private init(_ other: CommonTensor, name: String) {
-    self.name = name
-    shape = other.shape
-    part = other.part
-    entry = other.entry
-    transforms = other.transforms
-    codec = other.codec
-  }
-
   /// The same tensor under another name.
-  package func named(_ name: String) -> CommonTensor { CommonTensor(self, name: name) }
+  package func named(_ name: String) -> CommonTensor {
+    var copy = self
+    copy.name = name
+    return copy
+  }
 
   /// Items of the outermost dimension, which can be read apart; a vector is one.
   package var rows: Int { shape.rank > 1 ? shape.dimensions[0] : 1 }

@@ -58,7 +58,7 @@ package enum ProjectorFile {
     }
     throw CheckpointError(
       .missing,
-      "several projectors lie beside the model (\(listed(chosen))); name one with --vision, or for validate as MODEL,PROJECTOR",
+      "several projectors lie beside the model (\(listed(chosen))); name the right one",
       file: checkpoint.path)
   }
 }

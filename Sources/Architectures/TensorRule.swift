@@ -88,3 +88,12 @@ extension BlockPermutation {
       sources: (0..<keyHeads * ratio).map { ($0 % keyHeads) * ratio + $0 / keyHeads })
   }
 }
+
+/// What GGUF names of tensors say.
+package enum TensorName {
+  /// The decoder layer of `blk.N.…`; nil for a tensor outside of them.
+  package static func layer(of gguf: String) -> Int? {
+    guard gguf.hasPrefix("blk.") else { return nil }
+    return Int(gguf.dropFirst(4).prefix { $0 != "." })
+  }
+}

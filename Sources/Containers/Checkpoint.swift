@@ -69,6 +69,12 @@ package struct Checkpoint: Sendable {
   /// The version of the container format; GGUF only.
   package var version: UInt32? { gguf?.version }
 
+  /// The files its tensors lie in, each once, in order.
+  package var files: [InputFile] {
+    var seen: Set<BinaryString> = []
+    return tensors.map(\.file).filter { seen.insert(BinaryString($0.path)).inserted }
+  }
+
   /// The stored bytes of all tensors together.
   package var totalBytes: UInt64 { tensors.reduce(0) { $0 &+ UInt64($1.byteCount) } }
 

@@ -24,12 +24,7 @@ package struct ImportanceUse: Sendable {
   package init(path: String) throws(CheckpointError) {
     self.path = path
     matrix = try ImportanceMatrix(path: path)
-    let file = try InputFile(path: path)
-    sha256 = try file.withBytes(at: 0, count: Int(clamping: file.size)) { bytes in
-      var hash = SHA256Hash()
-      hash.update(bytes)
-      return hash.finalize()
-    }
+    sha256 = try SHA256Hash.hash(of: InputFile(path: path))
   }
 
   /// The importance of a tensor's columns, expert after expert.

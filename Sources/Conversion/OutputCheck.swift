@@ -22,6 +22,8 @@ package struct OutputCheck {
   /// Folders the model is read from.
   private var folders: Set<FileIdentity> = []
   private var taken: Set<Place> = []
+  /// Folders of which every file is read.
+  private var closed: Set<FileIdentity> = []
   /// Files beside the model that are read: importance, a recipe.
   private var alsoRead: Set<FileIdentity> = []
   /// Folders that are written, where they stand already.
@@ -37,9 +39,12 @@ package struct OutputCheck {
     for path in plan.alsoRead { if let status = try FileStatus(of: path) { alsoRead.insert(status.identity) } }
   }
 
-  /// Prepares to check outputs against the files and folders a model is read from.
-  package init(sources: [String], overwrite: Bool) throws(CheckpointError) {
+  /// Prepares to check outputs against the files and folders a model is read from, and folders of which every file is read.
+  package init(sources: [String], folders closed: [String] = [], overwrite: Bool) throws(CheckpointError) {
     self.overwrite = overwrite
+    for path in closed {
+      if let status = try FileStatus(of: path), status.kind == .folder { self.closed.insert(status.identity) }
+    }
     for path in sources {
       guard let status = try FileStatus(of: path) else { continue }
       if status.kind == .folder { folders.insert(status.identity) } else { inputs.insert(status.identity) }
@@ -67,6 +72,10 @@ package struct OutputCheck {
     if let parent, written.contains(parent) {
       throw CheckpointError(
         .exists, "it would lie in the folder that is written; choose another place for it", file: path)
+    }
+    if let parent, closed.contains(parent) {
+      throw CheckpointError(
+        .exists, "it would lie in a folder of which every file is read; choose another place for it", file: path)
     }
     guard let existing = try FileStatus(of: path)?.identity else { return }
     if alsoRead.contains(existing) {

@@ -43,7 +43,7 @@ package struct Plan: Sendable {
     if let free = bytesFree, free < bytesOut {
       throw CheckpointError(
         .noSpace,
-        "the output needs \(bytesOut) bytes and the disk has \(free) free; free some space or choose another --output",
+        "the output needs \(bytesOut) bytes and the disk has \(free) free; free some space or choose another place",
         file: files.first?.path)
     }
   }

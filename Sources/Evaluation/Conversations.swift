@@ -94,18 +94,30 @@ struct Conversations {
   ) throws(CheckpointError) -> TextWindows {
     var windows: [TokenWindow] = []
     var without = 0
+    var repeated = 0
+    var seen: Set<[Int32]> = []
     for conversation in conversations.prefix(limit ?? Int.max) {
       let window = try Self.window(
         ChatFormat.turns(conversation.messages, for: template), opened, context: context)
-      if window.scored.isEmpty { without += 1 } else { windows.append(window) }
+      if window.scored.isEmpty {
+        without += 1
+      } else if !seen.insert(window.tokens).inserted {
+        // It would count as new evidence.
+        repeated += 1
+      } else {
+        windows.append(window)
+      }
     }
     guard !windows.isEmpty else {
       throw CheckpointError(
         .mismatch, "no conversation has an answer within \(context) tokens, so that nothing is scored", file: name)
     }
-    let note = "\(counted(without, "conversation")) without an answer within \(context) tokens left out"
-    return TextWindows(
-      name: name, sha256: sha256, context: context, windows: windows, notes: without > 0 ? [note] : [])
+    var notes: [String] = []
+    if without > 0 {
+      notes.append("\(counted(without, "conversation")) without an answer within \(context) tokens left out")
+    }
+    if repeated > 0 { notes.append("\(counted(repeated, "conversation")) left out that came before") }
+    return TextWindows(name: name, sha256: sha256, context: context, windows: windows, notes: notes)
   }
 
   private static func window(

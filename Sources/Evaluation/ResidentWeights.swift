@@ -5,7 +5,8 @@ import Tensors
 
 /// The mapped weights of a model, to be given back when they are not wanted for a while.
 ///
-/// Several models that take turns would otherwise stand in memory whole, side by side. What is given back stays in the system's cache
+/// Several models that take turns (layer by layer in ``WindowWalk``, one after another in ``Continuations``) would otherwise stand in memory
+/// whole, side by side. What is given back stays in the system's cache
 /// as long as there is room, and is mapped again when it is touched.
 struct ResidentWeights: Sendable {
   private let layers: [[TensorEntry]]
@@ -17,7 +18,7 @@ struct ResidentWeights: Sendable {
     var others: [TensorEntry] = []
     for rule in opened.architecture.rules {
       guard let entry = opened.checkpoint[isGGUF ? rule.gguf : rule.huggingFace] else { continue }
-      if let layer = Self.layer(rule.gguf), layers.indices.contains(layer) {
+      if let layer = TensorName.layer(of: rule.gguf), layers.indices.contains(layer) {
         layers[layer].append(entry)
       } else {
         others.append(entry)
@@ -25,12 +26,6 @@ struct ResidentWeights: Sendable {
     }
     self.layers = layers
     self.others = others
-  }
-
-  /// The decoder layer of a tensor, by its GGUF name `blk.N.…`.
-  private static func layer(_ name: String) -> Int? {
-    let parts = name.split(separator: ".", maxSplits: 2)
-    return parts.count == 3 && parts[0] == "blk" ? Int(parts[1]) : nil
   }
 
   /// Gives back the weights of one decoder layer.

@@ -7,7 +7,7 @@ import Tokenizers
 /// Plain text is cut into windows of equal length, back to back, and what does not fill one is dropped. Control tokens in it are text like
 /// any other, added tokens that are text (`<think>`) are themselves. Where the tokenizer puts a beginning-of-sequence token before a text,
 /// it stands before the first window and in place of the first token of every window. Positions context/2 ... context-2 predict their
-/// successors. For conversations see ``Conversation``.
+/// successors. For conversations see ``Conversations``.
 package struct TextWindows: Sendable {
   /// What errors and results call the text.
   package let name: String
@@ -40,9 +40,8 @@ package struct TextWindows: Sendable {
     _ text: [UInt8], name: String?, tokenizer: Tokenizer, context: Int, limit: Int? = nil
   ) throws(CheckpointError) {
     precondition(context >= 4, "a window has positions to score")
-    // The token that this tokenizer puts before a text, if it does.
-    let beginning = tokenizer.special.isAdded[.beginning] == true ? tokenizer.special[.beginning] : nil
-    let tokens = (beginning.map { [$0] } ?? []) + (try tokenizer.encode(text, addedTokens: .userDefined))
+    let tokens =
+      (Self.beginning(of: tokenizer).map { [$0] } ?? []) + (try tokenizer.encode(text, addedTokens: .userDefined))
     let count = min(tokens.count / context, limit ?? Int.max)
     guard count > 0 else {
       throw CheckpointError(
@@ -50,14 +49,25 @@ package struct TextWindows: Sendable {
         "the text has \(counted(tokens.count, "token")), too few for one window of \(context); take a longer text or a "
           + "smaller --context", file: name)
     }
-    let scored = Array(context / 2..<context - 1)
     self.init(
       name: name ?? "text", sha256: text.withUnsafeBytes { SHA256Hash.hash($0) }, context: context,
-      windows: (0..<count).map { window in
-        var line = Array(tokens[window * context..<(window + 1) * context])
-        if let beginning { line[0] = beginning }
-        return TokenWindow(tokens: line, scored: scored)
-      })
+      windows: Self.backToBack(tokens, count: count, context: context, tokenizer))
+  }
+
+  /// The first windows of tokens; what the tokenizer puts before a text stands in place of the first token of each.
+  static func backToBack(_ tokens: [Int32], count: Int, context: Int, _ tokenizer: Tokenizer) -> [TokenWindow] {
+    let beginning = beginning(of: tokenizer)
+    let scored = Array(context / 2..<context - 1)
+    return (0..<count).map { window in
+      var line = Array(tokens[window * context..<(window + 1) * context])
+      if let beginning { line[0] = beginning }
+      return TokenWindow(tokens: line, scored: scored)
+    }
+  }
+
+  /// The token that a tokenizer puts before a text, if it does.
+  private static func beginning(of tokenizer: Tokenizer) -> Int32? {
+    tokenizer.special.isAdded[.beginning] == true ? tokenizer.special[.beginning] : nil
   }
 
   package subscript(window: Int) -> TokenWindow { windows[window] }

@@ -52,7 +52,7 @@ extension OpenedModel {
   }
 }
 
-/// Work on many windows: whole ones are shared among the threads, and threads left over share the work inside one.
+/// Work on many windows, or groups of them: whole ones are shared among the threads, and threads left over share the work inside one.
 struct WindowWork {
   let count: Int
   let workers: Int

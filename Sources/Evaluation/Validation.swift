@@ -101,7 +101,7 @@ package struct Validation: Sendable {
 extension Validation {
   /// Compares models on texts (name and UTF-8 bytes).
   ///
-  /// With `isolates`, every layer of a model after is also run on what the layer before received.
+  /// With `isolates`, every layer of a model after is also run on what the same layer of the model before was fed.
   ///
   /// The figures depend on files, texts, `context` and `windows` (of each text, from its beginning) alone: not on `threads`, to the last
   /// bit. `prompts` says how many windows are continued, at most; a share of the time decides unless given. With a `recorder` the model
@@ -123,7 +123,7 @@ extension Validation {
     var cut: [TextWindows] = []
     for text in texts {
       let read = try text.windows(before, before: before, context: context, limit: limit)
-      if let twin = cut.first(where: { $0.sha256 == read.sha256 }) {
+      if let twin = cut.first(where: { $0.windows == read.windows }) {
         throw CheckpointError(
           .usage, "this is the same text as \(twin.name), and says nothing new; leave one of them out",
           file: read.name)
@@ -142,11 +142,8 @@ extension Validation {
     let (positions, layers) = try comparison.positions(of: cut, threads: threads) { text in
       progress(Progress(windowsDone: text.windowsDone, windows: text.windows + questions))
     }
-    let differences =
-      after.isEmpty
-      ? []
-      : try Continuations(before: before, after: after, kernels: kernels).differences(
-        in: cut, limit: prompts, threads: threads)
+    let differences = try Continuations(before: before, after: after, kernels: kernels).differences(
+      in: cut, limit: prompts, threads: threads)
     let windows = cut.reduce(0) { $0 + $1.count }
     let shown = try pictures?.measure(threads: threads, kernels: kernels) { done in
       progress(Progress(windowsDone: windows + done, windows: windows + questions))
@@ -161,7 +158,7 @@ extension Validation {
       validation.after[index].firstDifference = differences[index]
       validation.after[index].pictures = shown?.after[index]
       validation.after[index].alarms =
-        TemplateAlarms.of(before, after[index]) + DriftAlarms.of(layers: layers[index], tensors: tensors[index])
+        TokenAlarms.of(before, after[index]) + DriftAlarms.of(layers: layers[index], tensors: tensors[index])
     }
     return validation
   }

@@ -129,16 +129,20 @@ package struct Patches: Sendable {
 }
 
 extension Preprocessing {
+  /// To put patches into.
+  private var noPatches: Patches {
+    Patches(grids: [], values: [], width: 3 * temporalPatchSize * patchSize * patchSize)
+  }
+
   /// Decodes, resizes, normalizes and cuts the pictures of files, one after the other.
   ///
   /// - Throws: what decoding throws, `unsupported` for a picture too long for its width.
   package func patches(ofFiles paths: [String]) throws(CheckpointError) -> Patches {
-    let width = 3 * temporalPatchSize * patchSize * patchSize
-    var result = Patches(grids: [], values: [], width: width)
+    var result = noPatches
     // All headers before the first pixel: a picture that cannot be used costs no work, and memory is asked for once.
     var count = 0
     for path in paths { count += try opened(path).size.pixels / (patchSize * patchSize) }
-    result.values.reserveCapacity(count * width)
+    result.values.reserveCapacity(count * result.width)
     for path in paths {
       let (file, size) = try opened(path)
       append(try file.resized(width: size.width, height: size.height), to: &result)
@@ -151,7 +155,7 @@ extension Preprocessing {
   /// - Throws: what decoding throws, `unsupported` for a picture too long for its width.
   package func patches(of file: PictureFile) throws(CheckpointError) -> Patches {
     let size = try smartSize(width: file.width, height: file.height)
-    var result = Patches(grids: [], values: [], width: 3 * temporalPatchSize * patchSize * patchSize)
+    var result = noPatches
     result.values.reserveCapacity(size.width * size.height / (patchSize * patchSize) * result.width)
     append(try file.resized(width: size.width, height: size.height), to: &result)
     return result
@@ -160,7 +164,7 @@ extension Preprocessing {
   /// The patches of a picture of one colour, as large as that of a grid.
   package func patches(ofGrey sample: UInt8, grid: Patches.Grid) -> Patches {
     let (width, height) = (grid.columns * patchSize, grid.rows * patchSize)
-    var result = Patches(grids: [], values: [], width: 3 * temporalPatchSize * patchSize * patchSize)
+    var result = noPatches
     let samples = [UInt8](repeating: sample, count: width * height * 3)
     append(Picture(width: width, height: height, samples: samples), to: &result)
     return result

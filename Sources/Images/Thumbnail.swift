@@ -6,7 +6,7 @@ package enum Thumbnail {
   /// A picture, upright, with neither side longer than `longest`, as a PNG that holds its pixels and nothing else; nil for what cannot
   /// be read.
   package static func png(of file: [UInt8], name: String, longest: Int) -> [UInt8]? {
-    guard let source = try? PictureFile(PictureBytes(file, name: name)) else { return nil }
+    guard let source = try? PictureFile(file, name: name) else { return nil }
     let scale = min(1, Double(longest) / Double(max(source.width, source.height)))
     func scaled(_ size: Int) -> Int { max(1, Int((Double(size) * scale).rounded())) }
     guard let picture = try? source.resized(width: scaled(source.width), height: scaled(source.height)) else {

@@ -48,7 +48,7 @@ package final class AtomicWriter: Output {
     if let expectedBytes, let free = Self.freeBytes(in: folder), free < expectedBytes {
       throw CheckpointError(
         .noSpace,
-        "the output needs \(expectedBytes) bytes and the disk has \(free) free; free some space or choose another --output",
+        "the output needs \(expectedBytes) bytes and the disk has \(free) free; free some space or choose another place",
         file: path)
     }
     let staging = try StagingFile(for: path, in: folder)

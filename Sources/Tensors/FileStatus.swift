@@ -25,11 +25,7 @@ package struct FileStatus: Sendable {
   /// - Throws: `inputOutput` when the system does not tell, for example for lack of permission.
   package init?(of path: String) throws(CheckpointError) {
     var status = stat()
-    guard stat(path, &status) == 0 else {
-      guard Self.absences.contains(errno) else { throw systemFailure("looking it up", path) }
-      return nil
-    }
-    self.init(status)
+    try self.init(stat(path, &status), status, path)
   }
 
   /// What stands under a name itself, be it a link; nil where there is nothing.
@@ -37,14 +33,15 @@ package struct FileStatus: Sendable {
   /// - Throws: `inputOutput` when the system does not tell.
   package init?(entry path: String) throws(CheckpointError) {
     var status = stat()
-    guard lstat(path, &status) == 0 else {
+    try self.init(lstat(path, &status), status, path)
+  }
+
+  /// What the system answered.
+  private init?(_ answer: Int32, _ status: stat, _ path: String) throws(CheckpointError) {
+    guard answer == 0 else {
       guard Self.absences.contains(errno) else { throw systemFailure("looking it up", path) }
       return nil
     }
-    self.init(status)
-  }
-
-  private init(_ status: stat) {
     identity = FileIdentity(status)
     kind =
       switch status.st_mode & S_IFMT {

@@ -18,7 +18,7 @@ package func systemFailure(_ doing: String, _ path: String, _ number: Int32 = er
     CheckpointError(.missing, "there is no such file or folder", file: path)
   case ENOSPC, EDQUOT:
     CheckpointError(
-      .noSpace, "\(doing) failed: the disk is full; free some space or choose another --output, then run again",
+      .noSpace, "\(doing) failed: the disk is full; free some space or choose another place, then run again",
       file: path, cause: systemMessage(number))
   case EFBIG:
     CheckpointError(

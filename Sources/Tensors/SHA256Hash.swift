@@ -60,4 +60,28 @@ package struct SHA256Hash: ~Copyable {
     hash.update(bytes)
     return hash.finalize()
   }
+
+  /// The digest of a file, or of its `first` bytes.
+  ///
+  /// - Throws: `inputOutput` when reading fails, `malformed` when the file ends first.
+  package static func hash(of file: InputFile, first count: UInt64? = nil) throws(CheckpointError) -> String {
+    let end = count ?? file.size
+    var hash = SHA256Hash()
+    let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 4 << 20, alignment: 4096)
+    defer { buffer.deallocate() }
+    var done: UInt64 = 0
+    while done < end {
+      let part = UnsafeMutableRawBufferPointer(rebasing: buffer[..<Int(min(UInt64(buffer.count), end - done))])
+      try file.read(at: done, into: part)
+      hash.update(UnsafeRawBufferPointer(part))
+      done += UInt64(part.count)
+    }
+    return hash.finalize()
+  }
+
+  /// The 32 bytes of a digest in digits.
+  package static func bytes(of digits: String) -> [UInt8] {
+    let values = digits.utf8.map { $0 < UInt8(ascii: "a") ? $0 - UInt8(ascii: "0") : $0 - UInt8(ascii: "a") + 10 }
+    return stride(from: 0, to: values.count - 1, by: 2).map { values[$0] << 4 | values[$0 + 1] }
+  }
 }

@@ -111,10 +111,11 @@ enum PlanReport {
     progress.finish()
     if common.json {
       var document = json(report, plan).objectValue ?? [:]
-      let outcome = try proof?()
-      if let outcome { document["validation"] = outcome.document }
+      // What was written is told, whatever becomes of the proof.
+      let outcome = Result { try proof?() }
+      if let proved = try? outcome.get() { document["validation"] = proved.document }
       printJSON(.object(document))
-      if let failure = outcome?.failure { throw failure }
+      if let failure = try outcome.get()?.failure { throw failure }
     } else {
       for file in report.files {
         let figure = planned(file.path, in: plan).map { ", " + bits(of: $0) } ?? ""

@@ -1,6 +1,7 @@
 import Architectures
 import Evaluation
 import Images
+import Tensors
 import TestSupport
 
 import quern
@@ -14,7 +15,9 @@ enum ReportSample {
     var models: [String] = []
     for recipe in ["Q8_0", "Q2_K"] {
       models.append(folder.file("tiny-\(recipe).gguf"))
-      _ = try CommandLineRun(["quantize", before, recipe, "--output", folder.file("tiny-\(recipe).gguf"), "--quiet"])
+      let run = try CommandLineRun(
+        ["quantize", before, recipe, "--output", folder.file("tiny-\(recipe).gguf"), "--quiet"])
+      guard run.status == 0 else { throw CheckpointError(.fault, run.errors) }
     }
     let text = try Fixtures.bytes("text/persuasion.txt")
     return try Validation.measure(

@@ -65,7 +65,7 @@ struct RobustnessTests {
     // What is mounted is gone with the namespace, whatever becomes of the run.
     let run = try CommandLineRun(shell: "exec unshare -m sh '\(work.file("script"))'")
     #expect(run.status == 74, "\(run.errors)")
-    #expect(run.errors.contains("free some space or choose another --output"))
+    #expect(run.errors.contains("free some space or choose another place"))
     #expect(run.output.contains("0\n"))
   }
 

@@ -27,9 +27,14 @@ struct ValidateOutputTests {
     try refuse(["q.gguf", "--save-baseline", "q.gguf"], in: folder, words)
     try refuse(["q.gguf", "--save-baseline", "mmproj-q.gguf"], in: folder, words)
     try refuse(["q.gguf,other.gguf", "--save-baseline", "other.gguf"], in: folder, words)
-    try refuse(["q.gguf", "--images", "pictures", "--report", "pictures/captions.json"], in: folder, words)
     try FileManager.default.copyItem(atPath: folder.file("pictures/0000.png"), toPath: folder.file("p.html"))
     try refuse(["q.gguf", "--images", "p.html", "--report", "p.html"], in: folder, words)
+    // What is new in a folder would be read the next time, and what is there is read now.
+    for name in ["captions.json", "r.html"] {
+      try refuse(
+        ["q.gguf", "--images", "pictures", "--report", "pictures/\(name)"], in: folder,
+        "a folder of which every file is read")
+    }
   }
 
   @Test func `a record of one model takes no wishes about others`() throws {

@@ -45,6 +45,23 @@ import Tokenizers
     #expect(one.windows == [windows[0]])
   }
 
+  @Test func `what came before is no new evidence`() throws {
+    let opened = try OpenedModel(model)
+    let twice = try source(Self.lines + [Self.lines[2], Self.lines[0]]).windows(
+      opened, before: opened, context: 512, limit: nil)
+    #expect(twice.windows == (try source(Self.lines).windows(opened, before: opened, context: 512, limit: nil)).windows)
+    #expect(twice.notes.contains("2 conversations left out that came before"))
+    // A line feed makes no other text of it.
+    let words = Array(String(repeating: "It was a fine morning. ", count: 60).utf8)
+    let error = #expect(throws: CheckpointError.self) {
+      try Validation.measure(
+        before: opened, after: [opened],
+        texts: [TextSource(name: "a", bytes: words), TextSource(name: "b", bytes: words + [0x0A])], context: 64,
+        windows: nil, threads: 2)
+    }
+    #expect(error?.message.contains("this is the same text as a") == true)
+  }
+
   @Test func `a conversation is a window of its own`() throws {
     let opened = try OpenedModel(model)
     let found = try Validation.measure(

@@ -118,4 +118,21 @@ struct PictureAlarmTests {
     #expect(found.after[1].alarms.first?.contains("another one") == true && found.after[1].alarms.count == 1)
     #expect(found.after[2].alarms.first?.contains("no chat template") == true)
   }
+
+  @Test("A tokenizer that reads this text alike and others otherwise")
+  func tokenizer() throws {
+    let models = try PictureModels([("Q4_0", "F16")])
+    let other = models.folder.file("other.gguf")
+    let key = "tokenizer.ggml.merges"
+    try alter(models.text("Q4_0"), to: other) { metadata in
+      metadata.removeAll(prefix: "quern.")
+      metadata[key] = metadata.strings(key).map { .array(.string(TextList($0.dropLast()))) }
+    }
+    let found = try Validation.measure(
+      before: OpenedModel(PictureModels.before), after: [models.text("Q4_0"), other].map { try OpenedModel($0) },
+      texts: [TextSource(name: "words", bytes: Array(String(repeating: "of the and to a in ", count: 60).utf8))],
+      context: 64, windows: 1, threads: 2)
+    #expect(found.after[0].alarms.isEmpty)
+    #expect(found.after[1].alarms.count == 1 && found.after[1].alarms[0].contains("other tokens or merges"))
+  }
 }

@@ -65,6 +65,19 @@ struct PictureCommandTests {
       ["validate", models.text("Q8_0"), models.text("Q8_0") + "," + models.encoder("Q8_0")] + picture)
     #expect(turned.status == 0 && turned.errors.contains("looks through"), "\(turned.errors)")
     #expect(turned.output.contains("divergence 0.000000 an answer token"), "\(turned.output)")
+    // Who has no encoder cannot have lost one: nothing is said of embeddings, and a projector alone is compared with nothing.
+    let blindly = try CommandLineRun(
+      ["validate", models.text("Q8_0"), models.text("Q8_0") + "," + models.encoder("Q8_0"), "--json"] + picture)
+    let seen = try blindly.json()["after"]?.arrayValue?.first
+    #expect(seen?["images"]?.arrayValue?.first?["embedding"]?.isNull == true && seen?["attribution"]?.isNull == true)
+    let nothing = try CommandLineRun(["validate", models.text("Q8_0"), models.encoder("Q8_0")] + picture)
+    #expect(
+      nothing.status == 2 && nothing.errors.contains("no vision encoder that this projector could be compared with"),
+      "\(nothing.errors)")
+    // Two that share a text model have the names they were given.
+    let pair = ["", "," + models.encoder("Q8_0")].map { models.text("Q8_0") + $0 }
+    let both = try CommandLineRun(["validate", before] + pair + ["--json"] + picture)
+    #expect(try both.json()["after"]?.arrayValue?.map { $0["model"]?.stringValue } == pair, "\(both.errors)")
     let idle = try CommandLineRun(["validate", before, models.encoder("Q8_0"), "--no-images"] + text)
     #expect(idle.status == 64 && idle.errors.contains("nothing of it can be compared"), "\(idle.errors)")
     // Without a vision encoder anywhere there are no pictures, unless they were asked for.

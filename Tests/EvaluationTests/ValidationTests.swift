@@ -12,14 +12,6 @@ import Testing
 struct ValidationTests {
   private let before = Fixtures.path("tiny-qwen3.5")
 
-  private func quantized(_ recipe: String, in folder: TemporaryFolder) throws -> String {
-    var options = ConversionOptions.quantize(try .named(recipe))
-    options.output = folder.file("\(recipe).gguf")
-    options.vision = false
-    _ = try Conversion.plan(source: before, options: options).run(threads: 2)
-    return folder.file("\(recipe).gguf")
-  }
-
   private func measure(
     _ after: [String], context: Int, windows: Int, prompts: Int? = nil, threads: Int = 2
   ) throws -> Validation {

@@ -1,3 +1,4 @@
+import Architectures
 import Containers
 import Quants
 import Tensors
@@ -58,8 +59,10 @@ struct TensorPlaces {
 
   init(_ tensors: [(name: String, shape: Shape)], _ facts: ModelFacts) {
     let isTied = !tensors.contains { $0.name == "output.weight" }
-    let ordered = tensors.map { (block: Self.block($0.name) ?? -1, name: BinaryString($0.name), shape: $0.shape) }
-      .sorted { $0.block != $1.block ? $0.block < $1.block : $0.name < $1.name }
+    let ordered = tensors.map {
+      (block: TensorName.layer(of: $0.name) ?? -1, name: BinaryString($0.name), shape: $0.shape)
+    }
+    .sorted { $0.block != $1.block ? $0.block < $1.block : $0.name < $1.name }
     var totals: [Recipe.Role: Int] = [:]
     for tensor in ordered {
       let role = Recipe.Role(tensor.name.text, isTied: isTied)
@@ -93,11 +96,5 @@ struct TensorPlaces {
     case .inner(let parts): return layer >= total / parts && layer < (parts - 1) * total / parts
     case .moreBits: return layer < total / 8 || layer >= 7 * total / 8 || (layer - total / 8) % 3 == 2
     }
-  }
-
-  /// The number of `blk.N.…`.
-  private static func block(_ name: String) -> Int? {
-    guard name.hasPrefix("blk.") else { return nil }
-    return Int(name.dropFirst(4).prefix { $0 != "." })
   }
 }

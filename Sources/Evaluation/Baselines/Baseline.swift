@@ -77,11 +77,11 @@ package struct Baseline: Sendable {
     }
     let end = file.size - UInt64(sumBytes)
     let stored = try file.readBytes(at: end, count: sumBytes)
-    guard FileSum.bytes(try FileSum.of(file, first: end)) == stored else {
+    guard SHA256Hash.bytes(of: try SHA256Hash.hash(of: file, first: end)) == stored else {
       throw CheckpointError(
         .malformed, "the file is damaged: its SHA-256 is not the one it ends with", file: file.path, offset: end)
     }
-    return try FileSum.of(file)
+    return try SHA256Hash.hash(of: file)
   }
 
   /// Finds the windows, which lie one after the other and fill the file.

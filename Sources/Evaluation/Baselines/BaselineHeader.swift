@@ -7,6 +7,12 @@ package struct BaselineHeader: Sendable, Equatable {
     package var name: String
     package var bytes: UInt64
     package var sha256: String
+
+    package init(name: String, bytes: UInt64, sha256: String) {
+      self.name = name
+      self.bytes = bytes
+      self.sha256 = sha256
+    }
   }
 
   /// A text, by its name and the SHA-256 of its bytes.
@@ -19,7 +25,7 @@ package struct BaselineHeader: Sendable, Equatable {
   }
 
   package var model: String
-  /// Of all tensors as stored.
+  /// Of all tensors but those of a vision encoder, as stored.
   package var tensorBytes: UInt64
   package var weights: UInt64
   package var vocabulary: Int
@@ -40,6 +46,7 @@ package struct BaselineHeader: Sendable, Equatable {
   static let longestContext = 1 << 24
   /// Tokens kept of a position: the likeliest at least, and a sample whose error can be told.
   package static let allowedEntries = 16...4096
+  package static let usualEntries = 128
 }
 
 extension BaselineHeader {

@@ -78,8 +78,9 @@ package final class BaselineRecorder: Sendable {
 
   /// The last part of a path: where a file lies is nobody's business, and the same file gives the same baseline.
   private static func name(_ path: String) -> String {
-    let trimmed = path.utf8.count > 1 && path.hasSuffix("/") ? String(path.dropLast()) : path
-    return String(trimmed[AtomicWriter.lastPart(of: trimmed)...])
+    var trimmed = path
+    while trimmed.utf8.count > 1, trimmed.hasSuffix("/") { trimmed.removeLast() }
+    return FileSystem.baseName(trimmed)
   }
 
   /// What is kept of some rows of a window, of which the first is scored position `first`; each goes on with its token.
@@ -107,10 +108,9 @@ package final class BaselineRecorder: Sendable {
   /// Writes the file; `before` is the model that was recorded.
   package func write(_ before: OpenedModel) throws(CheckpointError) -> Written {
     guard var plan = plan.withLock({ $0 }) else { throw CheckpointError(.fault, "nothing was recorded", file: path) }
-    var seen: Set<BinaryString> = []
-    for tensor in before.checkpoint.tensors where seen.insert(BinaryString(tensor.file.path)).inserted {
+    for file in before.checkpoint.files {
       plan.header.files.append(
-        .init(name: Self.name(tensor.file.path), bytes: tensor.file.size, sha256: try FileSum.of(tensor.file)))
+        .init(name: Self.name(file.path), bytes: file.size, sha256: try SHA256Hash.hash(of: file)))
     }
     let header = plan.header.json.serialized()
     var start = Baseline.magic
@@ -127,7 +127,7 @@ package final class BaselineRecorder: Sendable {
         try Self.write(length, to: writer, &hash)
         try Self.write(window.bytes, to: writer, &hash)
       }
-      try writer.write(FileSum.bytes(hash.finalize()))
+      try writer.write(SHA256Hash.bytes(of: hash.finalize()))
       let sum = try writer.finish() ?? ""
       return Written(
         path: path, bytes: writer.position, sha256: sum, positions: plan.header.positions,

@@ -71,6 +71,7 @@ struct BaselineWindow: Sendable, Equatable {
     tokens.reserveCapacity(min(count, reader.remaining))
     for _ in 0..<count { tokens.append(Int32(try reader.short("a token of a window", below: header.vocabulary))) }
     let scored = try Self.scored(&reader, count)
+    guard !scored.isEmpty else { throw reader.failure("a window has no scored position") }
     var samples: [RowSample] = []
     for position in scored { samples.append(try RowSample(&reader, token: tokens[position + 1], header)) }
     self.init(window: TokenWindow(tokens: tokens, scored: scored), samples: samples)

@@ -61,7 +61,7 @@ package struct LlamaBase: Sendable {
     self.context = context
     vocabularySize = vocabulary
     count = windows
-    sum = try FileSum.of(file)
+    sum = try SHA256Hash.hash(of: file)
   }
 
   private static func words(_ bytes: ArraySlice<UInt8>) -> [Int32] {
@@ -91,15 +91,9 @@ extension LlamaBase: RecordedPredictions {
     var bytes: [UInt8] = []
     for token in line { bytes.append(word: token) }
     // The ids are stored as they are in the text; the beginning is put in when they are used.
-    let beginning = tokenizer.special.isAdded[.beginning] == true ? tokenizer.special[.beginning] : nil
-    let scored = Array(context / 2..<context - 1)
     return TextWindows(
       name: "tokens of \(file.path)", sha256: bytes.withUnsafeBytes { SHA256Hash.hash($0) }, context: context,
-      windows: stride(from: 0, to: line.count, by: context).map { start in
-        var tokens = Array(line[start..<start + context])
-        if let beginning { tokens[0] = beginning }
-        return TokenWindow(tokens: tokens, scored: scored)
-      })
+      windows: TextWindows.backToBack(line, count: windows, context: context, tokenizer))
   }
 
   func rows(text: Int, window: Int) throws(CheckpointError) -> [any RecordedRow] { rows(window: window) }

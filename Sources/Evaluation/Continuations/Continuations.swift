@@ -36,25 +36,26 @@ struct Continuations: Sendable {
     let tokens = texts.reduce(0) { $0 + $1.windows.reduce(0) { $0 + $1.tokens.count } }
     let prompts = Self.beginnings(of: texts, limit: limit ?? Self.prompts(for: tokens))
     let needed = Self.promptLength + Self.length
-    guard !prompts.isEmpty, ([before] + after).allSatisfy({ $0.model.contextLength >= needed }) else {
+    guard !after.isEmpty, !prompts.isEmpty, ([before] + after).allSatisfy({ $0.model.contextLength >= needed }) else {
       return after.map { _ in nil }
     }
     let compute = Compute(threads: threads, kernels: kernels)
+    let weights = ([before] + after).map { ResidentWeights($0) }
     var identical = after.map { _ in [Int]() }
     for start in stride(from: 0, to: prompts.count, by: Self.company) {
       let some = Array(prompts[start..<min(start + Self.company, prompts.count)])
       let answers = try continued(some, compute)
       // One model at a time stands in memory.
-      ResidentWeights(before).release()
+      weights[0].release()
       for (index, model) in after.enumerated() {
         identical[index] += try followed(some, answers, by: model, compute)
-        ResidentWeights(model).release()
+        weights[index + 1].release()
       }
     }
     return identical.map { FirstDifference(length: Self.length, promptLength: Self.promptLength, identical: $0) }
   }
 
-  static func beginnings(of texts: [TextWindows], limit: Int) -> [[Int32]] {
+  private static func beginnings(of texts: [TextWindows], limit: Int) -> [[Int32]] {
     var result: [[Int32]] = []
     for window in 0..<(texts.map(\.count).max() ?? 0) {
       for text in texts where window < text.count && text[window].tokens.count >= promptLength {
@@ -66,7 +67,7 @@ struct Continuations: Sendable {
   }
 
   /// What the model before goes on with, by its likeliest token each time.
-  func continued(_ prompts: [[Int32]], _ compute: Compute) throws(CheckpointError) -> [[Int32]] {
+  private func continued(_ prompts: [[Int32]], _ compute: Compute) throws(CheckpointError) -> [[Int32]] {
     var state = before.model.makeState(
       capacity: Self.promptLength + Self.length, sequences: prompts.count)
     var answers = prompts.map { _ in [Int32]() }

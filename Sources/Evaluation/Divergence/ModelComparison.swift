@@ -5,8 +5,9 @@ import Tensors
 
 /// Runs one model before and several after on the same windows, the one before only once.
 ///
-/// Logits are made a few rows at a time; of a window the hidden states are kept, for every model. Every window starts from nothing and
-/// is one thread's work. Figures do not depend on the number of threads, to the last bit.
+/// Logits are made a few rows at a time. A group of windows goes through the layers together (``WindowWalk``), and of it hidden states are
+/// kept, for every model; groups are shared among the threads, and threads left over work inside one. Figures do not depend on the number
+/// of threads, to the last bit.
 struct ModelComparison: Sendable {
   let before: OpenedModel
   let after: [OpenedModel]

@@ -96,8 +96,7 @@ struct TextPass: Sendable {
 
   /// Rows of logits that are made together.
   ///
-  /// Products of few rows are summed in another order, so there are never fewer than that where a text has them, and the number of
-  /// threads changes no bit.
+  /// Never fewer than eight: the weights of the head are unpacked once for each block. The bits are the same however many there are.
   private static func rows(vocabulary: Int, workers: Int) -> Int {
     let bytes = 192 << 20
     return max(fewestRows, min(256, bytes / (2 * workers * vocabulary * MemoryLayout<Float>.stride)))

@@ -1,3 +1,4 @@
+import Architectures
 import Quants
 
 #if canImport(Glibc)
@@ -35,10 +36,7 @@ extension TensorDifference {
 
 extension TensorDifference {
   /// The decoder layer it belongs to; nil for one outside of them.
-  package var layer: Int? {
-    let parts = name.split(separator: ".")
-    return parts.count > 2 && parts[0] == "blk" ? Int(parts[1]) : nil
-  }
+  package var layer: Int? { TensorName.layer(of: name) }
 
   /// About the relative error of weights that are spread as usual, by what the type spends on each: half as large for every bit more.
   var expectedError: Double {

@@ -2,10 +2,10 @@ import Architectures
 import Engine
 import Tensors
 
-/// Models that go through the same window in step, layer by layer.
+/// Models that go through the same windows in step, layer by layer.
 ///
-/// What a layer remembers of the window is let go before the next, so several models take hardly more memory than one does that goes
-/// through all its layers piece by piece. The bits are those of ``LanguageModel/forward(_:at:state:compute:observer:)``.
+/// What a layer remembers of a window is let go before the next, and the layer's weights when all windows are through: what is held are the
+/// hidden states of the windows, for every model. The bits are those of ``LanguageModel/forward(_:at:state:compute:observer:)``.
 struct WindowWalk: Sendable {
   /// The model before, then those after.
   private let models: [OpenedModel]

@@ -30,7 +30,12 @@ package struct ComparedModels: Sendable {
   package init(before: String, after: [String], pictures: Wish) throws(CheckpointError) {
     let original = try OpenedModel(named: before)
     self.before = original
-    self.after = try after.map { name throws(CheckpointError) in try OpenedModel(named: name, behind: original) }
+    let opened = try after.map { name throws(CheckpointError) in try OpenedModel(named: name, behind: original) }
+    // Models that share a text model are told apart by the words they were named with.
+    self.after = zip(after, opened).map { words, model in
+      opened.count { $0.name == model.name } > 1 && !model.isProjectorAlone
+        ? model.with(projector: model.projector, name: words) : model
+    }
     guard pictures != .none else {
       if let projector = self.after.first(where: { $0.isProjectorAlone }) {
         throw CheckpointError(
@@ -41,8 +46,13 @@ package struct ComparedModels: Sendable {
       return
     }
     var builder = SightBuilder(before: original, after: self.after, isRequired: pictures == .required)
-    sight = try builder.build()
-    notes = builder.notes
+    do throws(CheckpointError) {
+      sight = try builder.build()
+      notes = builder.notes
+    } catch {
+      guard pictures != .required, !self.after.contains(where: { $0.isProjectorAlone }) else { throw error }
+      (sight, notes) = (nil, ["no pictures are shown: \(error)"])
+    }
   }
 }
 
@@ -54,8 +64,8 @@ package struct Sight: Sendable {
   package let encoders: [PictureReader]
   /// What each model after is made of.
   package let after: [Pair]
-  /// Whether each of them has a vision encoder of its own.
-  package let hasOwnEncoder: [Bool]
+  /// Whether each of them has a vision encoder of its own, and the model before one to compare it with.
+  package let hasComparableEncoder: [Bool]
   /// Signs that something is wrong with the vision encoder of a model after.
   package let alarms: [[String]]
   /// Whether prompts are given as they are, since the chat template cannot be used.
@@ -65,11 +75,6 @@ package struct Sight: Sendable {
   package struct Pair: Hashable, Sendable {
     package let text: Int
     package let encoder: Int
-
-    package init(text: Int, encoder: Int) {
-      self.text = text
-      self.encoder = encoder
-    }
   }
 }
 
@@ -110,14 +115,7 @@ private struct SightBuilder {
   mutating func build() throws(CheckpointError) -> Sight? {
     var readers: [PictureReader?] = []
     var alarms: [[String]] = []
-    var first: PictureReader?
-    do throws(CheckpointError) {
-      first = try PictureReader(own: before)
-    } catch {
-      guard !isRequired, !after.contains(where: { $0.isProjectorAlone }) else { throw error }
-      notes.append("no pictures are shown: \(error)")
-      return nil
-    }
+    let first = try PictureReader(own: before)
     for model in after {
       do throws(CheckpointError) {
         readers.append(try PictureReader(own: model))
@@ -134,16 +132,20 @@ private struct SightBuilder {
         .missing, "neither this model nor one it is compared with has a vision encoder, so it reads no pictures",
         file: before.name)
     }
+    if first == nil, let alone = after.first(where: { $0.isProjectorAlone }) {
+      throw CheckpointError(
+        .missing, "\(before.name) has no vision encoder that this projector could be compared with", file: alone.name)
+    }
     // Prompts are those of the model before, whoever's the encoder is.
     let eyes = try own.eyes(of: before)
     if first == nil {
       notes.append("\(before.name) has no vision encoder of its own and looks through \(own.path)")
     }
-    return try join(eyes, readers, alarms)
+    return try join(eyes, isFromBefore: first != nil, readers, alarms)
   }
 
   private mutating func join(
-    _ eyes: PictureReader, _ readers: [PictureReader?], _ alarms: [[String]]
+    _ eyes: PictureReader, isFromBefore: Bool, _ readers: [PictureReader?], _ alarms: [[String]]
   ) throws(CheckpointError) -> Sight {
     var texts = [before]
     var encoders = [eyes]
@@ -179,9 +181,9 @@ private struct SightBuilder {
     if isRaw {
       notes.append("\(before.name) has no chat template that is known, so questions are asked without one")
     }
-    let positions = pairs.map { Self.positionAlarms(eyes, encoders[$0.encoder]) }
+    let positions = pairs.map { isFromBefore ? Self.positionAlarms(eyes, encoders[$0.encoder]) : [] }
     return Sight(
-      texts: texts, encoders: encoders, after: pairs, hasOwnEncoder: readers.map { $0 != nil },
+      texts: texts, encoders: encoders, after: pairs, hasComparableEncoder: readers.map { $0 != nil && isFromBefore },
       alarms: zip(alarms, positions).map { $0 + $1 }, isRaw: isRaw)
   }
 

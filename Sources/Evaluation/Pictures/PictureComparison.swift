@@ -215,16 +215,11 @@ struct PictureComparison {
     _ hidden: Activations, _ rows: Range<Int>, _ glance: Glance
   ) throws(CheckpointError) -> [LogitRow] {
     let pair = glance.pair ?? Self.before
-    let model = sight.texts[pair.text].model
-    let logits = model.logits(
-      model.normed(hidden, rows: rows, compute: compute), vocabulary: 0..<model.vocabularySize, compute: compute)
-    var result: [LogitRow] = []
-    for row in 0..<logits.rows {
-      result.append(LogitRow(logits, row: row, compute.kernels))
-      // One logit that is no number spoils the sum.
-      guard result[row].logSum.isFinite else { throw explained(LogitCheck.failure, pair) }
+    do throws(CheckpointError) {
+      return try sight.texts[pair.text].predictions(hidden, rows, compute)
+    } catch {
+      throw explained(error, pair)
     }
-    return result
   }
 
   /// An error with the place of the damage, in the text model or in the vision encoder, and with the model's name.

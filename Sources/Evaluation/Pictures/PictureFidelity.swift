@@ -125,24 +125,13 @@ package struct PictureFidelity: Sendable {
     package let logLossAfter: Estimate
     /// Their difference, its error from the pairs.
     package let logLossIncrease: Estimate
-
-    package init(
-      count: Int, exactBefore: Int, exactAfter: Int, logLossBefore: Estimate, logLossAfter: Estimate,
-      logLossIncrease: Estimate
-    ) {
-      self.count = count
-      self.exactBefore = exactBefore
-      self.exactAfter = exactAfter
-      self.logLossBefore = logLossBefore
-      self.logLossAfter = logLossAfter
-      self.logLossIncrease = logLossIncrease
-    }
   }
 
   /// Answers that are the same, token for token.
   package var sameAnswers: Int { pictures.count { $0.isSame } }
 
-  /// The least cosine of all rows of all pictures; nil where the vision encoder is that of the model before.
+  /// The least cosine of all rows of all pictures; nil where one of the models has no vision
+  /// encoder of its own.
   package var leastCosine: Double? { pictures.compactMap { $0.embedding?.leastCosine }.min() }
 
   package init(

@@ -36,7 +36,7 @@ struct PictureFigures {
       positions.reduce(0) { $0 + $1.divergence } / Double(positions.count)
     }
     let answers = items.map { answer($0, index, pair) }
-    let isExchanged = pair.text != 0 && pair.encoder != 0
+    let isExchanged = pair.text != 0 && pair.encoder != 0 && sight.hasComparableEncoder[index]
     let information = clusters(\.information).flatMap { $0 }
     let told = information.reduce(0, +) / Double(information.count)
     return PictureFidelity(
@@ -72,7 +72,7 @@ struct PictureFigures {
       firstDifference: positions.firstIndex { !$0.isSameTop } ?? positions.count,
       answer: tokenizer.decode(item.finding.answers[index].tokens),
       isSame: item.finding.answers[index] == item.finding.answer, logLoss: positions.map { 0 - $0.after },
-      embedding: task.sight.hasOwnEncoder[index] ? item.embeddings[pair.encoder] : nil)
+      embedding: task.sight.hasComparableEncoder[index] ? item.embeddings[pair.encoder] : nil)
   }
 
   private func captions(_ index: Int, _ pair: Sight.Pair) -> PictureFidelity.Captions? {
@@ -108,6 +108,7 @@ struct PictureAlarms {
   var all: [String] { [cosine, size, empty, endless].compactMap { $0 } + figures.task.sight.alarms[index] }
 
   private var cosine: String? {
+    guard figures.task.sight.hasComparableEncoder[index] else { return nil }
     let worst = figures.items.min { $0.embeddings[pair.encoder].leastCosine < $1.embeddings[pair.encoder].leastCosine }
     guard let worst, worst.embeddings[pair.encoder].leastCosine < Self.leastCosine else { return nil }
     return

@@ -3,6 +3,7 @@ import Engine
 import Images
 import Quants
 import Tensors
+import Tokenizers
 
 /// Pictures, the questions that are asked about each of them, and the models that are asked.
 package struct PictureTask: Sendable {
@@ -39,7 +40,10 @@ package struct PictureTask: Sendable {
       do throws(CheckpointError) {
         let size = try preprocessing.smartSize(width: picture.width, height: picture.height)
         let side = preprocessing.patchSize * preprocessing.mergeSize
-        let tokens = size.width / side * (size.height / side) + longest + 2 + answerLimit
+        let caption = try picture.caption.map { text throws(CheckpointError) in
+          try opened.tokenizer.encode(Array(text.utf8)).count
+        }
+        let tokens = size.width / side * (size.height / side) + longest + 2 + max(answerLimit, caption ?? 0)
         guard tokens <= context else {
           throw CheckpointError(
             .mismatch,

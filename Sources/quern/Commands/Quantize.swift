@@ -83,11 +83,14 @@ struct Quantize: ParsableCommand {
   private func proof(of plan: Plan) throws -> (() throws -> Validate.Outcome)? {
     guard isValidated || !reports.report.isEmpty else { return nil }
     try reports.check(sources: [source] + plan.files.flatMap(\.paths), overwrite: output.overwrite)
+    // The source is needed once more when the output stands, so the output does not take its place.
+    var check = try OutputCheck(sources: [source], overwrite: true)
+    for path in plan.files[0].paths { try check.file(path) }
     _ = try OpenedModel(source)
     var words = reports.report.flatMap { ["--report", $0] } + ["--threads", String(common.threadCount)]
     if output.overwrite { words.append("--overwrite") }
     if common.quiet { words.append("--quiet") }
-    let after = plan.files.map(\.path).joined(separator: ",")
+    let after = plan.files.map { $0.paths[0] }.joined(separator: ",")
     let command = try Validate.parse(words + ["--", source, after])
     return { try command.compare() }
   }

@@ -53,7 +53,7 @@ struct Validate: ParsableCommand {
 
   @Option(
     help: ArgumentHelp(
-      "Tokens that a baseline keeps of each position; 128 unless given, \(BaselineHeader.allowedEntries.lowerBound) to \(BaselineHeader.allowedEntries.upperBound).",
+      "Tokens that a baseline keeps of each position; \(BaselineHeader.usualEntries) unless given, \(BaselineHeader.allowedEntries.lowerBound) to \(BaselineHeader.allowedEntries.upperBound).",
       valueName: "n"))
   var baselineEntries: Int?
 
@@ -88,6 +88,7 @@ struct Validate: ParsableCommand {
         (maxDivergence != nil, "--max-divergence"), (minAgreement != nil, "--min-agreement"),
         (maxPerplexityIncrease != nil, "--max-perplexity-increase"), (isolate, "--isolate"),
         (!pictures.images.isEmpty, "--images"), (!pictures.prompt.isEmpty, "--prompt"),
+        (!reports.report.isEmpty, "--report"),
       ].first { $0.0 }
       if let useless { throw ValidationError("\(useless.1) is about a model AFTER; name one.") }
     }
@@ -139,7 +140,8 @@ struct Validate: ParsableCommand {
 
   /// Runs the models and writes the reports and the baseline that were asked for.
   func compare() throws -> Outcome {
-    try reports.check(sources: [before] + after + text, overwrite: overwrite)
+    // Once before anything is opened, and once more when it is known what is read.
+    try checkOutputs(beside: [])
     let record = try OpenedRecord(before)
     // A record has texts of its own.
     let texts = record != nil && text.isEmpty ? nil : try ComparedTexts(text)
@@ -154,7 +156,7 @@ struct Validate: ParsableCommand {
     let all = (original.map { [$0] } ?? []) + models
     for opened in all { printNotes(opened.notes, quiet: common.quiet) }
     printNotes(named?.notes ?? [], quiet: common.quiet)
-    try checkOutputs(beside: all, named?.sight)
+    try checkOutputs(beside: Self.files(of: all, named?.sight))
     let task = try pictures.task(shown, named?.sight)
     let report = ProgressReport(quiet: common.quiet)
     report.begin(
@@ -171,7 +173,8 @@ struct Validate: ParsableCommand {
         progress: progress)
     } else {
       result = try Validation.measure(
-        before: all[0], after: models, texts: texts?.sources ?? [], context: context ?? texts?.context ?? 512,
+        before: all[0], after: models, texts: texts?.sources ?? [],
+        context: context ?? texts?.context ?? 512,
         windows: windows, isolates: isolate, pictures: task,
         threads: common.threadCount, recorder: recorder, progress: progress)
     }
@@ -195,24 +198,21 @@ struct Validate: ParsableCommand {
     return Outcome(validation: result, failures: failures, written: written, failure: failure)
   }
 
-  /// Refuses outputs that would take the place of anything that is read: every file of every model, projectors, pictures, captions.
-  private func checkOutputs(beside models: [OpenedModel], _ sight: Sight?) throws(CheckpointError) {
-    let outputs = reports.files.map(\.path) + [saveBaseline].compactMap { $0 }
-    guard !outputs.isEmpty else { return }
-    var read = Set(([before] + after + text).map { BinaryString($0) })
-    for model in models {
-      for tensor in model.checkpoint.tensors + (model.projector?.tensors ?? []) {
-        read.insert(BinaryString(tensor.file.path))
-      }
-      if let beside = try? ProjectorFile.beside(model.checkpoint) { read.insert(BinaryString(beside)) }
-    }
-    for encoder in sight?.encoders ?? [] { read.insert(BinaryString(encoder.path)) }
-    for path in pictures.images {
-      // A folder of pictures takes nothing else, so that the next run reads what this one read.
-      read.insert(BinaryString(path))
-    }
-    var check = try OutputCheck(sources: read.map(\.text), overwrite: overwrite)
+  private var outputs: [String] { reports.files.map(\.path) + [saveBaseline].compactMap { $0 } }
+
+  /// Refuses outputs that could not be written, or would take the place of anything that is read.
+  private func checkOutputs(beside read: [String]) throws(CheckpointError) {
+    var check = try OutputCheck(
+      sources: [before] + after + text + pictures.images + read, folders: text + pictures.images, overwrite: overwrite)
     for path in outputs { try check.file(path) }
+  }
+
+  /// Every file that models and their vision encoders are read from.
+  private static func files(of models: [OpenedModel], _ sight: Sight?) -> [String] {
+    models.flatMap { model in
+      (model.checkpoint.files + (model.projector?.files ?? [])).map(\.path)
+        + [try? ProjectorFile.beside(model.checkpoint)].compactMap { $0 }
+    } + (sight?.encoders.map(\.path) ?? [])
   }
 
   /// What writes the baseline that was asked for; refuses before any work what does not go together and what could not be written.
@@ -223,12 +223,8 @@ struct Validate: ParsableCommand {
     guard let saveBaseline else {
       return nil
     }
-    if after.isEmpty, !reports.files.isEmpty {
-      throw Usage.wrong("a report is about a model AFTER; name one.", of: Validate.self)
-    }
-    var check = try OutputCheck(sources: [before] + after + text, overwrite: overwrite)
-    for path in reports.files.map(\.path) + [saveBaseline] { try check.file(path) }
-    return try BaselineRecorder(path: saveBaseline, entries: baselineEntries ?? 128, overwrite: overwrite)
+    return try BaselineRecorder(
+      path: saveBaseline, entries: baselineEntries ?? BaselineHeader.usualEntries, overwrite: overwrite)
   }
 
   /// What was asked for and a record cannot give.
@@ -249,7 +245,11 @@ struct Validate: ParsableCommand {
 
   /// Prints what came out; exit code 1 where a limit is exceeded.
   private static func tell(_ outcome: Outcome, _ common: CommonOptions) throws {
-    if common.json { printJSON(outcome.document) } else { printLine(outcome.text) }
+    if common.json {
+      printJSON(outcome.document)
+    } else if !outcome.validation.after.isEmpty || outcome.written != nil {
+      printLine(outcome.text)
+    }
     if let failure = outcome.failure { throw failure }
     for failure in outcome.failures.joined() { printError("\(failure)") }
     if outcome.failures.contains(where: { !$0.isEmpty }) { throw ExitCode(1) }

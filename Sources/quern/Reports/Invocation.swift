@@ -1,5 +1,6 @@
 import Architectures
 import Containers
+import Evaluation
 import Quants
 import Tensors
 
@@ -14,17 +15,7 @@ import Tensors
 /// What somebody needs to know to do the same again.
 package struct Invocation: Sendable {
   /// A file that a model was read from.
-  package struct File: Sendable {
-    package var name: String
-    package var bytes: UInt64
-    package var sha256: String
-
-    package init(name: String, bytes: UInt64, sha256: String) {
-      self.name = name
-      self.bytes = bytes
-      self.sha256 = sha256
-    }
-  }
+  package typealias File = BaselineHeader.File
 
   /// The words of the command line, the program first.
   package var command: [String]
@@ -99,34 +90,12 @@ package struct Invocation: Sendable {
   }
 
   private static func files(of models: [OpenedModel], _ projectors: [String]) throws(CheckpointError) -> [File] {
-    var files: [File] = []
-    var seen: Set<BinaryString> = []
-    for model in models {
-      for tensor in model.checkpoint.tensors where seen.insert(BinaryString(tensor.file.path)).inserted {
-        files.append(try File(tensor.file))
-      }
-    }
+    var files = models.flatMap { $0.checkpoint.files }
     // An encoder that is part of a folder has been read with it.
-    for path in projectors where !FileSystem.isFolder(path) && seen.insert(BinaryString(path)).inserted {
-      files.append(try File(InputFile(path: path)))
+    for path in projectors where !FileSystem.isFolder(path) { files.append(try InputFile(path: path)) }
+    var seen: Set<BinaryString> = []
+    return try files.filter { seen.insert(BinaryString($0.path)).inserted }.map { file throws(CheckpointError) in
+      File(name: file.path, bytes: file.size, sha256: try SHA256Hash.hash(of: file))
     }
-    return files
-  }
-}
-
-extension Invocation.File {
-  fileprivate init(_ file: InputFile) throws(CheckpointError) {
-    var hash = SHA256Hash()
-    let piece = 4 << 20
-    let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: piece, alignment: 4096)
-    defer { buffer.deallocate() }
-    var done: UInt64 = 0
-    while done < file.size {
-      let part = UnsafeMutableRawBufferPointer(rebasing: buffer[..<Int(min(UInt64(piece), file.size - done))])
-      try file.read(at: done, into: part)
-      hash.update(UnsafeRawBufferPointer(part))
-      done += UInt64(part.count)
-    }
-    self.init(name: file.path, bytes: file.size, sha256: hash.finalize())
   }
 }

@@ -23,7 +23,7 @@ enum ValidationSummary {
     let figures = result.all
     let ratio: TerminalText = figures.perplexityRatio.map { ", perplexity × \(number($0, 4))" } ?? ""
     var lines: [TerminalText] = [
-      "\(result.model.name): \(result.level.rawValue)\(isShort(result) ? " (too few windows to say more)" : ""); \(differing(figures)), the likeliest token is the same at "
+      "\(result.model.name): \(result.level.rawValue)\(isShort(result) ? " (too few windows to say more)" : ""); \(Verdict.differing(figures)), the likeliest token is the same at "
         + "\(percent(figures.top1Agreement)) of positions\(ratio)"
     ]
     if let sampling = figures.divergence.sampling {
@@ -49,18 +49,6 @@ enum ValidationSummary {
   /// Whether a text is too short for the best level.
   private static func isShort(_ result: Validation.Result) -> Bool {
     result.level == .good && result.categories.contains { $0.windows < FidelityLevel.fewWindows }
-  }
-
-  /// How often a reader would notice.
-  private static func differing(_ figures: FidelityFigures) -> TerminalText {
-    if let share = figures.totalVariation?.mean.value {
-      return share > 0
-        ? "one sampled token in \(fixed((1 / share).rounded(.down), 0)) differs" : "no sampled token differs"
-    }
-    // Half the mean absolute difference is at most the root of half the divergence (Pinsker).
-    let share = min(1, (figures.divergence.mean.value / 2).squareRoot())
-    return share > 0
-      ? "at most one sampled token in \(fixed((1 / share).rounded(.down), 0)) differs" : "no sampled token differs"
   }
 
   /// How long a reader of two likeliest answers sees no difference.

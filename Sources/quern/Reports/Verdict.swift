@@ -10,8 +10,8 @@ enum Verdict {
       "the likeliest token is the same at \(Shown.percent(figures.top1Agreement)) of positions",
     ]
     if let ratio = figures.perplexityRatio { parts.append("perplexity is × \(Shown.estimate(ratio, digits: 4))") }
-    if let answers = result.pictures?.pictures, !answers.isEmpty {
-      parts.append("\(answers.count(where: \.isSame)) of \(answers.count) picture answers are unchanged")
+    if let pictures = result.pictures, !pictures.pictures.isEmpty {
+      parts.append("\(pictures.sameAnswers) of \(pictures.pictures.count) picture answers are unchanged")
     }
     return parts.joined(separator: "; ") + "."
   }
@@ -26,9 +26,10 @@ enum Verdict {
     return "at most one sampled token in \(oneIn((figures.divergence.mean.value / 2).squareRoot())) differs"
   }
 
+  /// Rounded down, so that no less is said than is true.
   static func oneIn(_ share: Double) -> String {
     let count = 1 / share
-    return count < 10 ? fixed(count, 1) : grouped(UInt64(min(count, 1e15).rounded()))
+    return count < 10 ? fixed((count * 10).rounded(.down) / 10, 1) : grouped(UInt64(min(count, 1e15)))
   }
 
   /// What a level means to somebody who uses the model.

@@ -51,7 +51,7 @@ extension ReportPage {
     var notes: [HTML] = []
     let windows = validation.texts.map(\.windows).min() ?? 0
     if windows < 2 { notes.append("One window has no interval: take more of them or a longer text.") }
-    if windows >= 2, windows < 8 {
+    if windows >= 2, windows < FidelityLevel.fewWindows {
       notes.append("A text with fewer than eight windows earns no level above good, however small the divergence.")
     }
     if validation.after.contains(where: { $0.all.divergence.sampling != nil }) {

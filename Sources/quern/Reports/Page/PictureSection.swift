@@ -54,11 +54,10 @@ extension ReportPage {
       """, columns)
     for (place, result) in validation.after.enumerated() {
       guard let pictures = result.pictures else { continue }
-      let cosine = pictures.pictures.compactMap { $0.embedding?.leastCosine }.min()
       var cells: [HTML] = [
         marked(place), "\(Shown.estimate(pictures.divergence))", "\(Shown.percent(pictures.top1Agreement))",
-        "\(pictures.pictures.count(where: \.isSame)) of \(pictures.pictures.count)",
-        "\(cosine.map { Shown.number($0, 6) } ?? "–")",
+        "\(pictures.sameAnswers) of \(pictures.pictures.count)",
+        "\(pictures.leastCosine.map { Shown.number($0, 6) } ?? "–")",
       ]
       if attributed {
         let parts = pictures.attribution
@@ -93,7 +92,7 @@ extension ReportPage {
     }
     var facts: HTML = "\(picture.width) × \(picture.height)"
     facts += ", \(Shown.number(picture.information)) nats a token come from the pixels"
-    if picture.information < 0.05 { facts += ": this picture tests next to nothing" }
+    if picture.information < ComparedPicture.leastInformation { facts += ": this picture tests next to nothing" }
     return """
       <article class="card picture"><div class=see>\(thumbnails.markup(place, picture))</div>
       <div><h3><span class=name>\(ModelNames.short(picture.name))</span></h3>

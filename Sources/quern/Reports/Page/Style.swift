@@ -32,9 +32,7 @@ enum Style {
     .top{display:flex;flex-wrap:wrap;justify-content:space-between;gap:4px 24px;padding:20px 0 0;color:var(--soft);font-size:14px}
     .top b{color:var(--ink);font:600 16px var(--serif);letter-spacing:.01em}
     header.hero{padding:clamp(28px,6vw,64px) 0 8px}
-    .kicker{color:var(--soft);font-size:15px;margin:0 0 6px}
     h1{font:600 clamp(26px,4.6vw,46px)/1.12 var(--serif);letter-spacing:-.02em;margin:0 0 14px}
-    h1 .level{display:block}
     h1 .file{display:block;font:500 clamp(16px,2.2vw,22px)/1.4 var(--mono);letter-spacing:0;color:var(--ink);unicode-bidi:isolate}
     h1 .grade{display:block;font-size:clamp(52px,10vw,104px);line-height:1.02;letter-spacing:-.035em;margin-top:4px}
     .lead{font:400 clamp(18px,2.3vw,23px)/1.45 var(--serif);max-width:46em;margin:0 0 18px}

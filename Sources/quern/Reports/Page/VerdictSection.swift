@@ -128,7 +128,7 @@ extension ReportPage {
       "\(Shown.percent(share, 0)) of \(Shown.size(before.bytes)), \(fixed(after.bitsPerWeight, 2)) bits a weight")
     if let pictures = result.pictures, !pictures.pictures.isEmpty {
       tiles += tile(
-        "Picture answers unchanged", "\(pictures.pictures.count(where: \.isSame)) of \(pictures.pictures.count)",
+        "Picture answers unchanged", "\(pictures.sameAnswers) of \(pictures.pictures.count)",
         "\(Shown.number(pictures.divergence.value)) nats an answer token")
     }
     return "<dl class=tiles>\(tiles)</dl>\n"

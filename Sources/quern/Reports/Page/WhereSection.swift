@@ -93,7 +93,7 @@ extension ReportPage {
         let error = layer.accumulated
         var cells: [HTML] = [
           layer.layer < 0 ? "embedding" : "\(layer.layer)",
-          layer.kind == .embedding ? "" : layer.kind == .attention ? "full attention" : "linear attention",
+          layer.kind == .embedding ? "" : "\(layer.kind.words)",
           "\(Shown.number(error.medianError))", "\(Shown.number(error.relativeError))",
           "\(Shown.number(error.largestError))",
           "\(Shown.number(error.meanCosine, 6))", "\(Shown.number(error.leastCosine, 6))",
