@@ -1,6 +1,6 @@
 import Containers
 import Engine
-import Tensors
+import Base
 
 /// The model families quern knows; the one list a new family is added to.
 package enum Architectures {

@@ -1,5 +1,5 @@
 import Containers
-import Tensors
+import Base
 
 /// Puts a prompt into the form a chat model was trained on.
 ///

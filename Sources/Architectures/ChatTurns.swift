@@ -1,5 +1,5 @@
 import Containers
-import Tensors
+import Base
 
 /// One message of a conversation.
 package struct ChatMessage: Sendable, Equatable {

@@ -1,6 +1,6 @@
 import Containers
 import Quants
-import Tensors
+import Base
 
 /// A tensor of either container with its values as GGUF has them: heads in its order, norms as factors, planes apart.
 ///

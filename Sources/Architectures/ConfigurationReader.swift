@@ -1,5 +1,5 @@
 import Containers
-import Tensors
+import Base
 
 /// Reads a model's hyper-parameters, from `config.json` or from GGUF metadata, and checks every one against its range.
 ///

@@ -1,5 +1,5 @@
 import Containers
-import Tensors
+import Base
 
 /// Whether the embedding table serves as the head: what the configuration says, held against the tensors that are there.
 ///

@@ -1,6 +1,6 @@
 import Containers
 import Quants
-import Tensors
+import Base
 
 /// Refuses logits that are not numbers, before anything is concluded from them.
 ///

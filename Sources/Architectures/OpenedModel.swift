@@ -1,6 +1,6 @@
 import Containers
 import Engine
-import Tensors
+import Base
 import Tokenizers
 
 /// A model ready to run: its file, its mathematics and its tokenizer.

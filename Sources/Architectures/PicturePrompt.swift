@@ -1,6 +1,6 @@
 import Engine
 import Images
-import Tensors
+import Base
 
 /// A prompt whose picture tokens have been written out.
 package struct PicturePrompt: Sendable {

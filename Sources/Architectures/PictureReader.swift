@@ -1,7 +1,7 @@
 import Containers
 import Engine
 import Images
-import Tensors
+import Base
 import Tokenizers
 
 /// The eyes of an opened model: preparation of pictures, vision tower, and the token that stands for a picture.

@@ -1,5 +1,5 @@
 import Containers
-import Tensors
+import Base
 
 /// Where the projector (`mmproj`) of a GGUF model is found.
 package enum ProjectorFile {

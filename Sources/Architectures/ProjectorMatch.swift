@@ -1,5 +1,5 @@
 import Containers
-import Tensors
+import Base
 
 /// Holds a projector (`mmproj`) against the text model it is to see for.
 ///

@@ -1,5 +1,5 @@
 import Containers
-import Tensors
+import Base
 
 /// Undoes what programs that save checkpoints add to the names of tensors.
 ///

@@ -1,4 +1,4 @@
-import Tensors
+import Base
 
 /// How one tensor of a family is named and stored in a Hugging Face checkpoint and in GGUF, and how one becomes the other.
 ///

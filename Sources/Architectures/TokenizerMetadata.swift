@@ -1,5 +1,5 @@
 import Containers
-import Tensors
+import Base
 import Tokenizers
 
 /// A tokenizer written as GGUF metadata.

@@ -1,5 +1,5 @@
 import Containers
-import Tensors
+import Base
 import Tokenizers
 
 /// Finds and builds the tokenizer of a model.

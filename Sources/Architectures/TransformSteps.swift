@@ -1,5 +1,5 @@
 import Engine
-import Tensors
+import Base
 
 /// The steps of a rule applied to numbers in F32.
 package enum TransformSteps {

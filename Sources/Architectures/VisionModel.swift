@@ -1,6 +1,6 @@
 import Engine
 import Images
-import Tensors
+import Base
 
 /// Sees what a vision tower computes: the name of the stage and its rows, once for each picture.
 package typealias VisionObserver = (_ name: String, _ rows: Activations) -> Void

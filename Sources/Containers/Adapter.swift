@@ -1,4 +1,4 @@
-import Tensors
+import Base
 
 /// A small set of weights that is added to those of another model, such as a LoRA: no model by itself.
 struct Adapter {

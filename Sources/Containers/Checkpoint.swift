@@ -1,5 +1,5 @@
 import Quants
-import Tensors
+import Base
 
 /// An opened and validated model: its tensors, its metadata, and the folder it came from if there is one.
 ///

@@ -1,4 +1,4 @@
-import Tensors
+import Base
 
 /// Opens whatever the command line calls a source.
 package enum Containers {

@@ -1,4 +1,4 @@
-import Tensors
+import Base
 
 /// Recognises what is often found in place of a model's file: a pointer, an error page, an archive, a cut download.
 ///

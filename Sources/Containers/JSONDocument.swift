@@ -1,4 +1,4 @@
-import Tensors
+import Base
 
 /// JSON of a model's files, held to a budget of memory.
 package enum JSONDocument {

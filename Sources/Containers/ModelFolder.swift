@@ -1,4 +1,4 @@
-import Tensors
+import Base
 
 /// Finds out which model a folder stands for.
 enum ModelFolder {

@@ -1,5 +1,5 @@
 import Quants
-import Tensors
+import Base
 
 /// Finds block scales that are NaN or infinite: such a block would poison every product it takes part in.
 package enum ScaleCheck {

@@ -1,6 +1,6 @@
 import Quants
 import Synchronization
-import Tensors
+import Base
 
 extension TensorEntry {
   /// Values compared at a time; a multiple of every block.

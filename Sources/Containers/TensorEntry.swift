@@ -1,5 +1,5 @@
 import Quants
-import Tensors
+import Base
 
 /// One tensor of a checkpoint: its name, type and shape, and where its stored bytes lie.
 ///

@@ -1,4 +1,4 @@
-import Tensors
+import Base
 
 /// Finds what downloads leave behind that were begun and not completed.
 enum UnfinishedDownload {

@@ -1,5 +1,5 @@
 import Quants
-import Tensors
+import Base
 
 #if canImport(Glibc)
   import Glibc

@@ -1,5 +1,5 @@
 import Containers
-import Tensors
+import Base
 
 /// SHA-256 sums that were computed while writing, as a text.
 ///

@@ -1,7 +1,7 @@
 import Architectures
 import Containers
 import Quants
-import Tensors
+import Base
 
 /// The one entrance: sources and options in, a checked plan out.
 ///

@@ -1,6 +1,6 @@
 import Architectures
 import Containers
-import Tensors
+import Base
 
 /// Holds the tensors of a GGUF, and its `mmproj` where that comes with it, against the rules of their family.
 struct GGUFNames {

@@ -1,7 +1,7 @@
 import Architectures
 import Containers
 import Quants
-import Tensors
+import Base
 
 /// Plans the conversion or quantization of a GGUF into another.
 struct GGUFPlanner {

@@ -1,6 +1,6 @@
 import Containers
 import Quants
-import Tensors
+import Base
 
 /// An importance matrix as a quantization uses it.
 package struct ImportanceUse: Sendable {

@@ -1,5 +1,5 @@
 import Quants
-import Tensors
+import Base
 
 /// Gives importance to groups of columns that have next to none.
 ///

@@ -1,6 +1,6 @@
 import Architectures
 import Containers
-import Tensors
+import Base
 import Tokenizers
 
 /// The tensors that patterns leave out: those that have no place in a model, and no others.

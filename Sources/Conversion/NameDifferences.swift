@@ -1,4 +1,4 @@
-import Tensors
+import Base
 
 /// Where the names of a checkpoint and the rules of its family differ.
 struct NameDifferences {

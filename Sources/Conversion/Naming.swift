@@ -1,5 +1,5 @@
 import Containers
-import Tensors
+import Base
 
 /// Names of models and of the files they become, by the GGUF naming convention.
 enum Naming {

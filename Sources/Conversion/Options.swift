@@ -1,5 +1,5 @@
 import Quants
-import Tensors
+import Base
 
 /// What to convert into what; one value for `convert` and `quantize`.
 package struct ConversionOptions: Sendable {

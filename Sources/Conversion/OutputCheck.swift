@@ -1,5 +1,5 @@
 import Containers
-import Tensors
+import Base
 
 #if canImport(Glibc)
   import Glibc

@@ -1,7 +1,7 @@
 import Architectures
 import Containers
 import Quants
-import Tensors
+import Base
 
 /// Everything a conversion is going to do, complete and checked before a byte is written.
 package struct Plan: Sendable {

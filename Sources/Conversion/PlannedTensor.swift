@@ -1,7 +1,7 @@
 import Architectures
 import Containers
 import Quants
-import Tensors
+import Base
 
 /// One tensor of the output: where its values come from, what is done to them, and what they become.
 package struct PlannedTensor: Sendable {

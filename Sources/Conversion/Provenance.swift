@@ -1,7 +1,7 @@
 import Architectures
 import Containers
 import Quants
-import Tensors
+import Base
 import Tokenizers
 
 /// What quern writes under keys of its own: how a file was made, and what the way back needs.

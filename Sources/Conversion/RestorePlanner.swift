@@ -1,7 +1,7 @@
 import Architectures
 import Containers
 import Quants
-import Tensors
+import Base
 
 /// Plans the way back: from GGUF, and its `mmproj` where there is one, to a Hugging Face folder.
 struct RestorePlanner {

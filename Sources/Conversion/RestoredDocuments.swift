@@ -1,6 +1,6 @@
 import Architectures
 import Containers
-import Tensors
+import Base
 
 /// The documents of a restored Hugging Face folder: those the GGUF carries, and the others rebuilt from its metadata.
 struct RestoredDocuments {

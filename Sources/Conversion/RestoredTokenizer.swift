@@ -1,6 +1,6 @@
 import Architectures
 import Containers
-import Tensors
+import Base
 import Tokenizers
 
 /// Rebuilds a tokenizer's documents from GGUF metadata.

@@ -2,7 +2,7 @@ import Architectures
 import Containers
 import Quants
 import Synchronization
-import Tensors
+import Base
 
 /// Values on the way back from GGUF, and what number type holds them without loss.
 enum Restoring {

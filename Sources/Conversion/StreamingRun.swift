@@ -1,6 +1,6 @@
 import Containers
 import Quants
-import Tensors
+import Base
 
 /// What a run did.
 package struct ConversionReport: Sendable {
@@ -99,7 +99,7 @@ extension Plan {
       return PlannedOutput(
         writer: try GGUFWriter(path: file.path, layout: layout, overwrite: isOpen, checksums: sums), folder: nil)
     case .folder(let layout, let shardSize, let documents):
-      let folder = FolderOutput(file.path, overwrite: overwrite)
+      let folder = FolderOutput(file.path, overwrite: overwrite, documents: RestoredDocuments.names)
       try folder.write(documents, checksums: sums)
       let writer = try SafetensorsWriter(
         path: folder.hidden + "/model.safetensors", in: folder.parent, metadata: [("format", "pt")],

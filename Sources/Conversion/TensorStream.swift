@@ -1,7 +1,7 @@
 import Architectures
 import Containers
 import Quants
-import Tensors
+import Base
 
 /// Memory of one worker, reused from piece to piece.
 final class Workspace: @unchecked Sendable {

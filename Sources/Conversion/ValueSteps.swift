@@ -1,6 +1,6 @@
 import Architectures
 import Quants
-import Tensors
+import Base
 
 #if canImport(Glibc)
   import Glibc

@@ -1,5 +1,5 @@
 import Quants
-import Tensors
+import Base
 
 /// What the mathematics runs on: the kernels of one level, and the threads.
 package struct Compute: Sendable {

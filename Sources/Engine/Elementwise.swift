@@ -1,4 +1,4 @@
-import Tensors
+import Base
 
 // The loops between matrix products, shared out by rows.
 

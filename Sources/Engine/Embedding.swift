@@ -1,4 +1,4 @@
-import Tensors
+import Base
 
 extension WeightMatrix {
   /// Some rows as a matrix of their own, over the same bytes.

@@ -1,4 +1,4 @@
-import Tensors
+import Base
 
 /// Sees the hidden states behind each decoder layer: the layer's number and [T, hidden].
 package typealias LayerObserver = (_ layer: Int, _ hidden: Activations) -> Void

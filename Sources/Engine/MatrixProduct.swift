@@ -1,6 +1,6 @@
 import Quants
 import Synchronization
-import Tensors
+import Base
 
 /// y = x W^T in 32-bit floats over weights as they are stored.
 ///

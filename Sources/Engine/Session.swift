@@ -1,4 +1,4 @@
-import Tensors
+import Base
 
 /// One sequence in progress: a model, what it remembers, and the logits after the newest token.
 package struct Session: ~Copyable {

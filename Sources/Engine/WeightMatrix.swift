@@ -1,5 +1,5 @@
 import Quants
-import Tensors
+import Base
 
 /// A matrix of weights as stored: rows of whole blocks, one after another.
 ///

@@ -1,6 +1,6 @@
 import Architectures
 import Containers
-import Tensors
+import Base
 import Tokenizers
 
 /// Conversations, one a line, each a JSON object with `messages` of `role` and `content`.

@@ -1,6 +1,6 @@
 import Architectures
 import Engine
-import Tensors
+import Base
 
 /// Log-probabilities of given next tokens, computed without ever holding a whole row of logits.
 package enum LogProbability {

@@ -2,7 +2,7 @@ import Architectures
 import Engine
 import Quants
 import Synchronization
-import Tensors
+import Base
 import Tokenizers
 
 #if canImport(Glibc)

@@ -1,7 +1,7 @@
 import Architectures
 import Containers
 import Engine
-import Tensors
+import Base
 
 /// The mapped weights of a model, to be given back when they are not wanted for a while.
 ///

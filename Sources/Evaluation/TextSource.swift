@@ -1,5 +1,5 @@
 import Architectures
-import Tensors
+import Base
 
 /// A text to compare models on, before any tokenizer has read it.
 package struct TextSource: Sendable {

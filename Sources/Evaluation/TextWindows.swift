@@ -1,5 +1,5 @@
 import Architectures
-import Tensors
+import Base
 import Tokenizers
 
 /// A text as the windows in which models read it; of each, some tokens are predicted.

@@ -2,7 +2,7 @@ import Architectures
 import Engine
 import Quants
 import Synchronization
-import Tensors
+import Base
 
 /// Tokens that a model reads from nothing, and which of them it has to predict.
 package struct TokenWindow: Sendable, Equatable {

@@ -1,7 +1,7 @@
 import Architectures
 import Engine
 import Images
-import Tensors
+import Base
 
 /// Everything a model computed for one prompt, by the names of the `trace` command.
 package struct Trace {

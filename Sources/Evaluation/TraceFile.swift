@@ -1,6 +1,6 @@
 import Containers
 import Quants
-import Tensors
+import Base
 
 extension Trace {
   /// Writes the recorded tensors to a safetensors file.

@@ -2,7 +2,7 @@ import Architectures
 import Containers
 import Engine
 import Quants
-import Tensors
+import Base
 import Tokenizers
 
 /// What was lost between a model before and models after, on the same texts: definitions in docs/validation.md.

@@ -1,5 +1,5 @@
 import Engine
-import Tensors
+import Base
 
 extension Validation {
   /// The result with the keys of the command line; `failures` are the limits that each model exceeds.

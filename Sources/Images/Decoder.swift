@@ -1,5 +1,5 @@
 import CImages
-import Tensors
+import Base
 
 /// An open decoder of `CImages` and the bytes it reads: its memory is reached through calls only, and goes with it.
 final class Decoder {

@@ -1,4 +1,4 @@
-import Tensors
+import Base
 
 /// Reads pictures from files: PNG and JPEG, told apart by their first bytes, never by the name.
 ///

@@ -1,5 +1,5 @@
 import CImages
-import Tensors
+import Base
 
 /// The rows of a JPEG, each as what Pillow's `convert("RGB")` makes of it.
 struct JPEGRows: PictureRows {

@@ -1,4 +1,4 @@
-import Tensors
+import Base
 
 /// The bytes of a picture's file, read a window at a time, so that a file is never in memory whole.
 final class PictureBytes {

@@ -1,4 +1,4 @@
-import Tensors
+import Base
 
 /// Which pixels a row of a decoder holds: `count` of row `y`, `step` apart from column `x` on.
 struct RowPlace {

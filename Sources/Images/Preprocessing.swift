@@ -1,4 +1,4 @@
-import Tensors
+import Base
 
 /// How a model's pictures are prepared: sizes, limits and normalization of `preprocessor_config.json`.
 package struct Preprocessing: Sendable, Equatable {

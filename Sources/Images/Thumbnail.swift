@@ -1,5 +1,5 @@
 import CImages
-import Tensors
+import Base
 
 /// Small copies of pictures, for pages.
 package enum Thumbnail {

@@ -1,4 +1,4 @@
-import Tensors
+import Base
 
 // Number types that quern carries from file to file without looking inside. GGUF has no number for the lower ones.
 

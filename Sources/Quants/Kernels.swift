@@ -1,5 +1,5 @@
 private import CKernels
-import Tensors
+import Base
 
 #if canImport(Glibc)
   import Glibc

@@ -1,4 +1,4 @@
-import Tensors
+import Base
 
 /// IEEE binary32, one number a weight.
 package enum F32: QuantCodec {

@@ -1,4 +1,4 @@
-import Tensors
+import Base
 
 /// A way of storing a row of weights: how many weights make a block, and how many bytes that block takes.
 ///

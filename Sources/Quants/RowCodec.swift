@@ -1,4 +1,4 @@
-import Tensors
+import Base
 
 /// Decodes and encodes rows of one format: by the level's kernel where there is one, by the format itself otherwise.
 ///

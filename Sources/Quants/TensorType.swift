@@ -1,4 +1,4 @@
-import Tensors
+import Base
 
 /// The format of a tensor as a value: hashable, printable, looked up by name or number.
 package struct TensorType: Hashable, Sendable, CustomStringConvertible {

@@ -1,4 +1,4 @@
-import Tensors
+import Base
 
 /// What a GGUF carries of the tokenizer.json it was made from: everything but the vocabulary and the merges.
 ///

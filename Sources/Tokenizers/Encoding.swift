@@ -1,5 +1,5 @@
 import Synchronization
-import Tensors
+import Base
 
 extension Tokenizer {
   /// The token ids of a text.

@@ -1,4 +1,4 @@
-import Tensors
+import Base
 
 /// A byte-level BPE tokenizer: text to token ids and back.
 ///

@@ -1,4 +1,4 @@
-import Tensors
+import Base
 
 /// How fast a tokenizer encodes, on one thread, as a program would use it.
 package enum TokenizerBench {

@@ -1,4 +1,4 @@
-import Tensors
+import Base
 
 /// tokenizer.json with its two large parts, vocabulary and merges, as flat lists.
 ///

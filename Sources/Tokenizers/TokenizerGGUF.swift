@@ -1,4 +1,4 @@
-import Tensors
+import Base
 
 extension Tokenizer {
   /// Builds the tokenizer of GGUF metadata.

@@ -1,4 +1,4 @@
-import Tensors
+import Base
 
 extension Tokenizer {
   /// Reads Hugging Face's tokenizer.json, with what tokenizer_config.json adds to it.

@@ -1,6 +1,6 @@
 import ArgumentParser
 import Quants
-import Tensors
+import Base
 
 /// What every command takes.
 struct CommonOptions: ParsableArguments {

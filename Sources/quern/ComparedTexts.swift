@@ -1,7 +1,7 @@
 import Containers
 import Corpus
 import Evaluation
-import Tensors
+import Base
 
 /// The texts that models are compared on: those that were named, or the ones that come with the program.
 struct ComparedTexts {

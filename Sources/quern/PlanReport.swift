@@ -1,7 +1,7 @@
 import Conversion
 import Containers
 import Quants
-import Tensors
+import Base
 
 /// A plan and its run as text and as JSON.
 enum PlanReport {

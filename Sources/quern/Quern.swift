@@ -1,7 +1,7 @@
 import ArgumentParser
 import CMemory
 import Quants
-import Tensors
+import Base
 
 #if canImport(Glibc)
   import Glibc

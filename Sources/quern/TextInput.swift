@@ -1,5 +1,5 @@
 import Containers
-import Tensors
+import Base
 
 /// A text that a command was given: a file, a pipe, or for `-` standard input.
 struct TextInput {

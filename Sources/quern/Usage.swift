@@ -1,7 +1,7 @@
 import ArgumentParser
 import Containers
 import Conversion
-import Tensors
+import Base
 
 /// Wrong usage: what is wrong, and how it is done right.
 struct Usage: Error {

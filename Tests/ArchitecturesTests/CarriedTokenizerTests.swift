@@ -1,7 +1,7 @@
 import Architectures
 import Containers
 import Quants
-import Tensors
+import Base
 import TestSupport
 import Testing
 import Tokenizers

@@ -4,7 +4,7 @@ import Conversion
 import Engine
 import Foundation
 import Quants
-import Tensors
+import Base
 import TestSupport
 import Testing
 import Tokenizers

@@ -2,7 +2,7 @@ import Architectures
 import Containers
 import Engine
 import Quants
-import Tensors
+import Base
 import TestSupport
 import Testing
 

@@ -1,7 +1,7 @@
 import Architectures
 import Containers
 import TestSupport
-import Tensors
+import Base
 import Testing
 
 /// Configurations, good and hostile.

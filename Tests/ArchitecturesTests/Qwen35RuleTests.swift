@@ -1,7 +1,7 @@
 import Architectures
 import Containers
 import TestSupport
-import Tensors
+import Base
 import Testing
 
 /// The rules of every published size, and permutations that undo themselves.

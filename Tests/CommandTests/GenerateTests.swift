@@ -1,5 +1,5 @@
 import Foundation
-import Tensors
+import Base
 import TestSupport
 import Testing
 

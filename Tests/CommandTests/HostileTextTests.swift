@@ -2,7 +2,7 @@ import Containers
 import Foundation
 import Quants
 import TestSupport
-import Tensors
+import Base
 import Testing
 
 /// Models whose every text is hostile, through every command: nothing of it acts on a terminal.

@@ -2,7 +2,7 @@ import Containers
 import Foundation
 import Quants
 import TestSupport
-import Tensors
+import Base
 import Testing
 
 /// What people do with paths, and what they are told.

@@ -1,7 +1,7 @@
 import Architectures
 import Evaluation
 import Images
-import Tensors
+import Base
 import TestSupport
 
 import quern

@@ -1,6 +1,6 @@
 import Foundation
 import Images
-import Tensors
+import Base
 import TestSupport
 import Testing
 import quern

@@ -2,7 +2,7 @@ import Containers
 import Foundation
 import Quants
 import TestSupport
-import Tensors
+import Base
 import Testing
 
 /// Words that are nearly right, and texts that come in other ways.

@@ -1,5 +1,5 @@
 import Containers
-import Tensors
+import Base
 import TestSupport
 import Testing
 

@@ -1,6 +1,6 @@
 import Containers
 import Quants
-import Tensors
+import Base
 import TestSupport
 import Testing
 

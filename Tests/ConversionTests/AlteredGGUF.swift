@@ -1,5 +1,5 @@
 import Containers
-import Tensors
+import Base
 
 /// Writes a GGUF again with other metadata, names (nil leaves a tensor out) or bytes.
 func alterGGUF(

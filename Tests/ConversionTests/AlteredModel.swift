@@ -2,7 +2,7 @@ import Containers
 import Foundation
 import Quants
 import TestSupport
-import Tensors
+import Base
 
 /// One tensor of a model made for a test.
 struct TestTensor {

@@ -5,7 +5,7 @@ import Evaluation
 import Foundation
 import Quants
 import TestSupport
-import Tensors
+import Base
 import Testing
 
 /// Values that are no finite numbers, values that a type cannot hold, and matrices that say nothing.

@@ -3,7 +3,7 @@ import Conversion
 import Foundation
 import Quants
 import TestSupport
-import Tensors
+import Base
 import Testing
 
 /// A folder is replaced in one step, and everything in it that is somebody else's comes along.

@@ -2,7 +2,7 @@ import Containers
 import Conversion
 import Quants
 import TestSupport
-import Tensors
+import Base
 import Testing
 
 /// GGUFs as they are found in the wild, whose metadata and tensors disagree.

@@ -1,7 +1,7 @@
 import Containers
 import Conversion
 import Quants
-import Tensors
+import Base
 import TestSupport
 import Testing
 

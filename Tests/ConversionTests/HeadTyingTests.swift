@@ -4,7 +4,7 @@ import Conversion
 import Evaluation
 import Quants
 import TestSupport
-import Tensors
+import Base
 import Testing
 
 /// Heads and embedding tables against what config.json says of them, decided as transformers 5.23 decides.

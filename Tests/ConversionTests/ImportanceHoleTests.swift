@@ -4,7 +4,7 @@ import Conversion
 import Evaluation
 import Quants
 import TestSupport
-import Tensors
+import Base
 import Testing
 
 /// Importance that says nothing about a tensor, a part of it, or an expert.

@@ -3,7 +3,7 @@ import Containers
 import Conversion
 import Quants
 import TestSupport
-import Tensors
+import Base
 import Testing
 
 /// Tensors that have no place in a model, and leaving them out.

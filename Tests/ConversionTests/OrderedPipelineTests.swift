@@ -1,3 +1,4 @@
+import Base
 import Conversion
 import Quants
 import Synchronization

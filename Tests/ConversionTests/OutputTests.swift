@@ -3,7 +3,7 @@ import Conversion
 import Foundation
 import Quants
 import TestSupport
-import Tensors
+import Base
 import Testing
 
 /// Outputs appear whole or not at all.

@@ -3,7 +3,7 @@ import Conversion
 import Foundation
 import Quants
 import TestSupport
-import Tensors
+import Base
 import Testing
 import Tokenizers
 

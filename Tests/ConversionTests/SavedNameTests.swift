@@ -4,7 +4,7 @@ import Conversion
 import Foundation
 import Quants
 import TestSupport
-import Tensors
+import Base
 import Testing
 
 /// Checkpoints whose savers named or laid out tensors in ways of their own.

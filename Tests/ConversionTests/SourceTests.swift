@@ -2,7 +2,7 @@ import Containers
 import Conversion
 import Quants
 import TestSupport
-import Tensors
+import Base
 import Testing
 
 /// Sources as they are found in the wild.

@@ -1,6 +1,6 @@
 import Engine
 import Quants
-import Tensors
+import Base
 import Testing
 
 /// Matrices whose columns are multiplied in another order than they are stored in.

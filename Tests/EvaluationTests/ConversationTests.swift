@@ -1,7 +1,7 @@
 import Architectures
 import Evaluation
 import Foundation
-import Tensors
+import Base
 import TestSupport
 import Testing
 import Tokenizers

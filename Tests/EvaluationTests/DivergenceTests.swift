@@ -2,7 +2,7 @@ import Engine
 import Evaluation
 import Foundation
 import Quants
-import Tensors
+import Base
 import TestSupport
 import Testing
 

@@ -4,7 +4,7 @@ import Conversion
 import Evaluation
 import Foundation
 import Quants
-import Tensors
+import Base
 import TestSupport
 import Testing
 

@@ -1,6 +1,6 @@
 import Evaluation
 import Foundation
-import Tensors
+import Base
 import TestSupport
 import Testing
 

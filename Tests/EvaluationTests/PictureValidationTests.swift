@@ -6,7 +6,7 @@ import Evaluation
 import Foundation
 import Images
 import Quants
-import Tensors
+import Base
 import TestSupport
 import Testing
 

@@ -3,7 +3,7 @@ import Containers
 import Conversion
 import Foundation
 import Quants
-import Tensors
+import Base
 import TestSupport
 import Testing
 

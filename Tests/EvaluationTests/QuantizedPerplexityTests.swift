@@ -2,7 +2,7 @@ import Architectures
 import Conversion
 import Evaluation
 import Quants
-import Tensors
+import Base
 import TestSupport
 import Testing
 

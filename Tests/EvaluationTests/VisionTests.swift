@@ -5,7 +5,7 @@ import Engine
 import Evaluation
 import Images
 import Quants
-import Tensors
+import Base
 import TestSupport
 import Testing
 

@@ -1,5 +1,5 @@
 import Images
-import Tensors
+import Base
 import TestSupport
 import Testing
 

@@ -1,6 +1,6 @@
 import Quants
 import Synchronization
-import Tensors
+import Base
 import TestSupport
 import Testing
 

@@ -1,5 +1,5 @@
 import Quants
-import Tensors
+import Base
 import Testing
 
 /// The codebooks are facts of the formats: their data must not change.

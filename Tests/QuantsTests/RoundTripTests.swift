@@ -1,5 +1,5 @@
 import Quants
-import Tensors
+import Base
 import TestSupport
 import Testing
 

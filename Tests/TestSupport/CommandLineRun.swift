@@ -1,5 +1,5 @@
 import Foundation
-import Tensors
+import Base
 
 /// One run of the built `quern` binary.
 package struct CommandLineRun: Sendable {

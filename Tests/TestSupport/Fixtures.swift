@@ -1,5 +1,5 @@
 import Foundation
-import Tensors
+import Base
 
 /// Where the files with known answers lie.
 package enum Fixtures {

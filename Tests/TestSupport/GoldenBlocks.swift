@@ -1,4 +1,4 @@
-import Tensors
+import Base
 
 /// The reference's encoded and decoded rows, read from `fixtures/golden/blocks.safetensors`.
 ///

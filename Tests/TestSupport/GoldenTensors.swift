@@ -1,4 +1,4 @@
-import Tensors
+import Base
 
 /// A small safetensors file of reference values, read whole.
 ///

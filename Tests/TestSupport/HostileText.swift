@@ -1,5 +1,5 @@
 import Foundation
-import Tensors
+import Base
 
 /// A text that tries everything a text can do to a terminal, and the proof that it could not.
 package enum HostileText {

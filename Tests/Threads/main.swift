@@ -1,3 +1,4 @@
+import Base
 import Synchronization
 
 // What threads share, for ThreadSanitizer (threads.sh): memory that two threads touch without an order is a race it tells.

@@ -1,5 +1,5 @@
 import Containers
-import Tensors
+import Base
 
 extension Qwen35 {
   /// The hyper-parameters of a Qwen3.5, every field checked before anything is computed from it.

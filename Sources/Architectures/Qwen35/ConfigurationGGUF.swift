@@ -1,5 +1,5 @@
 import Containers
-import Tensors
+import Base
 
 extension Qwen35.Configuration {
   private typealias Key = ConfigurationReader.Key

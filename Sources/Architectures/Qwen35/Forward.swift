@@ -1,6 +1,6 @@
 import Containers
 import Engine
-import Tensors
+import Base
 
 extension Qwen35 {
   package func languageModel(_ checkpoint: Checkpoint) throws(CheckpointError) -> any LanguageModel {

@@ -1,5 +1,5 @@
 import Engine
-import Tensors
+import Base
 
 extension Qwen35 {
   /// The weights of the text part, matrices as stored bytes, vectors as the numbers the formulas want.

@@ -1,5 +1,5 @@
 import Containers
-import Tensors
+import Base
 
 /// The projections of the gated delta net as Qwen3-Next stores them: fused, and grouped by key head.
 ///

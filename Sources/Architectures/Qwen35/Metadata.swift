@@ -1,5 +1,5 @@
 import Containers
-import Tensors
+import Base
 
 extension Qwen35 {
   /// The metadata of the text GGUF, in the order llama.cpp's converter writes it; the tokenizer's keys follow it.

@@ -1,4 +1,4 @@
-import Tensors
+import Base
 
 extension Qwen35 {
   /// The prefixes under which a checkpoint keeps the parts of a Qwen3.5.

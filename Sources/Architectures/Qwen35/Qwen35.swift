@@ -1,5 +1,5 @@
 import Containers
-import Tensors
+import Base
 
 /// Qwen3.5: gated delta net and gated attention in turns, an MTP block, and a vision tower that feeds it.
 ///

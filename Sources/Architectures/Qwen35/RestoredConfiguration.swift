@@ -1,5 +1,5 @@
 import Containers
-import Tensors
+import Base
 
 extension Qwen35 {
   /// A `config.json` with the published structure, for a GGUF that does not carry the original.

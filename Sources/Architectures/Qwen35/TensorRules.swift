@@ -1,4 +1,4 @@
-import Tensors
+import Base
 
 extension Qwen35 {
   /// The rules of every tensor a checkpoint of this configuration has, in the order of its GGUF file.

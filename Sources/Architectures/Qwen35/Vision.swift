@@ -1,5 +1,5 @@
 import Containers
-import Tensors
+import Base
 
 extension Qwen35 {
   /// The hyper-parameters of the vision tower.

@@ -1,7 +1,7 @@
 import Containers
 import Engine
 import Images
-import Tensors
+import Base
 
 extension Qwen35 {
   package func visionModel(_ checkpoint: Checkpoint) throws(CheckpointError) -> (any VisionModel)? {

@@ -1,6 +1,6 @@
 import Containers
 import Engine
-import Tensors
+import Base
 
 extension Qwen35 {
   /// The weights of the vision tower, by the names they have in GGUF.

@@ -1,7 +1,7 @@
 import Containers
 import Engine
 import Quants
-import Tensors
+import Base
 
 extension Qwen35 {
   /// Finds the tensors of a Qwen3.5 by their GGUF names, whichever dialect the checkpoint speaks.

@@ -1,4 +1,4 @@
-import Tensors
+import Base
 
 /// Collects the bytes of a GGUF header, little-endian.
 struct GGUFEncoder {

@@ -1,5 +1,5 @@
 import Quants
-import Tensors
+import Base
 
 /// The numbers of the GGUF format; `formats/gguf.md` is their page.
 enum GGUFFormat {

@@ -1,5 +1,5 @@
 import Quants
-import Tensors
+import Base
 
 /// Where everything of a GGUF will lie, computed before a byte is written.
 package struct GGUFLayout: Sendable {

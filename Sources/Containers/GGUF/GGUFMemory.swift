@@ -1,4 +1,4 @@
-import Tensors
+import Base
 
 /// What the parts of a GGUF header take in memory, rounded up; charged while reading, and before writing too, so that
 /// nothing is written that would not be read.

@@ -1,5 +1,5 @@
 import Quants
-import Tensors
+import Base
 
 /// Reads and validates one GGUF file: header, pairs, tensor descriptions, and that the data fills the rest.
 ///

@@ -1,4 +1,4 @@
-import Tensors
+import Base
 
 /// A GGUF in several files, named `NAME-00001-of-00003.gguf` and on.
 enum GGUFSplit {

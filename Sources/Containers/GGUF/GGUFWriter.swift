@@ -1,5 +1,5 @@
 import Quants
-import Tensors
+import Base
 
 /// Writes a GGUF, single or split, in one pass.
 package final class GGUFWriter: CheckpointWriter {

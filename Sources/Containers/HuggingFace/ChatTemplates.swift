@@ -1,4 +1,4 @@
-import Tensors
+import Base
 
 /// Looks for chat templates in all the places they are published.
 ///

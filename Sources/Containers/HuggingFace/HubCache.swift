@@ -1,4 +1,4 @@
-import Tensors
+import Base
 
 /// The local cache that Hugging Face's tools download into; nothing is ever downloaded from here.
 package enum HubCache {

@@ -1,4 +1,4 @@
-import Tensors
+import Base
 
 /// A model folder as Hugging Face lays it out: configuration, tokenizer, chat template, beside the weights.
 ///

@@ -1,4 +1,4 @@
-import Tensors
+import Base
 
 extension Checkpoint {
   /// Opens a folder: finds its weights and validates them.

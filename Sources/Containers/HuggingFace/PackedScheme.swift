@@ -1,4 +1,4 @@
-import Tensors
+import Base
 
 extension HuggingFaceFolder {
   /// The scheme by which the folder's weights were packed, as its people call it; `nil` when they are plain.

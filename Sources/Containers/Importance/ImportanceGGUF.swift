@@ -1,5 +1,5 @@
 import Quants
-import Tensors
+import Base
 
 /// The GGUF form: per tensor `NAME.in_sum2` and `NAME.counts`.
 extension ImportanceMatrix {

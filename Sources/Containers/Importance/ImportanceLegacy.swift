@@ -1,4 +1,4 @@
-import Tensors
+import Base
 
 /// The legacy form, `.dat`: a count, entries, and how they came about.
 ///

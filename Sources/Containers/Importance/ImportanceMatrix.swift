@@ -1,4 +1,4 @@
-import Tensors
+import Base
 
 /// What llama-imatrix collected: how much every input of every weight matrix matters.
 ///

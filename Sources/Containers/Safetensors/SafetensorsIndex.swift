@@ -1,4 +1,4 @@
-import Tensors
+import Base
 
 /// The index of a sharded checkpoint: which file holds which tensor.
 struct SafetensorsIndex {

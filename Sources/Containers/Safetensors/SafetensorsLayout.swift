@@ -1,5 +1,5 @@
 import Quants
-import Tensors
+import Base
 
 /// Where everything of a safetensors checkpoint will lie, computed before a byte is written.
 package struct SafetensorsLayout: Sendable {

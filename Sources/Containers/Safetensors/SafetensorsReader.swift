@@ -1,5 +1,5 @@
 import Quants
-import Tensors
+import Base
 
 /// Reads and validates one safetensors file: its header, and that the tensors cover the rest exactly.
 ///

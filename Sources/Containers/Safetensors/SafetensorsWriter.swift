@@ -1,4 +1,4 @@
-import Tensors
+import Base
 
 /// Writes a safetensors checkpoint in one pass: a single file, or shards and their index.
 package final class SafetensorsWriter: CheckpointWriter {

@@ -1,5 +1,5 @@
 import Quants
-import Tensors
+import Base
 
 /// The file types of llama-quantize, each as the text of a recipe.
 ///

@@ -1,5 +1,5 @@
 import Quants
-import Tensors
+import Base
 
 /// Which type every tensor gets: a base type and ordered rules that depart from it.
 ///

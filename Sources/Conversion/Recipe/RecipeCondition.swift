@@ -1,5 +1,5 @@
 import Quants
-import Tensors
+import Base
 
 extension Recipe {
   /// When a rule applies; one word of a recipe's text.

@@ -1,6 +1,6 @@
 import Containers
 import Quants
-import Tensors
+import Base
 import Tokenizers
 
 /// The text of a recipe, one statement a line or a semicolon: what is printed, saved, recorded and read back.

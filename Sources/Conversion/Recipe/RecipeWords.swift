@@ -1,4 +1,4 @@
-import Tensors
+import Base
 
 /// Cuts the text of a recipe into statements of words.
 ///

@@ -1,7 +1,7 @@
 import Architectures
 import Containers
 import Quants
-import Tensors
+import Base
 
 /// What a recipe asks about a model, from the keys of its GGUF metadata.
 struct ModelFacts {

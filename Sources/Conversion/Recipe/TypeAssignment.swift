@@ -1,6 +1,6 @@
 import Containers
 import Quants
-import Tensors
+import Base
 import Tokenizers
 
 /// Applies a recipe to the tensors of one file.

@@ -1,3 +1,4 @@
+import Base
 import Quants
 
 #if canImport(Glibc)

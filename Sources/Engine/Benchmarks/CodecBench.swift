@@ -1,5 +1,5 @@
 import Quants
-import Tensors
+import Base
 
 /// Decoding, encoding and searching per format, against copying memory.
 ///

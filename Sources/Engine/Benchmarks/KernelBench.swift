@@ -1,5 +1,5 @@
 import Quants
-import Tensors
+import Base
 
 /// Measures the kernels against what bounds them: arithmetic against registers, streaming against copying.
 package enum KernelBench {

@@ -1,5 +1,5 @@
 import Quants
-import Tensors
+import Base
 
 /// The matrix product per type of weights: many tokens against the arithmetic peak, one token against memory.
 struct ProductBench {

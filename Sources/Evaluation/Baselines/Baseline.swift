@@ -1,5 +1,5 @@
 import Architectures
-import Tensors
+import Base
 import Tokenizers
 
 /// A baseline: a model's predictions on some texts, small enough to be shared, in place of the model and the texts.

@@ -1,4 +1,4 @@
-import Tensors
+import Base
 
 /// What a baseline says of itself: whose predictions on which texts, and how they were kept.
 package struct BaselineHeader: Sendable, Equatable {

@@ -2,7 +2,7 @@ import Architectures
 import Containers
 import Engine
 import Synchronization
-import Tensors
+import Base
 
 /// Writes a baseline of the model before while it is compared, or for itself.
 ///

@@ -1,6 +1,6 @@
 import Architectures
 import Engine
-import Tensors
+import Base
 import Tokenizers
 
 /// A base file of llama-perplexity (`--kl-divergence-base`): ln p of every token, rounded to 16 bits.

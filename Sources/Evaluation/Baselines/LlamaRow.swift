@@ -1,5 +1,5 @@
 import Engine
-import Tensors
+import Base
 
 #if canImport(Glibc)
   import Glibc

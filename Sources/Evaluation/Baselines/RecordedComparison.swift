@@ -1,7 +1,7 @@
 import Architectures
 import Engine
 import Quants
-import Tensors
+import Base
 
 /// Runs models after on the windows of a record that stands for the model before.
 struct RecordedComparison: Sendable {

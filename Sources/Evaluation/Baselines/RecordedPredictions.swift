@@ -1,6 +1,6 @@
 import Architectures
 import Engine
-import Tensors
+import Base
 import Tokenizers
 
 /// What a file keeps of the predictions at one position.

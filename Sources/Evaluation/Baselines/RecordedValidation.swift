@@ -1,6 +1,6 @@
 import Architectures
 import Quants
-import Tensors
+import Base
 
 extension Validation {
   /// Compares models with a record of the model before.

@@ -1,6 +1,6 @@
 import Architectures
 import Engine
-import Tensors
+import Base
 import Tokenizers
 
 /// Whether two tokenizers mean the same by their ids, whatever file they came from.

@@ -1,7 +1,7 @@
 import Architectures
 import Engine
 import Quants
-import Tensors
+import Base
 
 /// The model before goes on from the beginning of some windows, and the models after are asked where they would have gone elsewhere.
 ///

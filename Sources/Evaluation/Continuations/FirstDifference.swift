@@ -1,4 +1,4 @@
-import Tensors
+import Base
 
 /// How long the likeliest continuations of two models stay the same.
 package struct FirstDifference: Sendable, Equatable {

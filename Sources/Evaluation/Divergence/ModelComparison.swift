@@ -1,7 +1,7 @@
 import Architectures
 import Engine
 import Quants
-import Tensors
+import Base
 
 /// Runs one model before and several after on the same windows, the one before only once.
 ///

@@ -2,7 +2,7 @@ import Architectures
 import Engine
 import Quants
 import Synchronization
-import Tensors
+import Base
 
 /// One pass over the windows of some texts, in which models are compared.
 struct TextPass: Sendable {

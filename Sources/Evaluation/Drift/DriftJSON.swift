@@ -1,4 +1,4 @@
-import Tensors
+import Base
 
 extension LayerDrift {
   /// The figures by their keys.

@@ -2,7 +2,7 @@ import Architectures
 import Containers
 import Quants
 import Synchronization
-import Tensors
+import Base
 
 /// The weights of a model before and one after, tensor by tensor, as GGUF has them.
 enum WeightComparison {

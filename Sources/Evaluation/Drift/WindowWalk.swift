@@ -1,6 +1,6 @@
 import Architectures
 import Engine
-import Tensors
+import Base
 
 /// Models that go through the same windows in step, layer by layer.
 ///

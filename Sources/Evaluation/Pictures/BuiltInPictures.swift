@@ -1,4 +1,4 @@
-import Tensors
+import Base
 
 /// The pictures that are shown where none are named, made for this project by docs/generate/pictures.py.
 ///

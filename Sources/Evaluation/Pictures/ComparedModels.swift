@@ -2,7 +2,7 @@ import Architectures
 import Containers
 import Engine
 import Images
-import Tensors
+import Base
 
 /// The models of a validation as they were named: their texts, and what each of them sees with.
 package struct ComparedModels: Sendable {

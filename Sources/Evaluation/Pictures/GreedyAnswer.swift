@@ -1,6 +1,6 @@
 import Architectures
 import Engine
-import Tensors
+import Base
 
 /// What a model says when it always takes the likeliest token.
 struct GreedyAnswer: Equatable {

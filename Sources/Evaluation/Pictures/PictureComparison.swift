@@ -2,7 +2,7 @@ import Architectures
 import Engine
 import Images
 import Quants
-import Tensors
+import Base
 import Tokenizers
 
 /// Shows pictures to text models behind vision encoders, and compares what they would say.

@@ -1,5 +1,5 @@
 import Architectures
-import Tensors
+import Base
 import Tokenizers
 
 /// Draws figures from answers: the unit of every error is the picture, however many questions are asked about it.

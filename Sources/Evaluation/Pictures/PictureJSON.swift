@@ -1,4 +1,4 @@
-import Tensors
+import Base
 
 extension ComparedPicture {
   var json: OrderedJSON {

@@ -2,7 +2,7 @@ import Architectures
 import Engine
 import Images
 import Quants
-import Tensors
+import Base
 import Tokenizers
 
 /// Pictures, the questions that are asked about each of them, and the models that are asked.

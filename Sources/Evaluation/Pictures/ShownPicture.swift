@@ -1,6 +1,6 @@
 import Containers
 import Images
-import Tensors
+import Base
 
 /// A picture that models are asked about: a PNG or JPEG whose pixels have been found to be readable.
 package struct ShownPicture: Sendable {

@@ -1,4 +1,4 @@
-import Tensors
+import Base
 
 /// A token that is found in the text as it is written, before anything is split.
 package struct AddedToken: Sendable, Equatable {

@@ -1,4 +1,4 @@
-import Tensors
+import Base
 
 /// The merges of a vocabulary and what goes with them.
 struct MergeModel: Sendable {

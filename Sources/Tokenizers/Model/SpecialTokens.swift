@@ -1,4 +1,4 @@
-import Tensors
+import Base
 
 /// The tokens with a role, and which of them a text gets around it.
 package struct SpecialTokens: Sendable, Equatable {

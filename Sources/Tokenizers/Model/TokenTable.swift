@@ -1,4 +1,4 @@
-import Tensors
+import Base
 
 /// The numbers of texts, found by their bytes without building a key.
 struct TokenTable: Sendable {

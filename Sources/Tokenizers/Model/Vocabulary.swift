@@ -1,4 +1,4 @@
-import Tensors
+import Base
 
 /// The tokens of a byte-level vocabulary: their texts, bytes and numbers.
 struct Vocabulary: Sendable {

@@ -1,4 +1,4 @@
-import Tensors
+import Base
 
 /// A regular expression over names of tensors, found anywhere in a name unless `^` and `$` hold it.
 ///

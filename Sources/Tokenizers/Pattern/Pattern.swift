@@ -1,4 +1,4 @@
-import Tensors
+import Base
 
 /// A compiled regular expression that runs over UTF-8 bytes without recursion on the text and without exploding.
 ///

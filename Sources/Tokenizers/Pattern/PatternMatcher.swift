@@ -1,4 +1,4 @@
-import Tensors
+import Base
 
 /// Finds a pattern's matches in one piece of text, left to right.
 struct PatternMatcher {

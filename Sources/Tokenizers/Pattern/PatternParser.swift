@@ -1,4 +1,4 @@
-import Tensors
+import Base
 
 /// The parts of a regular expression as written.
 indirect enum PatternNode: Sendable, Equatable {

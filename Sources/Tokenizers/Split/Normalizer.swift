@@ -1,4 +1,4 @@
-import Tensors
+import Base
 
 /// A change of the text before it is split, as tokenizer.json names it.
 enum Normalizer: Sendable, Equatable {

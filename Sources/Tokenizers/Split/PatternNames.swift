@@ -1,4 +1,4 @@
-import Tensors
+import Base
 
 /// What quern knows about a pre-tokenizer that others have given a name.
 struct KnownSplit: Sendable {

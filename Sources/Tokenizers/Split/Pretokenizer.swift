@@ -1,4 +1,4 @@
-import Tensors
+import Base
 
 /// How text is cut before byte pairs are merged, and what the field calls it.
 package struct Pretokenizer: Sendable {

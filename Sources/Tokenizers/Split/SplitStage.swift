@@ -1,4 +1,4 @@
-import Tensors
+import Base
 
 /// One pass that cuts pieces of text into smaller ones.
 struct SplitStage: Sendable, Equatable {

@@ -1,7 +1,7 @@
 import ArgumentParser
 import Engine
 import Quants
-import Tensors
+import Base
 
 /// `quern bench`: the speed of the loops that carry quern, as ratios to what this machine can do.
 struct Bench: ParsableCommand {

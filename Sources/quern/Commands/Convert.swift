@@ -2,7 +2,7 @@ import ArgumentParser
 import Containers
 import Conversion
 import Quants
-import Tensors
+import Base
 
 /// What `convert` and `quantize` share.
 struct WritingOptions: ParsableArguments {

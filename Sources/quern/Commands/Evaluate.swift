@@ -1,7 +1,7 @@
 import Architectures
 import ArgumentParser
 import Evaluation
-import Tensors
+import Base
 
 /// `quern evaluate`: perplexity of a model on a text.
 struct Evaluate: ParsableCommand {

@@ -1,7 +1,7 @@
 import Architectures
 import ArgumentParser
 import Engine
-import Tensors
+import Base
 import Tokenizers
 
 /// What commands take that give a model a prompt.

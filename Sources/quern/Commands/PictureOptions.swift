@@ -1,6 +1,6 @@
 import ArgumentParser
 import Evaluation
-import Tensors
+import Base
 
 /// Which pictures models are shown, and what they are asked.
 struct PictureOptions: ParsableArguments {

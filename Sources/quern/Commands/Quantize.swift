@@ -3,7 +3,7 @@ import ArgumentParser
 import Containers
 import Conversion
 import Quants
-import Tensors
+import Base
 import Tokenizers
 
 /// `quern quantize`: fewer bits.

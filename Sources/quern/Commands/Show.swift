@@ -2,7 +2,7 @@ import Architectures
 import ArgumentParser
 import Containers
 import Quants
-import Tensors
+import Base
 
 /// `quern show`: what a file says of itself, from its headers alone.
 struct Show: ParsableCommand {

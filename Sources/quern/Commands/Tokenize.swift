@@ -1,6 +1,6 @@
 import Architectures
 import ArgumentParser
-import Tensors
+import Base
 import Tokenizers
 
 /// `quern tokenize`: text to token ids.

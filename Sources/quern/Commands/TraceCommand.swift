@@ -3,7 +3,7 @@ import ArgumentParser
 import Engine
 import Conversion
 import Evaluation
-import Tensors
+import Base
 
 /// `quern trace`: everything the model computed for a prompt.
 struct TraceCommand: ParsableCommand {

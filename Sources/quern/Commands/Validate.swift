@@ -3,7 +3,7 @@ import ArgumentParser
 import Containers
 import Conversion
 import Evaluation
-import Tensors
+import Base
 
 /// `quern validate`: what was lost between a model before and after.
 struct Validate: ParsableCommand {

@@ -1,5 +1,5 @@
 import Evaluation
-import Tensors
+import Base
 
 /// Where a model lost something, in two lines for a terminal.
 enum DriftSummary {

@@ -2,7 +2,7 @@ import Architectures
 import Containers
 import Evaluation
 import Quants
-import Tensors
+import Base
 
 #if canImport(Glibc)
   import Glibc

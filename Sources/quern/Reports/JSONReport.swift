@@ -1,5 +1,5 @@
 import Evaluation
-import Tensors
+import Base
 
 /// Everything that `--json` prints, with what plots are drawn from and what intervals are computed from.
 struct JSONReport {

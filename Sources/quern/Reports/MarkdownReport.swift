@@ -1,5 +1,5 @@
 import Evaluation
-import Tensors
+import Base
 
 /// A report as a model card: front matter that the Hub reads, the verdict, one table, the command.
 struct MarkdownReport {

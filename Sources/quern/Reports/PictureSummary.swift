@@ -1,5 +1,5 @@
 import Evaluation
-import Tensors
+import Base
 
 /// What became of a model's sight, in a few lines for a terminal.
 enum PictureSummary {

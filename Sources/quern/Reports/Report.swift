@@ -1,7 +1,7 @@
 import ArgumentParser
 import Conversion
 import Evaluation
-import Tensors
+import Base
 
 /// A report that is asked for: where, and as what.
 struct ReportFile: Sendable {

@@ -1,5 +1,5 @@
 import Evaluation
-import Tensors
+import Base
 
 /// A validation in words and one table, for a terminal.
 enum ValidationSummary {

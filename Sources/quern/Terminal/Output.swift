@@ -1,4 +1,4 @@
-import Tensors
+import Base
 
 #if canImport(Glibc)
   import Glibc

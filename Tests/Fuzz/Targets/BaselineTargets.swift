@@ -1,7 +1,7 @@
 import Architectures
 import Containers
 import Evaluation
-import Tensors
+import Base
 
 extension FuzzTargets {
   static let baseline = FuzzTarget(

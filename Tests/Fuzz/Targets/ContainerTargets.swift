@@ -2,7 +2,7 @@ import Architectures
 import Containers
 import Conversion
 import Quants
-import Tensors
+import Base
 
 extension FuzzTargets {
   static let gguf = FuzzTarget(

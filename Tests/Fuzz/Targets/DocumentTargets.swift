@@ -2,7 +2,7 @@ import Architectures
 import Containers
 import Conversion
 import Images
-import Tensors
+import Base
 import TestSupport
 import Tokenizers
 

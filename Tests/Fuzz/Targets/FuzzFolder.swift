@@ -1,6 +1,6 @@
 import Containers
 import Foundation
-import Tensors
+import Base
 import TestSupport
 
 /// A folder whose files are replaced at every input; `make fuzz` keeps it in memory (`TMPDIR`).

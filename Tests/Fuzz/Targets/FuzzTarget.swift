@@ -1,4 +1,4 @@
-import Tensors
+import Base
 
 /// One kind of input that strangers send, and everything that is done with it.
 ///

@@ -1,5 +1,5 @@
 import Images
-import Tensors
+import Base
 
 /// Decodes pictures, and prepares small ones for the vision tower.
 private func eyes() throws -> FuzzTarget.Body {

@@ -1,6 +1,6 @@
 import Containers
 import Conversion
-import Tensors
+import Base
 import TestSupport
 import Tokenizers
 

@@ -2,7 +2,7 @@ import Architectures
 import Containers
 import Conversion
 import Quants
-import Tensors
+import Base
 import TestSupport
 
 /// A whole model of fifty kilobytes: what all rules downstream of parsing need to be reached.

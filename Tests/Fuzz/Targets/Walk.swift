@@ -4,7 +4,7 @@ import Conversion
 import Engine
 import Images
 import Quants
-import Tensors
+import Base
 import Tokenizers
 
 /// What is done with a model once it is open: everything that the commands do, in small.

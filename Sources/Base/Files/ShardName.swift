@@ -1,5 +1,3 @@
-import Tensors
-
 /// The name of one of several files that are one model: `NAME-00001-of-00003.gguf`, or `.safetensors`.
 package struct ShardName: Sendable {
   /// All before `-00001-of-00003`, folder included.

@@ -1,6 +1,3 @@
-import Containers
-import Tensors
-
 #if canImport(Glibc)
   import Glibc
 #elseif canImport(Musl)
@@ -14,16 +11,17 @@ import Tensors
 /// Its files are written without names, or hidden, beside the place of the folder. When all are complete they are named
 /// in a hidden folder, which then takes the place in one step. A run that is killed in that moment may leave the hidden folder;
 /// the next one removes it.
-final class FolderOutput: Output {
+package final class FolderOutput: Output {
   /// The folder to be, where a link leads when one was named.
-  let path: String
+  package let path: String
   /// The folder as it is reported.
   private let shown: String
   /// Where files are kept until they are named: the folder that will hold the new one.
-  let parent: String
+  package let parent: String
   /// The hidden folder; there only while files are named.
-  let hidden: String
+  package let hidden: String
   private let overwrite: Bool
+  private let documentNames: Set<String>
   /// Holds the lock of the hidden folder, which tells the folder of a run that is alive from a leftover; negative without.
   private var lock: Int32 = -1
   private var weights: [AtomicWriter] = []
@@ -33,7 +31,10 @@ final class FolderOutput: Output {
   private var isNamed = false
 
   /// Prepares a folder; nothing is made yet.
-  init(_ path: String, overwrite: Bool) {
+  ///
+  /// - Parameter documents: the names of all documents that such a folder can have: those of an older one give way.
+  package init(_ path: String, overwrite: Bool, documents names: Set<String>) {
+    documentNames = names
     let place = Self.place(of: path)
     self.path = place.real
     self.overwrite = overwrite
@@ -45,7 +46,7 @@ final class FolderOutput: Output {
   deinit { abandon() }
 
   /// Writes and syncs the documents that belong beside the weights.
-  func write(_ files: [(name: String, bytes: [UInt8])], checksums: Bool) throws(CheckpointError) {
+  package func write(_ files: [(name: String, bytes: [UInt8])], checksums: Bool) throws(CheckpointError) {
     for file in files {
       let writer = try AtomicWriter(path: hidden + "/" + file.name, in: parent, hashing: checksums)
       try writer.write(file.bytes)
@@ -54,10 +55,10 @@ final class FolderOutput: Output {
   }
 
   /// Adds weights, which are sealed before the folder is named.
-  func add(_ files: [AtomicWriter]) { weights += files }
+  package func add(_ files: [AtomicWriter]) { weights += files }
 
   /// Everything in the folder, under the names it will have.
-  func published(_ weights: [WrittenFile]) -> [WrittenFile] {
+  package func published(_ weights: [WrittenFile]) -> [WrittenFile] {
     let files =
       weights
       + documents.map { writer, sum in
@@ -69,10 +70,11 @@ final class FolderOutput: Output {
     }
   }
 
-  func name(keepingOld: Bool) throws(CheckpointError) {
+  package func name(keepingOld: Bool) throws(CheckpointError) {
     let files = weights + documents.map(\.writer)
     var exchange = FolderExchange(
-      hidden: hidden, place: path, names: Set(files.map { String($0.path.dropFirst(hidden.count + 1)) }))
+      hidden: hidden, place: path, names: Set(files.map { String($0.path.dropFirst(hidden.count + 1)) }),
+      earlier: documentNames)
     try makeHidden(exchange)
     self.exchange = exchange
     for file in files { try file.name(keepingOld: false) }
@@ -95,7 +97,7 @@ final class FolderOutput: Output {
     isNamed = true
   }
 
-  func takeBack() throws(CheckpointError) {
+  package func takeBack() throws(CheckpointError) {
     guard var exchange, isNamed else { return }
     if exchange.isDone {
       defer { self.exchange = exchange }
@@ -107,14 +109,14 @@ final class FolderOutput: Output {
     isNamed = false
   }
 
-  func settle() throws(CheckpointError) {
+  package func settle() throws(CheckpointError) {
     defer { exchange = nil }
     for file in weights + documents.map(\.writer) { try file.settle() }
     if let exchange, exchange.isDone { try exchange.settle() }
   }
 
   /// Throws everything away that has no name yet.
-  func abandon() {
+  package func abandon() {
     for (writer, _) in documents { writer.abandon() }
     if let exchange, !isNamed, !exchange.isDone { try? exchange.settle() }
     exchange = nil
@@ -157,7 +159,7 @@ final class FolderOutput: Output {
   }
 
   /// An error that names the folder to be where it named the hidden one, which is gone when somebody reads it.
-  static func told(_ error: CheckpointError, path: String) -> CheckpointError {
+  package static func told(_ error: CheckpointError, path: String) -> CheckpointError {
     let (shown, real) = place(of: path)
     let hidden = AtomicWriter.hiddenName(of: real, in: AtomicWriter.folder(of: real))
     guard let file = error.file, file.hasPrefix(hidden + "/"), !FileSystem.exists(file) else { return error }
@@ -167,7 +169,7 @@ final class FolderOutput: Output {
   }
 
   /// A path without trailing slashes, and where it leads; `.` cannot be renamed and is reported by its real name.
-  static func place(of path: String) -> (shown: String, real: String) {
+  package static func place(of path: String) -> (shown: String, real: String) {
     var shown = Substring(path)
     while shown.count > 1, shown.hasSuffix("/") { shown.removeLast() }
     let last = shown.split(separator: "/").last

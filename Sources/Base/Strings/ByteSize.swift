@@ -1,5 +1,3 @@
-import Tensors
-
 /// A size of a file as people write it: `500M`, `2G`.
 package enum ByteSize {
   /// Reads a size; the units are decimal, as llama-gguf-split's are.

@@ -20,11 +20,11 @@ import Testing
       ["buffer", "slice", "room"], "a value that cannot be copied lives to the end of its scope"
     ),
     "Quants/KernelCodebook.swift": (["address", "points"], "constant tables that live as long as the program"),
-    "Tensors/ByteReader.swift": (
+    "Base/Files/ByteReader.swift": (
       ["view", "utf8"], "a cursor over bytes that its caller was lent; they are not its own"
     ),
-    "Tensors/JSONReader.swift": (["bytes"], "a cursor over bytes that its caller was lent; they are not its own"),
-    "Tensors/LargePages.swift": (["allocate"], "an allocation: who asks for it owns it"),
+    "Base/JSON/JSONReader.swift": (["bytes"], "a cursor over bytes that its caller was lent; they are not its own"),
+    "Base/Threads/LargePages.swift": (["allocate"], "an allocation: who asks for it owns it"),
     "Tokenizers/Model/MergeModel.swift": (["buffer"], "a box for workers, inside the call that was lent an array"),
   ]
 

@@ -1,5 +1,3 @@
-import Tensors
-
 /// One value of a GGUF's metadata, with its stored type kept so that writing it again gives the same bytes.
 package enum MetadataValue: Sendable, Equatable {
   case uint8(UInt8)

@@ -1,6 +1,3 @@
-import Containers
-import Tensors
-
 #if canImport(Glibc)
   import Glibc
 #elseif canImport(Musl)
@@ -14,28 +11,31 @@ import Tensors
 /// What somebody else put there is reachable under its own name at every instant: files get a second name in the hidden
 /// folder before it takes the place; for anything else a link goes there that leads to where it will be, and the two are
 /// exchanged afterwards. Nothing is removed but names: of what has another, of such links, and of the older output's files.
-struct FolderExchange {
+package struct FolderExchange {
   /// The new folder, and the old one when they are exchanged.
   let hidden: String
   let place: String
   /// Names of the new output.
   let names: Set<String>
+  /// Names of documents that an earlier run may have been writing.
+  let earlier: Set<String>
   /// Whether the new folder has the place.
   private(set) var isDone = false
   /// Where a link stands for what it leads to, and where that is home already.
   private var links: [String] = []
   private var home: [String] = []
 
-  init(hidden: String, place: String, names: Set<String>) {
+  init(hidden: String, place: String, names: Set<String>, earlier: Set<String>) {
     self.hidden = hidden
     self.place = place
     self.names = names
+    self.earlier = earlier
   }
 
   // MARK: What stands in the way
 
   /// What is in a folder and no output's, refusing what could not be kept.
-  static func others(in place: String, names: Set<String>) throws(CheckpointError) -> [String] {
+  package static func others(in place: String, names: Set<String>) throws(CheckpointError) -> [String] {
     if Names.isMount(place) {
       throw CheckpointError(
         .exists, "this folder is a mount and cannot be replaced; name a folder inside it", file: place)
@@ -170,6 +170,6 @@ struct FolderExchange {
 
   /// Names of this output, and of others that an earlier run may have been writing.
   private func isOutput(_ name: String) -> Bool {
-    names.contains(name) || Self.isWeights(name) || RestoredDocuments.names.contains(name)
+    names.contains(name) || Self.isWeights(name) || earlier.contains(name)
   }
 }

@@ -1,4 +1,4 @@
-import Tensors
+import Base
 import Testing
 
 /// Written in pieces, a document has the bytes it has when it is built first.

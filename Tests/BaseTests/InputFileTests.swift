@@ -1,6 +1,6 @@
 import Foundation
 import TestSupport
-import Tensors
+import Base
 import Testing
 
 struct InputFileTests {

@@ -1,5 +1,3 @@
-import Tensors
-
 /// A checkpoint's key-value pairs in the order of the file.
 package struct Metadata: Sendable, Equatable {
   /// The pairs in file order; keys are unique.

@@ -1,4 +1,4 @@
-import Tensors
+import CSystem
 
 #if canImport(Glibc)
   import Glibc

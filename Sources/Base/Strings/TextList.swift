@@ -26,7 +26,7 @@ package struct TextList: Sendable, Equatable, RandomAccessCollection, Expressibl
 
   /// Whether a text is lawful UTF-8.
   package func isUTF8(_ index: Int) -> Bool {
-    bytes.withUnsafeBytes { Tensors.isUTF8(UnsafeRawBufferPointer(rebasing: $0[range(index)])) }
+    bytes.withUnsafeBytes { Base.isUTF8(UnsafeRawBufferPointer(rebasing: $0[range(index)])) }
   }
 
   /// The bytes of one text.

@@ -1,5 +1,4 @@
 import Synchronization
-import Tensors
 
 #if canImport(Glibc)
   import Glibc

@@ -1,11 +1,9 @@
-import Tensors
-
 /// Finds names that someone may have meant.
 package enum NearNames {
   /// Up to `count` of `names`, the most similar first, one of those that differ in numbers only.
   ///
   /// Letters count alike in either case, and a part of a name between dots that is meant counts as well as the whole.
-  static func of(_ wanted: String, in names: [String], count: Int = 5) -> [String] {
+  package static func of(_ wanted: String, in names: [String], count: Int = 5) -> [String] {
     // What a regular expression adds to a name does not make it another name.
     let letters = folded(wanted).filter { ![UInt8(ascii: "\\"), UInt8(ascii: "^"), UInt8(ascii: "$")].contains($0) }
     // Long lists are cut by a cheap measure before the exact one: names that share most pairs of letters.
