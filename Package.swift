@@ -26,17 +26,19 @@ let package = Package(
     room("Base", ["CSystem", .target(name: "CCrypto", condition: .when(platforms: [.linux]))]),
     room("Quants", ["CKernels", "Base"]),
     room("Containers", ["Quants", "Base"]),
-    room("Tokenizers", ["Base"]),
+    room("Text", ["Base"]),
+    room("Tokenizers", ["Text", "Base"]),
     .systemLibrary(name: "CPNG", pkgConfig: "libpng", providers: [.apt(["libpng-dev"]), .brew(["libpng"])]),
     .systemLibrary(name: "CJPEG", pkgConfig: "libjpeg", providers: [.apt(["libjpeg-dev"]), .brew(["jpeg-turbo"])]),
     .target(name: "CImages", dependencies: ["CPNG", "CJPEG"]),
     room("Images", ["CImages", "Base"]),
     room("Engine", ["CKernels", "Quants", "Base"]),
     room("Architectures", ["Engine", "Containers", "Images", "Tokenizers", "Quants", "Base"]),
-    room("Conversion", ["Architectures", "Containers", "Tokenizers", "Quants", "Base"]),
+    room("Runtime", ["Architectures", "Engine", "Images", "Tokenizers", "Containers", "Quants", "Base"]),
+    room("Conversion", ["Architectures", "Containers", "Tokenizers", "Quants", "Text", "Base"]),
     room(
       "Evaluation",
-      ["Architectures", "Engine", "Images", "Tokenizers", "Containers", "Quants", "Base"],
+      ["Runtime", "Architectures", "Engine", "Images", "Tokenizers", "Containers", "Quants", "Base"],
       resources: [.embedInCode("BuiltIn/Pictures")]),
     // Texts that are part of the program, as bytes in its code: nothing is looked up when it runs.
     .target(name: "Corpus", resources: [.embedInCode("Texts")]),
@@ -45,8 +47,8 @@ let package = Package(
       name: "quern",
       dependencies: [
         "CMemory", "Corpus",
-        "Evaluation", "Conversion", "Architectures", "Engine", "Images", "Tokenizers", "Containers",
-        "Quants", "Base",
+        "Evaluation", "Conversion", "Runtime", "Architectures", "Engine", "Images", "Tokenizers", "Containers",
+        "Quants", "Text", "Base",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ]),
 
@@ -54,7 +56,8 @@ let package = Package(
     tests("Base", ["Base"]),
     tests("Quants", ["Quants", "Base", "Containers"]),
     tests("Containers", ["Containers", "Quants", "Base"]),
-    tests("Tokenizers", ["Tokenizers", "Base"]),
+    tests("Text", ["Text", "Base"]),
+    tests("Tokenizers", ["Tokenizers", "Text", "Base"]),
     tests("Images", ["Images", "Base"]),
     tests("Engine", ["Engine", "Quants", "Base"]),
     tests(
@@ -72,8 +75,8 @@ let package = Package(
     .target(
       name: "FuzzTargets",
       dependencies: [
-        "TestSupport", "Evaluation", "Conversion", "Architectures", "Engine", "Images", "Tokenizers", "Containers",
-        "Quants", "Base",
+        "TestSupport", "Evaluation", "Conversion", "Runtime", "Architectures", "Engine", "Images", "Tokenizers", "Containers",
+        "Quants", "Text", "Base",
       ],
       path: "Tests/Fuzz/Targets"),
     tests("Fuzz", ["FuzzTargets"]),

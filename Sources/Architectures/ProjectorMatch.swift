@@ -11,7 +11,7 @@ package enum ProjectorMatch {
   package static let configurationHashKey = "quern.huggingface.config_sha256"
 
   /// Refuses a projector with tensors that the family has no use for: they would be left out in silence.
-  static func checkNames(of projector: Checkpoint, _ rules: [TensorRule]) throws(CheckpointError) {
+  package static func checkNames(of projector: Checkpoint, _ rules: [TensorRule]) throws(CheckpointError) {
     let known = Set(rules.filter { $0.part == .vision }.map { BinaryString($0.gguf) })
     let strangers = projector.tensors.map(\.name).filter { !known.contains(BinaryString($0)) }
     guard let first = strangers.first else { return }

@@ -1,6 +1,7 @@
 import Architectures
-import Containers
 import Base
+import Containers
+import Text
 import Tokenizers
 
 /// The tensors that patterns leave out: those that have no place in a model, and no others.

@@ -1,6 +1,7 @@
 import Architectures
-import Containers
 import Base
+import Containers
+import Runtime
 import Tokenizers
 
 /// Conversations, one a line, each a JSON object with `messages` of `role` and `content`.

@@ -1,6 +1,7 @@
 import Architectures
-import Engine
 import Base
+import Engine
+import Runtime
 
 /// Log-probabilities of given next tokens, computed without ever holding a whole row of logits.
 package enum LogProbability {

@@ -1,8 +1,9 @@
 import Architectures
+import Base
 import Engine
 import Quants
+import Runtime
 import Synchronization
-import Base
 import Tokenizers
 
 #if canImport(Glibc)

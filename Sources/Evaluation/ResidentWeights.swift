@@ -1,7 +1,8 @@
 import Architectures
+import Base
 import Containers
 import Engine
-import Base
+import Runtime
 
 /// The mapped weights of a model, to be given back when they are not wanted for a while.
 ///

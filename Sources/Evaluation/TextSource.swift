@@ -1,5 +1,6 @@
 import Architectures
 import Base
+import Runtime
 
 /// A text to compare models on, before any tokenizer has read it.
 package struct TextSource: Sendable {

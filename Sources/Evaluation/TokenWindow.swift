@@ -1,8 +1,9 @@
 import Architectures
+import Base
 import Engine
 import Quants
+import Runtime
 import Synchronization
-import Base
 
 /// Tokens that a model reads from nothing, and which of them it has to predict.
 package struct TokenWindow: Sendable, Equatable {

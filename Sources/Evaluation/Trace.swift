@@ -1,7 +1,8 @@
 import Architectures
+import Base
 import Engine
 import Images
-import Base
+import Runtime
 
 /// Everything a model computed for one prompt, by the names of the `trace` command.
 package struct Trace {

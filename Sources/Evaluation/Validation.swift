@@ -1,8 +1,9 @@
 import Architectures
+import Base
 import Containers
 import Engine
 import Quants
-import Base
+import Runtime
 import Tokenizers
 
 /// What was lost between a model before and models after, on the same texts: definitions in docs/validation.md.

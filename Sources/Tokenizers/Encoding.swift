@@ -1,5 +1,6 @@
-import Synchronization
 import Base
+import Synchronization
+import Text
 
 extension Tokenizer {
   /// The token ids of a text.

@@ -1,6 +1,7 @@
 import Architectures
 import Containers
 import Foundation
+import Runtime
 import TestSupport
 import Testing
 

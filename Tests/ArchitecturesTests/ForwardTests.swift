@@ -1,8 +1,9 @@
 import Architectures
+import Base
 import Containers
 import Engine
 import Quants
-import Base
+import Runtime
 import TestSupport
 import Testing
 

@@ -1,9 +1,9 @@
 import Architectures
+import Base
 import Evaluation
 import Images
-import Base
+import Runtime
 import TestSupport
-
 import quern
 
 /// A validation with every part in it: what the engine measured, and the rest made by hand.

@@ -1,11 +1,12 @@
 import Architectures
+import Base
 import Containers
 import Conversion
 import Evaluation
 import Foundation
 import Quants
+import Runtime
 import TestSupport
-import Base
 import Testing
 
 /// Values that are no finite numbers, values that a type cannot hold, and matrices that say nothing.

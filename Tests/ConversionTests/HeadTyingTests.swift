@@ -1,10 +1,11 @@
 import Architectures
+import Base
 import Containers
 import Conversion
 import Evaluation
 import Quants
+import Runtime
 import TestSupport
-import Base
 import Testing
 
 /// Heads and embedding tables against what config.json says of them, decided as transformers 5.23 decides.

@@ -1,9 +1,10 @@
 import Architectures
+import Base
 import Containers
 import Conversion
 import Quants
+import Runtime
 import TestSupport
-import Base
 import Testing
 
 /// Tensors that have no place in a model, and leaving them out.

@@ -1,10 +1,11 @@
 import Architectures
+import Base
 import Containers
 import Conversion
 import Foundation
 import Quants
+import Runtime
 import TestSupport
-import Base
 import Testing
 
 /// Checkpoints whose savers named or laid out tensors in ways of their own.

@@ -1,10 +1,11 @@
 import Architectures
+import Base
 import Containers
 import Conversion
 import Evaluation
 import Quants
+import Runtime
 import TestSupport
-import Base
 import Testing
 import Tokenizers
 

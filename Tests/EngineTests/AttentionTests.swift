@@ -1,4 +1,5 @@
 import Engine
+import Runtime
 import Testing
 
 @Suite("Causal attention")

@@ -1,6 +1,7 @@
 import Engine
 import Foundation
 import Quants
+import Runtime
 import Testing
 
 extension Double {

@@ -1,7 +1,8 @@
 import Architectures
+import Base
 import Evaluation
 import Foundation
-import Base
+import Runtime
 import TestSupport
 import Testing
 import Tokenizers

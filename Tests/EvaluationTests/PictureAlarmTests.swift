@@ -1,10 +1,11 @@
 import Architectures
+import Base
 import Containers
 import Conversion
 import Evaluation
 import Foundation
 import Quants
-import Base
+import Runtime
 import TestSupport
 import Testing
 

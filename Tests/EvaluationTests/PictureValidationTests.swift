@@ -1,4 +1,5 @@
 import Architectures
+import Base
 import Containers
 import Conversion
 import Engine
@@ -6,7 +7,7 @@ import Evaluation
 import Foundation
 import Images
 import Quants
-import Base
+import Runtime
 import TestSupport
 import Testing
 

@@ -1,8 +1,9 @@
 import Architectures
+import Base
 import Conversion
 import Evaluation
 import Quants
-import Base
+import Runtime
 import TestSupport
 import Testing
 

@@ -1,6 +1,7 @@
 import Engine
 import Evaluation
 import Foundation
+import Runtime
 import TestSupport
 import Testing
 

@@ -1,6 +1,7 @@
 import Architectures
 import Engine
 import Evaluation
+import Runtime
 import TestSupport
 import Testing
 

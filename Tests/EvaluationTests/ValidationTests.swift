@@ -1,9 +1,10 @@
 import Architectures
+import Base
 import Conversion
 import Evaluation
 import Foundation
 import Quants
-import Base
+import Runtime
 import TestSupport
 import Testing
 

@@ -1,11 +1,12 @@
 import Architectures
+import Base
 import Containers
 import Conversion
 import Engine
 import Evaluation
 import Images
 import Quants
-import Base
+import Runtime
 import TestSupport
 import Testing
 

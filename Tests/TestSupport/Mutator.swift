@@ -1,4 +1,5 @@
 import Foundation
+import Runtime
 
 /// Damages good files in ways that hostile and broken ones are damaged, the same way for the same seed.
 package struct Mutator: RandomNumberGenerator {

@@ -32,7 +32,10 @@ package final class FolderOutput: Output {
 
   /// Prepares a folder; nothing is made yet.
   ///
-  /// - Parameter documents: the names of all documents that such a folder can have: those of an older one give way.
+  /// - Parameters:
+  ///   - path: where it will be.
+  ///   - overwrite: whether it takes the place of what stands there.
+  ///   - names: the names of all documents that such a folder can have: those of an older one give way.
   package init(_ path: String, overwrite: Bool, documents names: Set<String>) {
     documentNames = names
     let place = Self.place(of: path)

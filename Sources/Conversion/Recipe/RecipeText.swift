@@ -1,6 +1,7 @@
+import Base
 import Containers
 import Quants
-import Base
+import Text
 import Tokenizers
 
 /// The text of a recipe, one statement a line or a semicolon: what is printed, saved, recorded and read back.

@@ -1,6 +1,7 @@
+import Base
 import Containers
 import Quants
-import Base
+import Text
 import Tokenizers
 
 /// Applies a recipe to the tensors of one file.

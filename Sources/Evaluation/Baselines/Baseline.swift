@@ -1,5 +1,6 @@
 import Architectures
 import Base
+import Runtime
 import Tokenizers
 
 /// A baseline: a model's predictions on some texts, small enough to be shared, in place of the model and the texts.

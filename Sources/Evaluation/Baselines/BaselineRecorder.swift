@@ -1,8 +1,9 @@
 import Architectures
+import Base
 import Containers
 import Engine
+import Runtime
 import Synchronization
-import Base
 
 /// Writes a baseline of the model before while it is compared, or for itself.
 ///

@@ -1,6 +1,7 @@
 import Architectures
-import Engine
 import Base
+import Engine
+import Runtime
 import Tokenizers
 
 /// A base file of llama-perplexity (`--kl-divergence-base`): ln p of every token, rounded to 16 bits.

@@ -1,7 +1,8 @@
 import Architectures
+import Base
 import Engine
 import Quants
-import Base
+import Runtime
 
 /// Runs models after on the windows of a record that stands for the model before.
 struct RecordedComparison: Sendable {

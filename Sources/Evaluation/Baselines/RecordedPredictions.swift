@@ -1,6 +1,7 @@
 import Architectures
-import Engine
 import Base
+import Engine
+import Runtime
 import Tokenizers
 
 /// What a file keeps of the predictions at one position.

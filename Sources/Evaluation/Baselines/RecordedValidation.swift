@@ -1,6 +1,7 @@
 import Architectures
-import Quants
 import Base
+import Quants
+import Runtime
 
 extension Validation {
   /// Compares models with a record of the model before.

@@ -1,4 +1,5 @@
 import Engine
+import Runtime
 
 #if canImport(Glibc)
   import Glibc

@@ -1,6 +1,7 @@
 import Architectures
-import Engine
 import Base
+import Engine
+import Runtime
 import Tokenizers
 
 /// Whether two tokenizers mean the same by their ids, whatever file they came from.

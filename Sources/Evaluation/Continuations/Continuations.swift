@@ -1,7 +1,8 @@
 import Architectures
+import Base
 import Engine
 import Quants
-import Base
+import Runtime
 
 /// The model before goes on from the beginning of some windows, and the models after are asked where they would have gone elsewhere.
 ///

@@ -1,7 +1,8 @@
 import Architectures
+import Base
 import Engine
 import Quants
-import Base
+import Runtime
 
 /// Runs one model before and several after on the same windows, the one before only once.
 ///

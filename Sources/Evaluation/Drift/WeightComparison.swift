@@ -1,8 +1,9 @@
 import Architectures
+import Base
 import Containers
 import Quants
+import Runtime
 import Synchronization
-import Base
 
 /// The weights of a model before and one after, tensor by tensor, as GGUF has them.
 enum WeightComparison {

@@ -1,6 +1,7 @@
 import Architectures
-import Engine
 import Base
+import Engine
+import Runtime
 
 /// Models that go through the same windows in step, layer by layer.
 ///

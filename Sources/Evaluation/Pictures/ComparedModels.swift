@@ -1,8 +1,9 @@
 import Architectures
+import Base
 import Containers
 import Engine
 import Images
-import Base
+import Runtime
 
 /// The models of a validation as they were named: their texts, and what each of them sees with.
 package struct ComparedModels: Sendable {

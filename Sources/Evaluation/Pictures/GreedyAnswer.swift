@@ -1,6 +1,7 @@
 import Architectures
-import Engine
 import Base
+import Engine
+import Runtime
 
 /// What a model says when it always takes the likeliest token.
 struct GreedyAnswer: Equatable {

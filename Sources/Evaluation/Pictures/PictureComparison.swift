@@ -1,8 +1,9 @@
 import Architectures
+import Base
 import Engine
 import Images
 import Quants
-import Base
+import Runtime
 import Tokenizers
 
 /// Shows pictures to text models behind vision encoders, and compares what they would say.

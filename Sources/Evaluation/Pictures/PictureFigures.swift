@@ -1,5 +1,6 @@
 import Architectures
 import Base
+import Runtime
 import Tokenizers
 
 /// Draws figures from answers: the unit of every error is the picture, however many questions are asked about it.

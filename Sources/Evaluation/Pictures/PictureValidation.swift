@@ -1,8 +1,9 @@
 import Architectures
+import Base
 import Engine
 import Images
 import Quants
-import Base
+import Runtime
 import Tokenizers
 
 /// Pictures, the questions that are asked about each of them, and the models that are asked.

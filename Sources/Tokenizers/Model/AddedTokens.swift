@@ -1,4 +1,5 @@
 import Base
+import Text
 
 /// A token that is found in the text as it is written, before anything is split.
 package struct AddedToken: Sendable, Equatable {

@@ -1,4 +1,5 @@
 import Base
+import Text
 
 /// A change of the text before it is split, as tokenizer.json names it.
 enum Normalizer: Sendable, Equatable {

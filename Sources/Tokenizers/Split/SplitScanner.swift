@@ -1,3 +1,5 @@
+import Text
+
 /// Cuts text into the words of `SplitRules`, one look at each byte.
 ///
 /// The order of the rules is that of the pattern's alternatives, and each takes what a backtracking expression would.

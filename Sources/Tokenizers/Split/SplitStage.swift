@@ -1,4 +1,5 @@
 import Base
+import Text
 
 /// One pass that cuts pieces of text into smaller ones.
 struct SplitStage: Sendable, Equatable {

@@ -1,7 +1,8 @@
 import Architectures
 import ArgumentParser
-import Evaluation
 import Base
+import Evaluation
+import Runtime
 
 /// `quern evaluate`: perplexity of a model on a text.
 struct Evaluate: ParsableCommand {

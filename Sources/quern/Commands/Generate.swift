@@ -1,7 +1,8 @@
 import Architectures
 import ArgumentParser
-import Engine
 import Base
+import Engine
+import Runtime
 import Tokenizers
 
 /// What commands take that give a model a prompt.

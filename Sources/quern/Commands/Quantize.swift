@@ -1,9 +1,11 @@
 import Architectures
 import ArgumentParser
+import Base
 import Containers
 import Conversion
 import Quants
-import Base
+import Runtime
+import Text
 import Tokenizers
 
 /// `quern quantize`: fewer bits.

@@ -1,9 +1,10 @@
 import Architectures
 import ArgumentParser
-import Engine
-import Conversion
-import Evaluation
 import Base
+import Conversion
+import Engine
+import Evaluation
+import Runtime
 
 /// `quern trace`: everything the model computed for a prompt.
 struct TraceCommand: ParsableCommand {

@@ -1,9 +1,10 @@
 import Architectures
 import ArgumentParser
+import Base
 import Containers
 import Conversion
 import Evaluation
-import Base
+import Runtime
 
 /// `quern validate`: what was lost between a model before and after.
 struct Validate: ParsableCommand {

@@ -1,8 +1,9 @@
 import Architectures
+import Base
 import Containers
 import Evaluation
 import Quants
-import Base
+import Runtime
 
 #if canImport(Glibc)
   import Glibc

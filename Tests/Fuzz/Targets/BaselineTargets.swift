@@ -1,7 +1,8 @@
 import Architectures
+import Base
 import Containers
 import Evaluation
-import Base
+import Runtime
 
 extension FuzzTargets {
   static let baseline = FuzzTarget(

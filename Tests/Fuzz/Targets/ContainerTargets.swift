@@ -1,8 +1,9 @@
 import Architectures
+import Base
 import Containers
 import Conversion
 import Quants
-import Base
+import Runtime
 
 extension FuzzTargets {
   static let gguf = FuzzTarget(

@@ -1,8 +1,9 @@
 import Architectures
+import Base
 import Containers
 import Conversion
 import Images
-import Base
+import Runtime
 import TestSupport
 import Tokenizers
 

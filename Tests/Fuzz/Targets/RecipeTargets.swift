@@ -1,7 +1,8 @@
+import Base
 import Containers
 import Conversion
-import Base
 import TestSupport
+import Text
 import Tokenizers
 
 extension FuzzTargets {

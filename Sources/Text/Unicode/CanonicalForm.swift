@@ -2,12 +2,12 @@
 ///
 /// Neither the standard library (whose normalization is not public) nor Foundation (which on Linux leaves some Hangul
 /// syllables in two) will do: token ids must be the same on every platform and equal those of a model's training.
-struct CanonicalForm: Sendable {
+package struct CanonicalForm: Sendable {
   private var classes: [UInt32: UInt8] = [:]
   private var decompositions: [UInt32: (UInt32, UInt32)] = [:]
   private var compositions: [UInt64: UInt32] = [:]
 
-  static let shared = CanonicalForm()
+  package static let shared = CanonicalForm()
 
   private init() {
     let runs = CanonicalTables.combining
@@ -28,7 +28,7 @@ struct CanonicalForm: Sendable {
   }
 
   /// The code points that normalization to NFC may change, move or join with the one before.
-  var unstable: Set<UInt32> {
+  package var unstable: Set<UInt32> {
     var result = Set(classes.keys)
     for (point, parts) in decompositions where compositions[Self.pair(parts.0, parts.1)] != point {
       result.insert(point)
@@ -53,7 +53,7 @@ struct CanonicalForm: Sendable {
   private static func pair(_ a: UInt32, _ b: UInt32) -> UInt64 { UInt64(a) << 32 | UInt64(b) }
 
   /// The text decomposed (NFD) and, if asked, composed again (NFC); bytes of no valid sequence stay as they are.
-  func normalize(_ text: UnsafeBufferPointer<UInt8>, composing: Bool) -> [UInt8] {
+  package func normalize(_ text: UnsafeBufferPointer<UInt8>, composing: Bool) -> [UInt8] {
     var output: [UInt8] = []
     output.reserveCapacity(text.count + text.count / 8)
     var run: [UInt32] = []

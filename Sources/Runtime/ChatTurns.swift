@@ -1,5 +1,6 @@
-import Containers
+import Architectures
 import Base
+import Containers
 
 /// One message of a conversation.
 package struct ChatMessage: Sendable, Equatable {

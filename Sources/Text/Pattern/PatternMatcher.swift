@@ -1,7 +1,7 @@
 import Base
 
 /// Finds a pattern's matches in one piece of text, left to right.
-struct PatternMatcher {
+package struct PatternMatcher {
   private let pattern: Pattern
   private let text: UnsafeBufferPointer<UInt8>
   /// The piece within the text; nothing outside is seen.
@@ -13,10 +13,10 @@ struct PatternMatcher {
   /// Where the attempt under way began.
   private var attempt = 0
   /// Whether the search was given up: the pattern takes too long on this text, and no answer of `first` counts.
-  private(set) var isExhausted = false
+  package private(set) var isExhausted = false
 
   /// The error for a search that was given up.
-  static let exhaustion = CheckpointError(
+  package static let exhaustion = CheckpointError(
     .unsupported, "a pattern of the tokenizer takes too long on this text: it looks too far ahead from everywhere")
 
   /// Steps of one attempt after which its states are remembered.
@@ -31,7 +31,7 @@ struct PatternMatcher {
   /// `patience` trades memory for speed on texts of ordinary length; `budget` bounds the choices tried in all. Without one
   /// it is what remembered states cannot exceed: so many of each place of the text as the program has places, and the
   /// patience of one attempt.
-  init(
+  package init(
     _ pattern: Pattern, _ text: UnsafeBufferPointer<UInt8>, _ bounds: Range<Int>, patience: Int = 200,
     budget: Int? = nil
   ) {
@@ -43,7 +43,7 @@ struct PatternMatcher {
   }
 
   /// The leftmost match that starts at or after a position; nil too when the search was given up.
-  mutating func first(from start: Int) -> Range<Int>? {
+  package mutating func first(from start: Int) -> Range<Int>? {
     var start = start
     while start <= bounds.upperBound, !isExhausted {
       attempt = start

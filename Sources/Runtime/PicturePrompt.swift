@@ -1,6 +1,7 @@
+import Architectures
+import Base
 import Engine
 import Images
-import Base
 
 /// A prompt whose picture tokens have been written out.
 package struct PicturePrompt: Sendable {

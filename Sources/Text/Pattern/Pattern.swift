@@ -5,7 +5,7 @@ import Base
 /// Foundation's expressions are not used: their `\s` and character tables differ from the Oniguruma ones that models were
 /// trained with and vary with the platform, and they take time exponential in the text for careless patterns. Here a state
 /// that failed at a position is remembered once an attempt gets long, so time stays linear in the text.
-struct Pattern: Sendable {
+package struct Pattern: Sendable {
   /// One step of the program.
   enum Instruction: Sendable {
     case characters(Int)
@@ -31,7 +31,7 @@ struct Pattern: Sendable {
   /// Compiles a pattern; `subject` is what messages call it, `sizeLimit` the most steps its program may have.
   ///
   /// - Throws: `unsupported` with the part that cannot be used.
-  init(
+  package init(
     _ text: String, subject: String = "the pre-tokenizer's pattern", sizeLimit: Int = 20_000
   ) throws(CheckpointError) {
     self.subject = subject

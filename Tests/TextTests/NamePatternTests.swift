@@ -1,6 +1,6 @@
 import Base
 import Testing
-import Tokenizers
+import Text
 
 /// Regular expressions over names of tensors.
 struct NamePatternTests {

@@ -1,6 +1,7 @@
+import Architectures
+import Base
 import Containers
 import Quants
-import Base
 
 /// Refuses logits that are not numbers, before anything is concluded from them.
 ///

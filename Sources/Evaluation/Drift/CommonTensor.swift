@@ -1,6 +1,8 @@
+import Architectures
+import Base
 import Containers
 import Quants
-import Base
+import Runtime
 
 /// A tensor of either container with its values as GGUF has them: heads in its order, norms as factors, planes apart.
 ///

@@ -1,5 +1,6 @@
-import Containers
+import Architectures
 import Base
+import Containers
 
 /// Puts a prompt into the form a chat model was trained on.
 ///

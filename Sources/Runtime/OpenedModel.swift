@@ -1,6 +1,7 @@
+import Architectures
+import Base
 import Containers
 import Engine
-import Base
 import Tokenizers
 
 /// A model ready to run: its file, its mathematics and its tokenizer.

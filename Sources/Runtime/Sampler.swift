@@ -1,3 +1,5 @@
+import Engine
+
 /// Chooses the next token from logits, always the same way for the same seed.
 package struct Sampler: Sendable {
   /// Zero decodes greedily.

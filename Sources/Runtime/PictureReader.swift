@@ -1,7 +1,8 @@
+import Architectures
+import Base
 import Containers
 import Engine
 import Images
-import Base
 import Tokenizers
 
 /// The eyes of an opened model: preparation of pictures, vision tower, and the token that stands for a picture.

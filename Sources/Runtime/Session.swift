@@ -1,4 +1,5 @@
 import Base
+import Engine
 
 /// One sequence in progress: a model, what it remembers, and the logits after the newest token.
 package struct Session: ~Copyable {

@@ -1,34 +1,35 @@
 /// What a code point is to split patterns and to normalization.
-struct CharacterClass: OptionSet, Sendable {
-  let rawValue: UInt8
+package struct CharacterClass: OptionSet, Sendable {
+  package let rawValue: UInt8
+  package init(rawValue: UInt8) { self.rawValue = rawValue }
 
   /// `\p{L}`.
-  static let letter = CharacterClass(rawValue: 1)
+  package static let letter = CharacterClass(rawValue: 1)
   /// `\p{M}`.
-  static let mark = CharacterClass(rawValue: 2)
+  package static let mark = CharacterClass(rawValue: 2)
   /// `\p{N}`.
-  static let number = CharacterClass(rawValue: 4)
+  package static let number = CharacterClass(rawValue: 4)
   /// `\s`.
-  static let space = CharacterClass(rawValue: 8)
+  package static let space = CharacterClass(rawValue: 8)
   /// Carriage return or line feed; also `space`.
-  static let newline = CharacterClass(rawValue: 16)
+  package static let newline = CharacterClass(rawValue: 16)
   /// Takes part in canonical composition or ordering: text without any of these is in NFC already.
-  static let composes = CharacterClass(rawValue: 32)
+  package static let composes = CharacterClass(rawValue: 32)
   /// Not ASCII: the class of the whole character must be looked up.
   ///
   /// Only in `CharacterClasses.bytes`.
-  static let wide = CharacterClass(rawValue: 128)
+  package static let wide = CharacterClass(rawValue: 128)
 }
 
 /// The class of every code point, two look-ups away.
-struct CharacterClasses: Sendable {
+package struct CharacterClasses: Sendable {
   /// The classes of single bytes: of ASCII, and `wide` for the rest.
-  let bytes: [CharacterClass]
+  package let bytes: [CharacterClass]
   /// The page of 256 code points that holds each block of 256.
   private let index: [UInt16]
   private let pages: [CharacterClass]
 
-  static let shared = CharacterClasses()
+  package static let shared = CharacterClasses()
 
   private init() {
     var flat = [CharacterClass](repeating: [], count: 0x110000)
@@ -67,7 +68,7 @@ struct CharacterClasses: Sendable {
 
   /// The class of a code point below 0x110000.
   @inline(__always)
-  subscript(point: UInt32) -> CharacterClass {
+  package subscript(point: UInt32) -> CharacterClass {
     pages[Int(index[Int(point >> 8)]) << 8 | Int(point & 0xFF)]
   }
 }
@@ -75,15 +76,15 @@ struct CharacterClasses: Sendable {
 extension CharacterClass: Hashable {}
 
 /// One character read from UTF-8 bytes.
-struct DecodedCharacter {
+package struct DecodedCharacter {
   /// The code point; for a byte that belongs to no valid sequence, nil.
-  let point: UInt32?
+  package let point: UInt32?
   /// Bytes it takes, at least one.
-  let length: Int
+  package let length: Int
 
   /// Reads the character at a position; a byte of no valid sequence stands for itself.
   @inline(__always)
-  init(_ text: UnsafeBufferPointer<UInt8>, at position: Int, end: Int) {
+  package init(_ text: UnsafeBufferPointer<UInt8>, at position: Int, end: Int) {
     let lead = text[position]
     if lead < 0x80 {
       (point, length) = (UInt32(lead), 1)
@@ -123,7 +124,7 @@ struct DecodedCharacter {
 }
 
 /// Appends a code point as UTF-8.
-func append(_ point: UInt32, to bytes: inout [UInt8]) {
+package func append(_ point: UInt32, to bytes: inout [UInt8]) {
   switch point {
   case 0..<0x80: bytes.append(UInt8(truncatingIfNeeded: point))
   case 0x80..<0x800:
