@@ -5,7 +5,7 @@ build: setup
 	swift build -c release --product quern
 
 demo: build
-	docs/demo.sh
+	scripts/demo.sh
 
 test: setup
 	swift build -c release --build-tests
@@ -17,7 +17,7 @@ test-browser: build
 	Tests/Browser/report.sh out/browser.html
 
 setup:
-	@docs/setup.sh
+	@scripts/setup.sh
 
 format:
 	swift format -i -r Package.swift Sources Tests

@@ -14,7 +14,7 @@ let package = Package(
   name: "quern",
   platforms: [.macOS(.v15)],
   products: [
-    .executable(name: "quern", targets: ["quern"])
+    .executable(name: "quern", targets: ["quern-cli"])
   ],
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2")
@@ -44,7 +44,7 @@ let package = Package(
     .target(name: "Corpus", resources: [.embedInCode("Texts")]),
     .target(name: "CMemory"),
     .executableTarget(
-      name: "quern",
+      name: "quern-cli",
       dependencies: [
         "CMemory", "Corpus",
         "Evaluation", "Conversion", "Runtime", "Architectures", "Engine", "Images", "Tokenizers", "Containers",
@@ -62,20 +62,25 @@ let package = Package(
     tests("Engine", ["Engine", "Quants", "Base"]),
     tests(
       "Architectures",
-      ["Architectures", "Conversion", "Engine", "Containers", "Images", "Tokenizers", "Quants", "Base"]),
+      ["Runtime", "Architectures", "Conversion", "Engine", "Containers", "Images", "Tokenizers", "Quants", "Base"]),
+    tests("Runtime", ["Runtime", "Architectures", "Conversion", "Engine", "Containers", "Tokenizers", "Base"]),
     tests(
-      "Conversion", ["Conversion", "Evaluation", "Architectures", "Containers", "Tokenizers", "Quants", "Base"]),
+      "Conversion",
+      ["Conversion", "Evaluation", "Runtime", "Architectures", "Containers", "Tokenizers", "Quants", "Base"]),
     tests(
       "Evaluation",
       [
-        "Evaluation", "Architectures", "Conversion", "Engine", "Images", "Containers", "Tokenizers", "Quants",
+        "Evaluation", "Runtime", "Architectures", "Conversion", "Engine", "Images", "Containers", "Tokenizers",
+        "Quants",
         "Base",
       ]),
-    tests("Command", ["quern", "Evaluation", "Architectures", "Images", "Containers", "Quants", "Base"]),
+    tests(
+      "Command", ["quern-cli", "Evaluation", "Runtime", "Architectures", "Images", "Containers", "Quants", "Base"]),
     .target(
       name: "FuzzTargets",
       dependencies: [
-        "TestSupport", "Evaluation", "Conversion", "Runtime", "Architectures", "Engine", "Images", "Tokenizers", "Containers",
+        "TestSupport", "Evaluation", "Conversion", "Runtime", "Architectures", "Engine", "Images", "Tokenizers",
+        "Containers",
         "Quants", "Text", "Base",
       ],
       path: "Tests/Fuzz/Targets"),

@@ -90,7 +90,7 @@ package struct WeightMatrix: @unchecked Sendable {  // the bytes are only read, 
   }
 
   /// Bytes of all rows.
-  var byteCount: Int { bytes.count }
+  package var byteCount: Int { bytes.count }
 
   /// Decodes one row, for example the embedding of a token.
   package func decode(row: Int, into values: UnsafeMutableBufferPointer<Float>) {

@@ -14,12 +14,14 @@ import Testing
       ["x", "y", "base"],
       "one product, inside the call that was lent its inputs and outputs; a buffer on a private list"
     ),
-    "Engine/Benchmarks/ProductBench.swift": (["bytes"], "a box for workers, inside the call that was lent an array"),
+    "quern-cli/Benchmarks/ProductBench.swift": (["bytes"], "a box for workers, inside the call that was lent an array"),
     "Engine/WeightMatrix.swift": (["bytes"], "a private class, in the file that lends"),
     "Quants/BlockMemory.swift": (
       ["buffer", "slice", "room"], "a value that cannot be copied lives to the end of its scope"
     ),
-    "Quants/KernelCodebook.swift": (["address", "points"], "constant tables that live as long as the program"),
+    "Quants/Codebooks/KernelCodebook.swift": (
+      ["address", "points"], "constant tables that live as long as the program"
+    ),
     "Base/Files/ByteReader.swift": (
       ["view", "utf8"], "a cursor over bytes that its caller was lent; they are not its own"
     ),

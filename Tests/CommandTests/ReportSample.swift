@@ -4,7 +4,7 @@ import Evaluation
 import Images
 import Runtime
 import TestSupport
-import quern
+import quern_cli
 
 /// A validation with every part in it: what the engine measured, and the rest made by hand.
 enum ReportSample {

@@ -3,7 +3,7 @@ import Images
 import Base
 import TestSupport
 import Testing
-import quern
+import quern_cli
 
 /// Reports of `validate`: what a stranger opens, publishes and computes with.
 struct ReportTests {

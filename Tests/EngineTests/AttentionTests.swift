@@ -1,5 +1,4 @@
 import Engine
-import Runtime
 import Testing
 
 @Suite("Causal attention")
@@ -68,8 +67,6 @@ struct AttentionTests {
 
   @Test("Room grows with what is there, not with what might come")
   func capacity() {
-    #expect(Session.capacity(prompt: 10, limit: 100_000_000) == 522)
-    #expect(Session.capacity(prompt: 10, limit: 5) == 15)
     let cache = KeyValueCache(heads: 1, dimension: 4, capacity: 10)
     #expect(cache.capacity == 64)
     var numbers = Numbers(seed: 1)

@@ -8,7 +8,7 @@ import Runtime
 import TestSupport
 import Testing
 
-/// Base files of llama-perplexity, against a file and figures that another program made (`docs/generate/llama_base.py`).
+/// Base files of llama-perplexity, against a file and figures that another program made (`scripts/generate/llama_base.py`).
 @Suite("Base files of llama-perplexity")
 struct LlamaBaseTests {
   private let path = Fixtures.path("golden/validate/llama-base.kld")

@@ -1,8 +1,8 @@
 import Engine
 import Evaluation
 import Foundation
-import Runtime
 import TestSupport
+import Runtime
 import Testing
 
 @Suite("Statistics of validation")

@@ -39,7 +39,7 @@ flags=(-std=c17 -Wall -Wextra -Werror -O2 -ISources/CKernels/include -DCK_ONLY=c
 clang "${flags[@]}" "${kernels[@]}" Tests/KernelsInC/kernels_test.c -lm -o "$root/work/kernels_test"
 clang "${flags[@]}" -mno-gather "${kernels[@]}" Tests/KernelsInC/golden_test.c -lm -o "$root/work/golden_test"
 clang "${flags[@]}" -mno-gather -fno-slp-vectorize "${kernels[@]}" Tests/KernelsInC/golden_test.c -lm -o "$root/work/golden_test_iq2_s"
-cp fixtures/golden/blocks.safetensors Sources/Quants/CodebookData.swift "$root/work/"
+cp fixtures/golden/blocks.safetensors Sources/Quants/Codebooks/CodebookData.swift "$root/work/"
 cp -r fixtures/tiny-qwen3.5 "$quern" "$root/work/"
 ldd "$quern" | awk '/=> \// { print $3 }' | xargs -I{} cp -L {} "$root/work/lib/"
 cp -L /lib64/ld-linux-x86-64.so.2 "$root/lib64/"

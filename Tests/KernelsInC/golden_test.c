@@ -1,5 +1,5 @@
 // Every block format at every level against the reference's rows: encoded plain, encoded with importance, and decoded.
-// Takes fixtures/golden/blocks.safetensors, Sources/Quants/CodebookData.swift and, if not all formats are meant, the name of
+// Takes fixtures/golden/blocks.safetensors, Sources/Quants/Codebooks/CodebookData.swift and, if not all formats are meant, the name of
 // the only one or, after a minus, of the one to leave out; built and run by native.sh, neon.sh and avx512.sh.
 
 #include <stdio.h>

@@ -35,6 +35,6 @@ for way; do
     clang "${options[@]}" "${kernels[@]}" "$out/$test.o" -lm -o "$out/$test"
   done
   "$out/kernels_test"
-  "$out/golden_test" fixtures/golden/blocks.safetensors Sources/Quants/CodebookData.swift
+  "$out/golden_test" fixtures/golden/blocks.safetensors Sources/Quants/Codebooks/CodebookData.swift
 done
 echo "kernels: every level of this processor passed"

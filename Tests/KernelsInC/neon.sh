@@ -21,7 +21,7 @@ kernels=(Sources/CKernels/*.c Tests/KernelsInC/wide.c)
 flags=(-std=c17 -Wall -Wextra -Werror -ISources/CKernels/include)
 arm=(--target=aarch64-linux-gnu --gcc-toolchain=/usr --sysroot=/usr/aarch64-linux-gnu -isystem /usr/aarch64-linux-gnu/include
   -static -fuse-ld=lld -L/usr/aarch64-linux-gnu/lib)
-golden=(fixtures/golden/blocks.safetensors Sources/Quants/CodebookData.swift)
+golden=(fixtures/golden/blocks.safetensors Sources/Quants/Codebooks/CodebookData.swift)
 
 for level in -O2 -O0; do
   echo "== 64-bit Arm, $level"

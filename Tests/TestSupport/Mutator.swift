@@ -1,5 +1,4 @@
 import Foundation
-import Runtime
 
 /// Damages good files in ways that hostile and broken ones are damaged, the same way for the same seed.
 package struct Mutator: RandomNumberGenerator {

@@ -1,5 +1,3 @@
-import Runtime
-
 /// A small generator with a seed, so that a failure can be repeated (SplitMix64).
 struct SeededGenerator: RandomNumberGenerator {
   var state: UInt64

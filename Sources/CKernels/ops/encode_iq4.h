@@ -1,4 +1,4 @@
-/// IQ4_NL and IQ4_XS: numbers of sixteen unevenly spaced values (Quants/FourBitValues.swift says the rule).
+/// IQ4_NL and IQ4_XS: numbers of sixteen unevenly spaced values (Quants/Codebooks/FourBitValues.swift says the rule).
 
 /// Half the sums of neighbouring values: from here on a weight is nearer to the upper one, or equally near. The
 /// differences of the reference's comparison are exact around each of them.

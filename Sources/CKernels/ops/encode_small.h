@@ -160,7 +160,7 @@ CK_INLINE void ck_nearest_fp4(const float *from, size_t n, float scale, uint8_t 
   }
 }
 
-/// floor(log2(x)) with the logarithm rounded to f32 first (Quants/MXFP4.swift says when that is the next integer).
+/// floor(log2(x)) with the logarithm rounded to f32 first (Quants/Formats/MXFP4.swift says when that is the next integer).
 CK_INLINE int32_t ck_floor_log2(float x) {
   const int32_t roundedUp[8] = {0, 1, 2, 5, 11, 22, 44, 88};
   int32_t bits = (int32_t)ck_bits(x), below = 0;

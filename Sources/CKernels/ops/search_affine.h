@@ -1,5 +1,5 @@
 /// The scale s and the offset m >= 0 of a group so that s * n - m comes close to each weight, n from 0 to limit
-/// (Quants/AffineScale.swift says the rule).
+/// (Quants/Search/AffineScale.swift says the rule).
 
 typedef struct {
   int32_t limit;

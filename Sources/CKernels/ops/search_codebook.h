@@ -1,4 +1,4 @@
-/// Rounds groups of weights to a codebook of magnitudes, signs apart (Quants/CodebookSearch.swift says the rule).
+/// Rounds groups of weights to a codebook of magnitudes, signs apart (Quants/Search/CodebookSearch.swift says the rule).
 ///
 /// A try is a lane: all scales of a group are tried at once, each in the reference's order. A run of weights falls into few
 /// cells over all tries, so a cell's list is walked once for all tries that share it.

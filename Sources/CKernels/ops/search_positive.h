@@ -1,5 +1,5 @@
 /// The scale s of a group so that s * n comes close to each weight, n from 0 to limit
-/// (Quants/PositiveScale.swift says the rule). Numbers are bytes: negative ones wrap around, as in the reference.
+/// (Quants/Search/PositiveScale.swift says the rule). Numbers are bytes: negative ones wrap around, as in the reference.
 CK_INLINE ck_wide ck_positive_search(
     const ck_wide *x, const ck_wide *factors, size_t width, int32_t limit, ck_wide_i32 *numbers) {
   ck_wide largest = 0;

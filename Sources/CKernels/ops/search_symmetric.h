@@ -1,5 +1,5 @@
 /// The scale s of a group so that s * n comes close to each weight, n from -limit to limit - 1
-/// (Quants/SymmetricScale.swift says the rule).
+/// (Quants/Search/SymmetricScale.swift says the rule).
 
 typedef struct {
   ck_wide scale;

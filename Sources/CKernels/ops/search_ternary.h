@@ -1,4 +1,4 @@
-/// The best way to cut the sorted weights of a group into three levels (Quants/IQ1_S.swift and IQ1_M.swift say the rule).
+/// The best way to cut the sorted weights of a group into three levels (Quants/Formats/IQ1_S.swift and IQ1_M.swift say the rule).
 /// A group is a lane.
 
 /// What was found for each group of a batch.

@@ -1,6 +1,6 @@
 import Base
 
-/// The pictures that are shown where none are named, made for this project by docs/generate/pictures.py.
+/// The pictures that are shown where none are named, made for this project by scripts/generate/pictures.py.
 ///
 /// They lie in the program: drawn scenes, signs, a chart, a page of text, a plan, and two that pass for photographs, in three shapes.
 package enum BuiltInPictures {

@@ -1,4 +1,4 @@
-// Made by docs/generate/unicode_tables.py; edit that, not this.
+// Made by scripts/generate/unicode_tables.py; edit that, not this.
 
 /// Canonical combining classes, decompositions, and what is not composed again.
 enum CanonicalTables {

@@ -1,4 +1,4 @@
-// Made by docs/generate/unicode_tables.py; edit that, not this.
+// Made by scripts/generate/unicode_tables.py; edit that, not this.
 
 /// The code points of the character classes that split patterns are made of.
 enum ClassTables {

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # What `quern validate` costs beside `quern evaluate` of the same models on the same windows, taking turns; prints medians.
 #
-#   docs/bench/validate.sh TEXT CONTEXT WINDOWS BEFORE AFTER...
+#   scripts/bench/validate.sh TEXT CONTEXT WINDOWS BEFORE AFTER...
 #
 # QUERN names the program, THREADS (2) and ROUNDS (5) the rest; OPTIONS are more words for `validate`, --no-images unless given. Wall
 # time, processor time and the largest resident memory are those of whole runs, loading and tokenizing included.

@@ -2,9 +2,9 @@
 # Times one pass from a Hugging Face folder to a quantized GGUF against llama-quantize from an existing BF16 GGUF, interleaved,
 # and prints medians of seconds and of peak memory.
 #
-#   docs/bench/quantize.sh QUERN LLAMA_QUANTIZE MODEL_FOLDER SCRATCH_FOLDER [RECIPE] [RUNS] [THREADS]
+#   scripts/bench/quantize.sh QUERN LLAMA_QUANTIZE MODEL_FOLDER SCRATCH_FOLDER [RECIPE] [RUNS] [THREADS]
 #
-# Both read from the page cache; both write the same tensors, and every one of them is compared (docs/bench/requantize.py does so for
+# Both read from the page cache; both write the same tensors, and every one of them is compared (scripts/bench/requantize.py does so for
 # published files). quern syncs its output before naming it, llama-quantize does not.
 set -eu
 quern=$1 llama=$2 model=$3 scratch=$4 recipe=${5:-Q4_K_M} runs=${6:-3} threads=${7:-2}

@@ -1,6 +1,6 @@
-import Engine
 import Quants
 import Testing
+import quern_cli
 
 /// The benchmarks run and say what bounds them; their speeds are nobody's test.
 struct KernelBenchTests {

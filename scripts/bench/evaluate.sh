@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Times `quern evaluate` beside llama-perplexity on the same file, taking turns; prints medians.
 #
-#   docs/bench/evaluate.sh MODEL.gguf TEXT [CONTEXT] [WINDOWS] [THREADS] [ROUNDS]
+#   scripts/bench/evaluate.sh MODEL.gguf TEXT [CONTEXT] [WINDOWS] [THREADS] [ROUNDS]
 #
 # QUERN and LLAMA_PERPLEXITY name the programs. Wall time and processor time are both given: on a machine that others use,
 # only processor time says much. Loading, tokenizing and evaluating are all in it.

@@ -1,5 +1,6 @@
-import Quants
 import Base
+import Engine
+import Quants
 
 /// Decoding, encoding and searching per format, against copying memory.
 ///

@@ -1,5 +1,6 @@
-import Quants
 import Base
+import Engine
+import Quants
 
 /// Measures the kernels against what bounds them: arithmetic against registers, streaming against copying.
 package enum KernelBench {

@@ -1,5 +1,6 @@
-import Quants
 import Base
+import Engine
+import Quants
 
 /// The matrix product per type of weights: many tokens against the arithmetic peak, one token against memory.
 struct ProductBench {

@@ -1,4 +1,5 @@
 import Base
+import Engine
 import Quants
 
 /// One measured speed.

@@ -1,7 +1,7 @@
 #!/bin/sh
 # Times conversions against `cat` of the same folders' weights to a new file, interleaved, and prints medians and ratios.
 #
-#   docs/bench/convert.sh QUERN SCRATCH_FOLDER RUNS MODEL_FOLDER...
+#   scripts/bench/convert.sh QUERN SCRATCH_FOLDER RUNS MODEL_FOLDER...
 #
 # Each round times `cat`, `cat` and a sync of its file, `cat` into a `dd` that writes past the page cache (what the disk takes
 # when nothing is computed), `convert --type bf16` and `quantize Q8_0`, in an order drawn anew, with the output removed and the

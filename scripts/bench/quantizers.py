@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Times quern's block encoders and decoders against ggml's, interleaved in one run, and compares every byte.
 
-    python3 docs/bench/quantizers.py --ggml PATH/libggml-base.so [--level avx2] [--formats Q4_K,Q6_K] [--rows 24]
+    python3 scripts/bench/quantizers.py --ggml PATH/libggml-base.so [--level avx2] [--formats Q4_K,Q6_K] [--rows 24]
 
 Rows are 4096 wide, Gaussian with sigma 0.02; importance is heavy-tailed. Each round runs both programs once; the best round
 of each counts. The kernels are compiled from Sources/CKernels exactly as the package does (clang -O2). Needs numpy and clang.

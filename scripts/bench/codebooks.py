@@ -1,8 +1,8 @@
-"""The i-quants' codebooks from Sources/Quants/CodebookData.swift, laid out for the kernels (ck_codebook in ckernels.h)."""
+"""The i-quants' codebooks from Sources/Quants/Codebooks/CodebookData.swift, laid out for the kernels (ck_codebook in ckernels.h)."""
 import ctypes, itertools, pathlib, re
 import numpy as np
 
-DATA = pathlib.Path(__file__).resolve().parents[2] / "Sources/Quants/CodebookData.swift"
+DATA = pathlib.Path(__file__).resolve().parents[2] / "Sources/Quants/Codebooks/CodebookData.swift"
 #          data, numbers of a point, distances whose points are neighbours, values a decoder gives the numbers
 FORMATS = {
     "iq2_xxs": ("iq2XXS", 8, 2, [8, 25, 43]),

@@ -63,7 +63,7 @@ def array(name, comment, numbers):
     return f"  /// {comment}\n  static let {name}: [UInt32] = [\n{body},\n  ]\n"
 
 
-HEADER = "// Made by docs/generate/unicode_tables.py; edit that, not this.\n\n"
+HEADER = "// Made by scripts/generate/unicode_tables.py; edit that, not this.\n\n"
 
 
 def main(folder):

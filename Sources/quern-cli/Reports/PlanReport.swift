@@ -16,7 +16,7 @@ enum PlanReport {
       for tensor in file.tensors {
         table.add([
           tensor.name, tensor.type.name, tensor.shape.description, String(tensor.byteCount),
-          fixed(quern.bitsPerWeight(UInt64(tensor.byteCount), UInt64(tensor.shape.elementCount)), 3),
+          fixed(quern_cli.bitsPerWeight(UInt64(tensor.byteCount), UInt64(tensor.shape.elementCount)), 3),
           tensor.sources.map { $0.name + " " + $0.type.name }.joined(separator: ", "),
           tensor.note ?? (tensor.importance == nil ? "" : "by importance"),
         ])
@@ -41,7 +41,7 @@ enum PlanReport {
 
   /// Bits of one weight of a file, headers left out.
   private static func bitsPerWeight(of file: PlannedFile) -> Double {
-    quern.bitsPerWeight(
+    quern_cli.bitsPerWeight(
       file.tensors.reduce(0) { $0 + UInt64($1.byteCount) }, UInt64(file.parameterCount))
   }
 
@@ -70,7 +70,7 @@ enum PlanReport {
                 ("bytes", .integer(Int64(tensor.byteCount))),
                 (
                   "bits_per_weight",
-                  .number(quern.bitsPerWeight(UInt64(tensor.byteCount), UInt64(tensor.shape.elementCount)))
+                  .number(quern_cli.bitsPerWeight(UInt64(tensor.byteCount), UInt64(tensor.shape.elementCount)))
                 ),
                 ("sources", .array(tensor.sources.map { .string($0.name) })),
                 ("importance", .bool(tensor.importance != nil)), ("note", tensor.note.map { .string($0) } ?? .null),
