@@ -1,12 +1,23 @@
 import Quants
 import Base
 
+/// Sees the inputs of a product, [T, columns], before it is computed; the matrix knows its name.
+///
+/// It is called by the thread that runs the model, one product after another, with the same numbers at any number of threads.
+package typealias ProductTap = @Sendable (_ weight: WeightMatrix, _ inputs: Activations) -> Void
+
 /// What the mathematics runs on: the kernels of one level, and the threads.
 package struct Compute: Sendable {
   /// The loops between matrix products.
   package let kernels: EngineKernels
   /// Products with weights.
   package let product: MatrixProduct
+  /// Sees what every product with weights reads.
+  package var tap: ProductTap?
+  /// Matrices that are multiplied by in place of the model's of the same names.
+  ///
+  /// Their rows lie as in the model's file, their columns in the order in which they are multiplied, which is that of GGUF.
+  package var replaced: [String: WeightMatrix] = [:]
 
   /// The best kernels of this machine unless told otherwise.
   package init(threads: Int, kernels: Kernels = .best) {
@@ -20,6 +31,8 @@ package struct Compute: Sendable {
   /// x W^T: [T, columns] to [T, rows].
   package func callAsFunction(_ x: Activations, _ weight: WeightMatrix) -> Activations {
     precondition(x.columns == weight.columns, "a weight fits rows of its width")
+    tap?(weight, x)
+    let weight = replaced.isEmpty ? weight : replacement(of: weight)
     let result = Activations(rows: x.rows, columns: weight.rows)
     x.withElements { x in
       result.withElements { y in
@@ -27,6 +40,12 @@ package struct Compute: Sendable {
       }
     }
     return result
+  }
+
+  private func replacement(of weight: WeightMatrix) -> WeightMatrix {
+    guard let other = replaced[weight.name] else { return weight }
+    precondition(other.columns == weight.columns, "a replacement has the width of the matrix")
+    return other.rows(weight.firstRow..<weight.firstRow + weight.rows)
   }
 
   /// Runs `body` over `0..<count` in ranges of `grain`, shared among the threads.

@@ -22,20 +22,11 @@ package protocol LanguageModel: Sendable {
   /// The embedding rows of tokens: [T, hidden]. Throws `mismatch` for an id beyond the table.
   func embed(_ tokens: [Int32]) throws(CheckpointError) -> Activations
 
-  /// Runs tokens through all decoder layers: embeddings [T, hidden] to the hidden states behind the last layer, [T, hidden].
+  /// Takes tokens through one decoder layer, in place: `x`, [T, hidden], becomes the hidden states behind it.
   ///
   /// Of several sequences side by side the rows lie one sequence after another, as many of each, and the same bits come out as alone.
-  /// Throws `mismatch` when a sequence would become longer than `contextLength`.
-  func forward(
-    _ embeddings: Activations, at positions: Positions, state: inout SequenceState, compute: Compute,
-    observer: LayerObserver?
-  ) throws(CheckpointError) -> Activations
-
-  /// Runs tokens through one decoder layer: `x`, [T, hidden], becomes the hidden states behind it.
-  ///
-  /// `state` is one that the same layer of a model of this kind and size made. All layers in turn are what ``forward(_:at:state:compute:observer:)``
-  /// does, to the bit.
-  func run(layer: Int, _ x: Activations, at positions: Positions, state: LayerState, compute: Compute)
+  /// Each of them has its own of `states`, which the same layer of a model of this kind and size made.
+  func layer(_ index: Int, _ x: Activations, turns: Turns, states: [LayerState], compute: Compute)
 
   /// The final norm of some rows of hidden states: what the head reads.
   func normed(_ hidden: Activations, rows: Range<Int>, compute: Compute) -> Activations
@@ -54,6 +45,45 @@ extension LanguageModel {
       (0..<layerCount).map { layer in (0..<sequences).map { _ in makeState(ofLayer: layer, capacity: capacity) } })
   }
 
+  /// Runs tokens through all decoder layers, in place: embeddings [T, hidden] to the hidden states behind the last layer, [T, hidden].
+  ///
+  /// Of several sequences side by side the rows lie one sequence after another. Throws `mismatch` when a sequence would become longer
+  /// than `contextLength`.
+  package func forward(
+    _ embeddings: Activations, at positions: Positions, state: inout SequenceState, compute: Compute,
+    observer: LayerObserver? = nil
+  ) throws(CheckpointError) -> Activations {
+    precondition(embeddings.columns == hiddenSize && positions.count == embeddings.rows)
+    let length = state.count + embeddings.rows / state.sequences
+    guard length <= contextLength else {
+      throw CheckpointError(
+        .mismatch, "the sequence would have \(length) tokens; the model is made for \(contextLength)")
+    }
+    let turns = Turns(at: positions)
+    for index in 0..<layerCount {
+      layer(index, embeddings, turns: turns, states: state.layers[index], compute: compute)
+      observer?(index, embeddings)
+    }
+    state.advance(positions)
+    return embeddings
+  }
+
+  /// What one decoder layer makes of a text from its first token on, whose hidden states, [T, hidden], come in pieces.
+  ///
+  /// They stay as they are, so that a layer can be run again, with other inputs or with `compute.replaced` weights. All layers in turn are
+  /// what ``forward(_:at:state:compute:observer:)`` does, to the bit.
+  package func layer(_ index: Int, of pieces: [Activations], compute: Compute) -> [Activations] {
+    let state = makeState(ofLayer: index, capacity: pieces.reduce(0) { $0 + $1.rows })
+    var start = 0
+    return pieces.map { piece in
+      let result = piece.copy(of: 0..<piece.rows)
+      layer(
+        index, result, turns: Turns(at: Positions(text: piece.rows, from: start)), states: [state], compute: compute)
+      start += piece.rows
+      return result
+    }
+  }
+
   /// Runs text tokens of the sequences side by side, as many of each.
   package func forward(
     _ sequences: [[Int32]], state: inout SequenceState, compute: Compute
@@ -62,8 +92,7 @@ extension LanguageModel {
     let line = (0..<sequences[0].count).map { Int32(truncatingIfNeeded: state.nextPosition + $0) }
     let axis = sequences.flatMap { _ in line }
     return try forward(
-      embed(sequences.flatMap { $0 }), at: Positions(axes: [axis, axis, axis]), state: &state, compute: compute,
-      observer: nil)
+      embed(sequences.flatMap { $0 }), at: Positions(axes: [axis, axis, axis]), state: &state, compute: compute)
   }
 
   /// Runs text tokens through the model, following what the state has seen.

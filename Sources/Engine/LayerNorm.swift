@@ -34,14 +34,3 @@ package struct LayerNorm: Sendable {
     return result
   }
 }
-
-extension Activations {
-  /// Adds the same vector to every row.
-  package func add(bias: [Float], _ compute: Compute) {
-    precondition(bias.count == columns, "a bias fits rows of its width")
-    compute.each(rows, grain: 32) { part in
-      let bias = Floats(reading: bias.span)
-      for i in part { compute.kernels.addScaled(bias, by: 1, to: base + i * columns, count: columns) }
-    }
-  }
-}

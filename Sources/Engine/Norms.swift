@@ -35,6 +35,23 @@ package struct RMSNorm: Sendable {
   }
 }
 
+extension RMSNorm {
+  /// x <- norm(x) * silu(gate) for each head of the two matrices, both [T, heads * n].
+  package func apply(toHeadsOf x: Activations, gate: Activations, _ compute: Compute) {
+    let width = weight.count
+    precondition(x.rows == gate.rows && x.columns == gate.columns && x.columns % width == 0)
+    compute.each(x.rows, grain: 8) { part in
+      for t in part {
+        let offset = t * x.columns
+        for start in stride(from: offset, to: offset + x.columns, by: width) {
+          apply(to: x.base + start, compute.kernels)
+        }
+        compute.kernels.multiply(x.base + offset, bySiluOf: gate.base + offset, count: x.columns)
+      }
+    }
+  }
+}
+
 /// x <- x / sqrt(sum(x^2) + epsilon) * factor: unit length, the epsilon inside the root.
 @inline(__always)
 func normalizeLength(

@@ -35,7 +35,7 @@ package struct Positions: Sendable, Equatable {
 ///
 /// Frequency i turns by position / theta^(2i/dimension). Frequency i follows the row position when i mod 3 is 1 and
 /// i < 3 * sections[1], the column position when i mod 3 is 2 and i < 3 * sections[2], otherwise time.
-package struct RotaryEmbedding: Sendable {
+package struct RotaryEmbedding: Sendable, Equatable {
   package let dimension: Int
   let inverseFrequencies: [Float]
   let axis: [Int]
@@ -80,5 +80,51 @@ package struct RotaryEmbedding: Sendable {
       head[i] = a * c - b * s
       head[half + i] = b * c + a * s
     }
+  }
+}
+
+extension RotaryEmbedding {
+  /// Frequencies for places in a grid: the first half of the pairs turns by the row, the second by the column, both with
+  /// theta^(-2j / (dimension / 2)).
+  package init(gridDimension dimension: Int, theta: Double) {
+    precondition(dimension % 4 == 0, "two axes of rotated pairs")
+    let half = RotaryEmbedding(dimension: dimension / 2, theta: theta, sections: [])
+    self.dimension = dimension
+    inverseFrequencies = half.inverseFrequencies + half.inverseFrequencies
+    axis = [Int](repeating: 1, count: dimension / 4) + [Int](repeating: 2, count: dimension / 4)
+  }
+}
+
+extension RotaryEmbedding {
+  /// Normalises each head of [T, heads * n] and turns it by its token's position.
+  package func normAndRotate(
+    _ x: Activations, heads: Int, norm: RMSNorm, turns: Activations, _ compute: Compute
+  ) {
+    let width = x.columns / heads
+    precondition(norm.weight.count == width && width >= dimension && turns.rows == x.rows)
+    compute.each(x.rows, grain: 8) { part in
+      for t in part {
+        for head in 0..<heads {
+          let start = x.base + t * x.columns + head * width
+          norm.apply(to: start, compute.kernels)
+          rotate(start, turns.base + t * turns.columns)
+        }
+      }
+    }
+  }
+}
+
+/// The rotary turns of the tokens of one call, each table worked out when a layer first asks for it.
+package final class Turns {
+  package let positions: Positions
+  private var tables: [(rotary: RotaryEmbedding, table: Activations)] = []
+
+  package init(at positions: Positions) { self.positions = positions }
+
+  /// The table of an embedding: [T, rotated dimensions].
+  package func table(_ rotary: RotaryEmbedding) -> Activations {
+    if let known = tables.first(where: { $0.rotary == rotary }) { return known.table }
+    tables.append((rotary, rotary.table(positions)))
+    return tables[tables.count - 1].table
   }
 }

@@ -19,6 +19,11 @@ package struct WeightMatrix: @unchecked Sendable {  // the bytes are only read, 
   private let bytes: UnsafeRawBufferPointer
   private let owner: any AnyObject & Sendable
 
+  /// What the weights are called in GGUF, whatever file they lie in; empty for those of no model.
+  package var name = ""
+  /// Rows of the named matrix that lie before these: which expert of a stack, which part of a vocabulary.
+  package private(set) var firstRow = 0
+
   /// The format of the weights.
   package var type: TensorType { codec.type }
 
@@ -77,13 +82,20 @@ package struct WeightMatrix: @unchecked Sendable {  // the bytes are only read, 
       rows: rows, columns: columns, type: type, bytes: copy.bytes, owner: copy, order: order, kernels: kernels)
   }
 
-  /// Some rows of another matrix, over the same bytes.
-  init(_ whole: WeightMatrix, rows range: Range<Int>) {
+  /// Some rows as a matrix of their own, over the same bytes.
+  package func rows(_ range: Range<Int>) -> WeightMatrix {
+    precondition(range.lowerBound >= 0 && range.upperBound <= rows, "rows \(range) of \(rows)")
+    return range == 0..<rows ? self : WeightMatrix(self, rows: range)
+  }
+
+  private init(_ whole: WeightMatrix, rows range: Range<Int>) {
     rows = range.count
     columns = whole.columns
     codec = whole.codec
     rowBytes = whole.rowBytes
     order = whole.order
+    name = whole.name
+    firstRow = whole.firstRow + range.lowerBound
     bytes = UnsafeRawBufferPointer(
       rebasing: whole.bytes[range.lowerBound * rowBytes..<range.upperBound * rowBytes])
     owner = whole.owner
@@ -108,6 +120,22 @@ package struct WeightMatrix: @unchecked Sendable {  // the bytes are only read, 
         codec.decode($0, into: UnsafeMutableBufferPointer(rebasing: values[place..<place + count]))
       }
     }
+  }
+
+  /// The rows of tokens, decoded: [T, columns].
+  ///
+  /// Throws `mismatch` for an id that is not a row.
+  package func gather(_ tokens: [Int32]) throws(CheckpointError) -> Activations {
+    let result = Activations(rows: tokens.count, columns: columns)
+    for (place, token) in tokens.enumerated() {
+      guard let row = Int(exactly: token), row >= 0, row < rows else {
+        throw CheckpointError(.mismatch, "token \(token) is outside the model's vocabulary of \(rows)")
+      }
+      result.withElements { all in
+        decode(row: row, into: UnsafeMutableBufferPointer(rebasing: all[place * columns..<(place + 1) * columns]))
+      }
+    }
+    return result
   }
 
   /// Copies `count` weights of each of some rows, from weight `first` on, as they are stored and in the order in which they are

@@ -38,10 +38,10 @@ extension OpenedModel {
     let result = Activations(rows: window.scored.count, columns: model.hiddenSize)
     var row = 0
     do throws(CheckpointError) {
-      for slice in Slices.of(window.tokens.count) where row < window.scored.count {
-        let hidden = try model.forward(Array(window.tokens[slice]), state: &state, compute: compute)
-        while row < window.scored.count, slice.contains(window.scored[row]) {
-          let place = window.scored[row] - slice.lowerBound
+      for chunk in Chunks.of(window.tokens.count) where row < window.scored.count {
+        let hidden = try model.forward(Array(window.tokens[chunk]), state: &state, compute: compute)
+        while row < window.scored.count, chunk.contains(window.scored[row]) {
+          let place = window.scored[row] - chunk.lowerBound
           result.replace(from: row, by: hidden, place..<place + 1)
           row += 1
         }

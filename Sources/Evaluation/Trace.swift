@@ -57,9 +57,9 @@ package struct Trace {
     var logits: [Float] = []
     logits.reserveCapacity(count * model.vocabularySize)
     var state = model.makeState(capacity: count)
-    for slice in Slices.of(count) {
+    for chunk in Chunks.of(count) {
       let hidden = try model.forward(
-        embeddings.copy(of: slice), at: positions[slice], state: &state, compute: compute
+        embeddings.copy(of: chunk), at: positions[chunk], state: &state, compute: compute
       ) { index, x in layers[index] += x.values }
       for start in stride(from: 0, to: hidden.rows, by: Self.headRows) {
         let normed = model.normed(hidden, rows: start..<min(start + Self.headRows, hidden.rows), compute: compute)

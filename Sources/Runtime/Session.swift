@@ -17,25 +17,25 @@ package struct Session: ~Copyable {
   }
 
   /// Room to begin with for a prompt and up to `limit` tokens more; most answers end long before a high limit, and caches grow.
-  package static func capacity(prompt: Int, limit: Int) -> Int { prompt + min(limit, Slices.length) }
+  package static func capacity(prompt: Int, limit: Int) -> Int { prompt + min(limit, Chunks.length) }
 
   /// Tokens seen so far.
   package var count: Int { state.count }
 
   /// Reads tokens, many at a time, and leaves the logits after the last one.
   package mutating func read(_ tokens: [Int32]) throws(CheckpointError) {
-    for slice in Slices.of(tokens.count) {
-      let hidden = try model.forward(Array(tokens[slice]), state: &state, compute: compute)
-      if slice.upperBound == tokens.count { logits = head(hidden) }
+    for chunk in Chunks.of(tokens.count) {
+      let hidden = try model.forward(Array(tokens[chunk]), state: &state, compute: compute)
+      if chunk.upperBound == tokens.count { logits = head(hidden) }
     }
   }
 
   /// Reads embeddings at given positions, as a prompt with pictures has them, and leaves the logits after the last one.
   package mutating func read(_ embeddings: Activations, at positions: Positions) throws(CheckpointError) {
-    for slice in Slices.of(embeddings.rows) {
+    for chunk in Chunks.of(embeddings.rows) {
       let hidden = try model.forward(
-        embeddings.copy(of: slice), at: positions[slice], state: &state, compute: compute, observer: nil)
-      if slice.upperBound == embeddings.rows { logits = head(hidden) }
+        embeddings.copy(of: chunk), at: positions[chunk], state: &state, compute: compute, observer: nil)
+      if chunk.upperBound == embeddings.rows { logits = head(hidden) }
     }
   }
 

@@ -29,7 +29,7 @@ extension Qwen35 {
     package init(_ checkpoint: Checkpoint, configuration c: Configuration, rules: [TensorRule]) throws(CheckpointError)
     {
       configuration = c
-      weights = try TextWeights(Qwen35.WeightLoader(checkpoint, rules: rules), c)
+      weights = try TextWeights(WeightLoader(checkpoint, rules: rules), c)
       rotary = RotaryEmbedding(dimension: c.rotaryDimension, theta: c.ropeTheta, sections: c.mropeSection)
       causalAttention = CausalAttention(
         heads: c.headCount, keyValueHeads: c.keyValueHeadCount, dimension: c.headDimension,
@@ -52,42 +52,58 @@ extension Qwen35 {
       try weights.embedding.gather(tokens)
     }
 
-    package func forward(
-      _ embeddings: Activations, at positions: Positions, state: inout SequenceState, compute: Compute,
-      observer: LayerObserver?
-    ) throws(CheckpointError) -> Activations {
-      precondition(embeddings.columns == hiddenSize && positions.count == embeddings.rows)
-      let length = state.count + embeddings.rows / state.sequences
-      guard length <= contextLength else {
-        throw CheckpointError(
-          .mismatch, "the sequence would have \(length) tokens; the model is made for \(contextLength)")
+    package func layer(_ index: Int, _ x: Activations, turns: Turns, states: [LayerState], compute: Compute) {
+      let w = weights.layers[index]
+      let u = w.attn_norm(x, compute)
+      switch w.mixer {
+      case .attention(let w): x.add(attention(u, w, caches: states.map(\.cache), turns.table(rotary), compute), compute)
+      case .deltaNet(let w): x.add(deltaNet(u, w, states: states.map(\.memory), compute), compute)
       }
-      let turns = rotary.table(positions)  // [T, rotated dimensions]
-      for (index, layer) in weights.layers.enumerated() {
-        run(layer, embeddings, turns: turns, states: state.layers[index], compute)
-        observer?(index, embeddings)
-      }
-      state.advance(positions)
-      return embeddings
+      let v = w.post_attention_norm(x, compute)
+      x.add(feedForward(v, w, compute), compute)
     }
 
-    package func run(layer: Int, _ x: Activations, at positions: Positions, state: LayerState, compute: Compute) {
-      run(weights.layers[layer], x, turns: rotary.table(positions), states: [state], compute)
+    /// Gated attention over everything each sequence has seen: [T, hidden] to [T, hidden].
+    private func attention(
+      _ u: Activations, _ w: AttentionWeights, caches: [KeyValueCache], _ turns: Activations, _ compute: Compute
+    ) -> Activations {
+      let c = configuration
+      let queriesAndGates = compute(u, w.attn_q)  // [T, heads * (query | gate)]
+      let keys = compute(u, w.attn_k)  // [T, keyValueHeads * dimension]
+      let values = compute(u, w.attn_v)
+      let queries = queriesAndGates.everyOther(c.headDimension, compute)  // [T, heads * dimension]
+      rotary.normAndRotate(queries, heads: c.headCount, norm: w.attn_q_norm, turns: turns, compute)
+      rotary.normAndRotate(
+        keys, heads: c.keyValueHeadCount, norm: w.attn_k_norm, turns: turns, compute)
+
+      let mixed = Activations.bySequence(caches, [queries, keys, values]) { cache, parts in
+        cache.append(keys: parts[1], values: parts[2])
+        return causalAttention(parts[0], over: cache, compute)
+      }
+      gateAttention(mixed, by: queriesAndGates, heads: c.headCount, compute)
+      return compute(mixed, w.attn_output)
     }
 
-    /// One decoder layer of sequences that each have a state; x is [T, hidden], `turns` is asked for where queries and keys are turned.
-    private func run(
-      _ layer: Layer, _ x: Activations, turns: @autoclosure () -> Activations, states: [LayerState], _ compute: Compute
-    ) {
-      let u = layer.attn_norm(x, compute)
-      switch layer.mixer {
-      case .attention(let w):
-        x.add(attention(u, w, caches: states.map(\.cache), turns: turns(), compute), compute)
-      case .deltaNet(let w):
-        x.add(deltaNet(u, w, states: states.map(\.memory), compute), compute)
+    /// The gated delta net: [T, hidden] to [T, hidden].
+    private func deltaNet(
+      _ u: Activations, _ w: DeltaNetWeights, states: [DeltaNetState], _ compute: Compute
+    ) -> Activations {
+      let inputs = compute(u, w.attn_qkv)  // [T, q | k | v]
+      let gate = compute(u, w.attn_gate)  // [T, value width]
+      let beta = compute(u, w.ssm_beta)  // [T, value heads]
+      let decay = compute(u, w.ssm_alpha)  // [T, value heads]
+      for t in 0..<u.rows {
+        for head in 0..<beta.columns {
+          beta[t, head] = Exponential.sigmoid(beta[t, head])
+          decay[t, head] = w.ssm_a[head] * Exponential.softplus(decay[t, head] + w.ssm_dt[head])
+        }
       }
-      let v = layer.post_attention_norm(x, compute)
-      x.add(feedForward(v, layer, compute), compute)
+      let output = Activations.bySequence(states, [inputs, decay, beta]) { state, parts in
+        let mixed = w.ssm_conv1d(parts[0], history: state.history, compute)
+        return gatedDeltaNet(mixed, decay: parts[1], beta: parts[2], state: state, compute)
+      }
+      w.ssm_norm.apply(toHeadsOf: output, gate: gate, compute)
+      return compute(w.ssm_out.order.map { output.ordered($0, compute) } ?? output, w.ssm_out)
     }
 
     /// down(silu(gate(v)) * up(v)): [T, hidden] to [T, hidden].
@@ -104,5 +120,110 @@ extension Qwen35 {
     package func logits(_ normed: Activations, vocabulary: Range<Int>, compute: Compute) -> Activations {
       compute(normed, weights.head.rows(vocabulary))
     }
+  }
+}
+
+extension Qwen35 {
+  /// The weights of the text part, matrices as stored bytes, vectors as the numbers the formulas want.
+  struct TextWeights: Sendable {
+    let embedding: WeightMatrix  // [vocabulary, hidden]
+    let head: WeightMatrix  // [vocabulary, hidden]; the embedding itself where the two are tied
+    let norm: RMSNorm
+    let layers: [Layer]
+  }
+
+  /// One decoder layer: a mixer between tokens and a feed-forward part, each behind a norm.
+  struct Layer: Sendable {
+    let attn_norm: RMSNorm
+    let mixer: Mixer
+    let post_attention_norm: RMSNorm
+    let ffn_gate: WeightMatrix  // [intermediate, hidden]
+    let ffn_up: WeightMatrix
+    let ffn_down: WeightMatrix  // [hidden, intermediate]
+  }
+
+  /// What mixes tokens.
+  enum Mixer: Sendable {
+    case attention(AttentionWeights)
+    case deltaNet(DeltaNetWeights)
+  }
+
+  /// Gated attention.
+  ///
+  /// Rows of `attn_q` hold, head by head, a query and then its output gate.
+  struct AttentionWeights: Sendable {
+    let attn_q: WeightMatrix  // [2 * heads * dimension, hidden]
+    let attn_k: WeightMatrix  // [keyValueHeads * dimension, hidden]
+    let attn_v: WeightMatrix
+    let attn_output: WeightMatrix  // [hidden, heads * dimension]
+    let attn_q_norm: RMSNorm
+    let attn_k_norm: RMSNorm
+  }
+
+  /// The gated delta net.
+  ///
+  /// Value heads lie in the order of the file, but for the columns of `ssm_out`: those are multiplied in GGUF's order whatever the file
+  /// has, so that a conversion changes no bit of any sum.
+  struct DeltaNetWeights: Sendable {
+    let attn_qkv: WeightMatrix  // [channels, hidden]
+    let attn_gate: WeightMatrix  // [value width, hidden]
+    let ssm_beta: WeightMatrix  // [value heads, hidden]
+    let ssm_alpha: WeightMatrix
+    let ssm_conv1d: CausalConvolution
+    let ssm_a: [Float]  // -exp(A_log), one for each value head
+    let ssm_dt: [Float]
+    let ssm_norm: RMSNorm
+    let ssm_out: WeightMatrix  // [hidden, value width]
+  }
+}
+
+extension Qwen35.TextWeights {
+  /// Looks up every weight of the text part.
+  init(_ loader: WeightLoader, _ c: Qwen35.Configuration) throws(CheckpointError) {
+    embedding = try loader.matrix("token_embd.weight")
+    head = c.tied ? embedding : try loader.matrix("output.weight")
+    norm = try loader.rmsNorm("output_norm.weight", c.rmsEpsilon)
+    var layers: [Qwen35.Layer] = []
+    for index in 0..<c.layerCount {
+      let blk = "blk.\(index)."
+      let mixer: Qwen35.Mixer =
+        c.layerIsFull[index]
+        ? .attention(try Qwen35.AttentionWeights(loader, blk, c))
+        : .deltaNet(try Qwen35.DeltaNetWeights(loader, blk, c))
+      layers.append(
+        Qwen35.Layer(
+          attn_norm: try loader.rmsNorm(blk + "attn_norm.weight", c.rmsEpsilon), mixer: mixer,
+          post_attention_norm: try loader.rmsNorm(blk + "post_attention_norm.weight", c.rmsEpsilon),
+          ffn_gate: try loader.matrix(blk + "ffn_gate.weight"), ffn_up: try loader.matrix(blk + "ffn_up.weight"),
+          ffn_down: try loader.matrix(blk + "ffn_down.weight")))
+    }
+    self.layers = layers
+  }
+}
+
+extension Qwen35.AttentionWeights {
+  init(_ loader: WeightLoader, _ blk: String, _ c: Qwen35.Configuration) throws(CheckpointError) {
+    attn_q = try loader.matrix(blk + "attn_q.weight")
+    attn_k = try loader.matrix(blk + "attn_k.weight")
+    attn_v = try loader.matrix(blk + "attn_v.weight")
+    attn_output = try loader.matrix(blk + "attn_output.weight")
+    attn_q_norm = try loader.rmsNorm(blk + "attn_q_norm.weight", c.rmsEpsilon)
+    attn_k_norm = try loader.rmsNorm(blk + "attn_k_norm.weight", c.rmsEpsilon)
+  }
+}
+
+extension Qwen35.DeltaNetWeights {
+  init(_ loader: WeightLoader, _ blk: String, _ c: Qwen35.Configuration) throws(CheckpointError) {
+    attn_qkv = try loader.matrix(blk + "attn_qkv.weight")
+    attn_gate = try loader.matrix(blk + "attn_gate.weight")
+    ssm_beta = try loader.matrix(blk + "ssm_beta.weight")
+    ssm_alpha = try loader.matrix(blk + "ssm_alpha.weight")
+    ssm_conv1d = CausalConvolution(
+      channels: c.convolutionChannels, width: c.convolutionKernel,
+      weight: try loader.values(blk + "ssm_conv1d.weight"))
+    ssm_a = try loader.values(blk + "ssm_a")
+    ssm_dt = try loader.values(blk + "ssm_dt.bias")
+    ssm_norm = try loader.rmsNorm(blk + "ssm_norm.weight", c.rmsEpsilon)
+    ssm_out = try loader.matrix(blk + "ssm_out.weight")
   }
 }

@@ -15,7 +15,7 @@ extension Qwen35 {
   package struct VisionTower: VisionModel {
     package let configuration: Vision
     let weights: VisionWeights
-    let attention: GridAttention
+    let attention: PatchAttention
     let rotary: RotaryEmbedding
 
     package var outputWidth: Int { configuration.outHiddenSize }
@@ -34,8 +34,8 @@ extension Qwen35 {
           .unsupported, "a vision tower in MLX's dialect cannot be run; convert it to GGUF", file: checkpoint.path)
       }
       configuration = c
-      weights = try VisionWeights(Qwen35.WeightLoader(checkpoint, rules: rules, part: .vision), c)
-      attention = GridAttention(heads: c.heads, dimension: c.headDimension)
+      weights = try VisionWeights(WeightLoader(checkpoint, rules: rules, part: .vision), c)
+      attention = PatchAttention(heads: c.heads, dimension: c.headDimension)
       rotary = RotaryEmbedding(gridDimension: c.headDimension, theta: 10_000)
     }
 

@@ -40,7 +40,7 @@ extension Qwen35 {
 
 extension Qwen35.VisionWeights {
   /// Looks up every weight of the tower.
-  init(_ loader: Qwen35.WeightLoader, _ c: Qwen35.Vision) throws(CheckpointError) {
+  init(_ loader: WeightLoader, _ c: Qwen35.Vision) throws(CheckpointError) {
     patch_embd = [try loader.flattened("v.patch_embd.weight"), try loader.flattened("v.patch_embd.weight.1")]
     patch_embd_bias = try loader.values("v.patch_embd.bias")
     position_embd = try loader.values("v.position_embd.weight")
@@ -60,7 +60,7 @@ extension Qwen35.VisionWeights {
   }
 }
 
-extension Qwen35.WeightLoader {
+extension WeightLoader {
   fileprivate func biased(_ name: String) throws(CheckpointError) -> Qwen35.BiasedMatrix {
     Qwen35.BiasedMatrix(weight: try matrix(name + ".weight"), bias: try values(name + ".bias"))
   }

@@ -64,25 +64,25 @@ struct WindowWalk: Sendable {
       }
     }
     return zip(windows, steps).map { window, step in
-      (step.states.map { Self.rows(window.scored, of: $0, step.slices) }, step.drifts)
+      (step.states.map { Self.rows(window.scored, of: $0, step.chunks) }, step.drifts)
     }
   }
 
   /// A window on its way through the layers.
   private struct Step {
     /// The pieces in which its tokens are run.
-    let slices: [Range<Int>]
+    let chunks: [Range<Int>]
     /// Hidden states of each model, piece by piece.
-    let states: [[Activations]]
+    var states: [[Activations]]
     var drifts: Drifts
   }
 
   private func begin(_ window: TokenWindow) throws(CheckpointError) -> Step {
-    let slices = Slices.of(window.tokens.count)
+    let chunks = Chunks.of(window.tokens.count)
     let states = try models.map { opened throws(CheckpointError) in
-      try slices.map { slice throws(CheckpointError) in
+      try chunks.map { chunk throws(CheckpointError) in
         do throws(CheckpointError) {
-          return try opened.model.embed(Array(window.tokens[slice]))
+          return try opened.model.embed(Array(window.tokens[chunk]))
         } catch {
           throw error.in(file: opened.name)
         }
@@ -90,48 +90,35 @@ struct WindowWalk: Sendable {
     }
     var drifts = isComparable.map { $0 ? [Drift](repeating: Drift(), count: kinds.count) : [] }
     compare(states, isolated: isolates ? states[1...].map { $0 } : [], layer: 0, &drifts)
-    return Step(slices: slices, states: states, drifts: drifts)
+    return Step(chunks: chunks, states: states, drifts: drifts)
   }
 
   /// Takes a window through one layer of every model.
   private func run(_ layer: Int, _ step: inout Step, _ compute: Compute) {
-    let states = step.states
-    // The last layer of the model before is behind us where a model after has more of them.
-    let inputs = isolates && layer + 1 < kinds.count ? states[0].map { $0.copy(of: 0..<$0.rows) } : []
+    let inputs = step.states[0]
     for (number, opened) in models.enumerated() where layer < opened.model.layerCount {
-      Self.run(opened.model, layer, states[number], step.slices, compute)
+      step.states[number] = opened.model.layer(layer, of: step.states[number], compute: compute)
     }
+    // The last layer of the model before is behind us where a model after has more of them.
+    let isolating = isolates && layer + 1 < kinds.count
     let isolated = step.drifts.enumerated().map { number, drift in
-      let own = drift.isEmpty ? [] : inputs.map { $0.copy(of: 0..<$0.rows) }
-      if !own.isEmpty { Self.run(models[number + 1].model, layer, own, step.slices, compute) }
-      return own
+      isolating && !drift.isEmpty ? models[number + 1].model.layer(layer, of: inputs, compute: compute) : []
     }
-    compare(states, isolated: isolated, layer: layer + 1, &step.drifts)
+    compare(step.states, isolated: isolated, layer: layer + 1, &step.drifts)
   }
 
   /// Some rows of pieces as one matrix.
-  private static func rows(_ positions: [Int], of pieces: [Activations], _ slices: [Range<Int>]) -> Activations {
+  private static func rows(_ positions: [Int], of pieces: [Activations], _ chunks: [Range<Int>]) -> Activations {
     let result = Activations(rows: positions.count, columns: pieces[0].columns)
     var row = 0
-    for (piece, slice) in zip(pieces, slices) {
-      while row < positions.count, slice.contains(positions[row]) {
-        let place = positions[row] - slice.lowerBound
+    for (piece, chunk) in zip(pieces, chunks) {
+      while row < positions.count, chunk.contains(positions[row]) {
+        let place = positions[row] - chunk.lowerBound
         result.replace(from: row, by: piece, place..<place + 1)
         row += 1
       }
     }
     return result
-  }
-
-  /// Runs all pieces of a window through one layer.
-  private static func run(
-    _ model: any LanguageModel, _ layer: Int, _ pieces: [Activations], _ slices: [Range<Int>], _ compute: Compute
-  ) {
-    let state = model.makeState(ofLayer: layer, capacity: slices.last?.upperBound ?? 0)
-    for (piece, slice) in zip(pieces, slices) {
-      let positions = Positions(text: slice.count, from: slice.lowerBound)
-      model.run(layer: layer, piece, at: positions, state: state, compute: compute)
-    }
   }
 
   /// Notes how far the states of all models after are from those of the model before, at a place in `kinds`.

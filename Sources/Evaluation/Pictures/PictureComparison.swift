@@ -197,14 +197,14 @@ struct PictureComparison {
       let embeddings = try prompt.embeddings(of: model, seen: glance.rows, followedBy: said)
       let positions = prompt.positions(followedBy: said.count)
       var state = model.makeState(capacity: embeddings.rows)
-      for slice in Slices.of(embeddings.rows) {
+      for chunk in Chunks.of(embeddings.rows) {
         let hidden = try model.forward(
-          embeddings.copy(of: slice), at: positions[slice], state: &state, compute: compute, observer: nil)
-        let rows = slice.clamped(to: first..<embeddings.rows)
+          embeddings.copy(of: chunk), at: positions[chunk], state: &state, compute: compute, observer: nil)
+        let rows = chunk.clamped(to: first..<embeddings.rows)
         if rows.isEmpty { continue }
         result.replace(
           from: rows.lowerBound - first, by: hidden,
-          rows.lowerBound - slice.lowerBound..<rows.upperBound - slice.lowerBound)
+          rows.lowerBound - chunk.lowerBound..<rows.upperBound - chunk.lowerBound)
       }
     } catch {
       throw explained(error, glance.pair ?? Self.before)

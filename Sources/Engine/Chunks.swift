@@ -2,7 +2,7 @@
 ///
 /// The same bits come out as of the whole sequence at once: a piece is whole chunks of the delta net, and none is so short that
 /// the delta net would take its other form. Everything else treats each token alone.
-package enum Slices {
+package enum Chunks {
   /// Tokens of a piece; the last one can have a few more.
   package static let length = 8 * GatedDeltaNet.chunk
 
@@ -16,15 +16,6 @@ package enum Slices {
       result.append(start..<end)
       start = end
     }
-    return result
-  }
-}
-
-extension Activations {
-  /// Some rows as a matrix of their own.
-  package func copy(of range: Range<Int>) -> Activations {
-    let result = Activations(rows: range.count, columns: columns)
-    result.replace(from: 0, by: self, range)
     return result
   }
 }

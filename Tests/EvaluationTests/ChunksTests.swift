@@ -6,15 +6,15 @@ import TestSupport
 import Testing
 
 /// Long sequences go through the layers in pieces, and nobody can tell.
-@Suite struct SlicesTests {
+@Suite struct ChunksTests {
   private func tokens(_ count: Int) -> [Int32] { (0..<count).map { Int32($0 * 37 % 4000) } }
 
   @Test func `pieces cover a sequence, whole chunks and never a short rest`() {
     for count in [0, 1, 15, 16, 511, 512, 513, 527, 528, 1024, 1039, 1040, 5000] {
-      let slices = Slices.of(count)
-      #expect(slices.flatMap { Array($0) } == Array(0..<count))
-      #expect(slices.allSatisfy { $0.lowerBound % 64 == 0 && $0.count < Slices.length + 16 })
-      #expect(slices.count < 2 || slices.allSatisfy { $0.count >= 16 })
+      let chunks = Chunks.of(count)
+      #expect(chunks.flatMap { Array($0) } == Array(0..<count))
+      #expect(chunks.allSatisfy { $0.lowerBound % 64 == 0 && $0.count < Chunks.length + 16 })
+      #expect(chunks.count < 2 || chunks.allSatisfy { $0.count >= 16 })
     }
   }
 
@@ -26,8 +26,8 @@ import Testing
     let whole = try model.forward(line, state: &state, compute: compute)
     var pieces: [Float] = []
     var other = model.makeState(capacity: 0)
-    for slice in Slices.of(count) {
-      pieces += try model.forward(Array(line[slice]), state: &other, compute: compute).values
+    for chunk in Chunks.of(count) {
+      pieces += try model.forward(Array(line[chunk]), state: &other, compute: compute).values
     }
     #expect(pieces == whole.values)
 

@@ -3,7 +3,7 @@
 /// softmax(q k^T / sqrt(dimension)) v, no mask. A block of queries meets the keys chunk by chunk, and what it has summed is
 /// scaled down whenever a chunk holds a larger score (Milakov and Gimelshein 2018; Dao et al. 2022), so that scores never
 /// leave the second-level cache. Chunks are the same for any number of threads, and so are the bits.
-package struct GridAttention: Sendable {
+package struct PatchAttention: Sendable {
   package let heads: Int
   package let dimension: Int
   /// Keys that are multiplied together: a tile of keys or values fills half the first-level cache.
@@ -160,17 +160,5 @@ package struct GridAttention: Sendable {
       target.update(from: work.output.base + row * dimension, count: dimension)
       Engine.scale(target, by: 1 / sums[row], dimension)
     }
-  }
-}
-
-extension RotaryEmbedding {
-  /// Frequencies for places in a grid: the first half of the pairs turns by the row, the second by the column, both with
-  /// theta^(-2j / (dimension / 2)).
-  package init(gridDimension dimension: Int, theta: Double) {
-    precondition(dimension % 4 == 0, "two axes of rotated pairs")
-    let half = RotaryEmbedding(dimension: dimension / 2, theta: theta, sections: [])
-    self.dimension = dimension
-    inverseFrequencies = half.inverseFrequencies + half.inverseFrequencies
-    axis = [Int](repeating: 1, count: dimension / 4) + [Int](repeating: 2, count: dimension / 4)
   }
 }

@@ -1,0 +1,60 @@
+import Base
+
+// What is done to whole rows between matrix products, shared out among the threads.
+
+extension Activations {
+  /// Adds another matrix of the same shape: the residual connection.
+  package func add(_ other: Activations, _ compute: Compute) {
+    precondition(rows == other.rows && columns == other.columns, "a sum needs two matrices of one shape")
+    compute.each(rows, grain: 32) { part in
+      let offset = part.lowerBound * columns
+      compute.kernels.addScaled(other.base + offset, by: 1, to: base + offset, count: part.count * columns)
+    }
+  }
+
+  /// The first of every two neighbouring parts of `width` columns: queries without their gates.
+  package func everyOther(_ width: Int, _ compute: Compute) -> Activations {
+    precondition(columns % (2 * width) == 0, "parts come in pairs")
+    let parts = columns / (2 * width)
+    let result = Activations(rows: rows, columns: parts * width)
+    compute.each(rows, grain: 32) { range in
+      for t in range {
+        for part in 0..<parts {
+          (result.base + t * result.columns + part * width).update(
+            from: base + t * columns + 2 * part * width, count: width)
+        }
+      }
+    }
+    return result
+  }
+
+  /// The columns of every row in another order.
+  package func ordered(_ order: BlockPermutation, _ compute: Compute) -> Activations {
+    precondition(order.count <= columns, "the order is one of these columns")
+    let result = Activations(rows: rows, columns: columns)
+    compute.each(rows, grain: 32) { range in
+      for t in range {
+        order.pieces(of: 0..<columns) { source, count, place in
+          (result.base + t * columns + place).update(from: base + t * columns + source, count: count)
+        }
+      }
+    }
+    return result
+  }
+
+  /// Adds the same vector to every row.
+  package func add(bias: [Float], _ compute: Compute) {
+    precondition(bias.count == columns, "a bias fits rows of its width")
+    compute.each(rows, grain: 32) { part in
+      let bias = Floats(reading: bias.span)
+      for i in part { compute.kernels.addScaled(bias, by: 1, to: base + i * columns, count: columns) }
+    }
+  }
+
+  /// Some rows as a matrix of their own.
+  package func copy(of range: Range<Int>) -> Activations {
+    let result = Activations(rows: range.count, columns: columns)
+    result.replace(from: 0, by: self, range)
+    return result
+  }
+}
