@@ -24,7 +24,7 @@ package enum ProjectorFile {
   package static func beside(_ checkpoint: Checkpoint) throws(CheckpointError) -> String {
     guard let file = try found(beside: checkpoint) else {
       throw CheckpointError(
-        .missing, "no projector (mmproj-….gguf) lies beside the model; name it with --vision", file: checkpoint.path)
+        .missing, "no projector (mmproj-….gguf) lies beside the model", file: checkpoint.path, remedy: .nameVision)
     }
     return file
   }

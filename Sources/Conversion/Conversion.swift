@@ -34,8 +34,8 @@ package enum Conversion {
     guard let first = prepared.first else { throw CheckpointError(.fault, "a plan needs a source") }
     if options.visionType != nil, first.format == .gguf || options.target != .gguf {
       throw CheckpointError(
-        .usage, "--vision-type is for a folder whose tower becomes an mmproj; convert an mmproj by itself with --type",
-        file: first.path)
+        .usage, "a type of the vision encoder is for a folder whose encoder becomes an mmproj", file: first.path,
+        remedy: .chooseType)
     }
     do throws(CheckpointError) {
       var plan = try draft(prepared, first, options, threads)
@@ -61,7 +61,7 @@ package enum Conversion {
       throw CheckpointError(.unsupported, "the source is already in safetensors", file: first.path)
     case (.gguf, _):
       guard checkpoints.count == 1 else {
-        throw CheckpointError(.usage, "several sources can only be joined with --to safetensors")
+        throw CheckpointError(.usage, "several sources can only be joined into a safetensors folder")
       }
       if first.format == .gguf {
         var planner = try GGUFPlanner(first, options)

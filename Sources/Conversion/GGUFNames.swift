@@ -28,7 +28,7 @@ struct GGUFNames {
     let mtpNames = Set(rules.filter { $0.part == .mtp }.map(\.gguf))
     let differences = NameDifferences(missing: missing.map(\.gguf), unexpected: unexpected)
     try differences.refuse(in: text.path, nearby: unexpected) {
-      $0.allSatisfy(mtpNames.contains) ? " (--no-mtp leaves the MTP block out)" : ""
+      $0.allSatisfy(mtpNames.contains) ? .leaveOutMTP : nil
     }
     for rule in rules where isWanted(rule) {
       guard let entry = entry(rule), entry.shape != rule.ggufShape else { continue }

@@ -40,7 +40,7 @@ struct HuggingFacePlanner {
     if !tower.isEmpty {
       files.append(try visionFile(tower, beside: files[0].path))
     } else if options.visionType != nil {
-      throw CheckpointError(.usage, "--vision-type: there is no vision tower", file: checkpoint.path)
+      throw CheckpointError(.usage, "a type is asked for the vision encoder, and there is none", file: checkpoint.path)
     }
     return Plan(
       sources: [checkpoint.path], files: files, recipe: options.fullRecipe, notes: notes, overwrite: options.overwrite,
@@ -67,17 +67,16 @@ struct HuggingFacePlanner {
     }
     let missing = rules.filter { checkpoint[$0.huggingFace] == nil && !isLeftOut($0.part) }.map(\.huggingFace)
     try NameDifferences(missing: missing, unexpected: unexpected).refuse(
-      in: checkpoint.path, nearby: unexpected.isEmpty ? checkpoint.tensors.map(\.name) : unexpected, hint: hint)
+      in: checkpoint.path, nearby: unexpected.isEmpty ? checkpoint.tensors.map(\.name) : unexpected, remedy: remedy)
   }
 
   private func isLeftOut(_ part: TensorRule.Part) -> Bool {
     part == .mtp && !options.mtp || part == .vision && !options.vision
   }
 
-  private func hint(_ names: [String]) -> String {
-    if names.allSatisfy({ model.part(of: $0) == .mtp }) { return " (--no-mtp leaves the MTP block out)" }
-    if names.allSatisfy({ model.part(of: $0) == .vision }) { return " (--no-vision leaves the vision tower out)" }
-    return ""
+  private func remedy(_ names: [String]) -> Remedy? {
+    let parts = Set(names.map { model.part(of: $0) })
+    return parts.count == 1 ? parts.first?.remedy : nil
   }
 
   private mutating func textFile(_ rules: [TensorRule]) throws(CheckpointError) -> PlannedFile {

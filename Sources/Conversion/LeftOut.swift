@@ -34,18 +34,18 @@ struct LeftOut {
     let foreign = tensors.filter { !ofRules.contains(BinaryString($0)) }
     var found: Set<BinaryString> = []
     for text in patterns {
-      let option = "--leave-out '\(text)'"
+      let subject = "the pattern '\(text)' of what is left out"
       let pattern: NamePattern
       do throws(CheckpointError) {
         pattern = try NamePattern(text)
       } catch {
-        throw CheckpointError(.usage, "\(option): \(error.message)")
+        throw CheckpointError(.usage, "\(subject): \(error.message)")
       }
       for rule in rules where isWanted(rule) {
         guard try pattern.isFound(in: [rule.huggingFace, rule.gguf]).contains(true) else { continue }
         let name = checkpoints[0].format == .gguf ? rule.gguf : rule.huggingFace
         throw CheckpointError(
-          .usage, "\(option) matches \(name), which the model needs\(Self.hint(rule.part))", file: file)
+          .usage, "\(subject) matches \(name), which the model needs", file: file, remedy: rule.part.remedy)
       }
       let matches = zip(foreign, try pattern.isFound(in: foreign)).filter(\.1).map(\.0)
       guard !matches.isEmpty else {
@@ -53,8 +53,8 @@ struct LeftOut {
         throw CheckpointError(
           .usage,
           foreign.isEmpty
-            ? "\(option): every tensor has its place in this model, there is none to leave out"
-            : "\(option) matches no tensor; those without a place are \(near.joined(separator: ", "))", file: file)
+            ? "\(subject): every tensor has its place in this model, there is none to leave out"
+            : "\(subject) matches no tensor; those without a place are \(near.joined(separator: ", "))", file: file)
       }
       found.formUnion(matches.map { BinaryString($0) })
     }
@@ -62,17 +62,9 @@ struct LeftOut {
     names = foreign.filter { found.contains(BinaryString($0)) }
   }
 
-  private static func hint(_ part: TensorRule.Part) -> String {
-    switch part {
-    case .text: ""
-    case .mtp: " (--no-mtp leaves the MTP block out)"
-    case .vision: " (--no-vision leaves the vision tower out)"
-    }
-  }
-
   /// What to tell about it; empty for nothing.
   var notes: [String] {
-    names.isEmpty ? [] : ["\(counted(names.count, "tensor")) left out as asked (--leave-out): \(listed(names))"]
+    names.isEmpty ? [] : ["\(counted(names.count, "tensor")) left out as asked: \(listed(names))"]
   }
 
   /// Writes into a file what it does not hold.
@@ -80,5 +72,16 @@ struct LeftOut {
     guard !names.isEmpty else { return }
     let before = metadata.texts(Provenance.leftOutKey) ?? []
     metadata[Provenance.leftOutKey] = .array(.string(TextList(Array(before) + names)))
+  }
+}
+
+extension TensorRule.Part {
+  /// What does without the part; nil where nothing does.
+  var remedy: Remedy? {
+    switch self {
+    case .text: nil
+    case .mtp: .leaveOutMTP
+    case .vision: .leaveOutVision
+    }
   }
 }

@@ -42,7 +42,7 @@ package struct ConversionOptions: Sendable {
 
   package init() {}
 
-  /// The options of `convert --type`; nil keeps the source's types.
+  /// The options of a conversion; nil keeps the source's types.
   package static func convert(to type: TensorType?) -> ConversionOptions {
     var options = ConversionOptions()
     options.recipe = .conversion(to: type)

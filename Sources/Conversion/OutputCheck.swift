@@ -56,17 +56,18 @@ package struct OutputCheck {
   /// - Parameters:
   ///   - path: its name.
   ///   - mayReplaceSource: whether it may take the place of the one file it is made from.
-  ///   - advice: what to do other than to overwrite when it exists.
+  ///   - remedy: what would help when it exists.
   /// - Throws: `exists` for a name that is taken or of which something is read, `inputOutput` for a folder that is missing.
-  package mutating func file(_ path: String, mayReplaceSource: Bool = false, advice: String = "")
-    throws(CheckpointError)
-  {
+  package mutating func file(
+    _ path: String, mayReplaceSource: Bool = false, remedy: Remedy = .allowOverwriting
+  ) throws(CheckpointError) {
     try take(path)
     do throws(CheckpointError) {
       try AtomicWriter.checkOutput(path, overwrite: overwrite)
     } catch {
-      guard error.code == .exists, !advice.isEmpty else { throw error }
-      throw CheckpointError(.exists, error.message + advice, file: path)
+      var failure = error
+      if failure.remedy == .allowOverwriting { failure.remedy = remedy }
+      throw failure
     }
     let parent = try FileStatus(of: AtomicWriter.folder(of: path))?.identity
     if let parent, written.contains(parent) {
@@ -105,7 +106,7 @@ package struct OutputCheck {
       throw CheckpointError(.exists, "the output is a file; name a folder", file: path)
     }
     guard overwrite else {
-      throw CheckpointError(.exists, "the output already exists; use --overwrite to replace it", file: path)
+      throw CheckpointError(.exists, "the output already exists", file: path, remedy: .allowOverwriting)
     }
     // What stands there beside the model is kept, so that a name that cannot be used is refused before any work.
     var holdsSource = folders.contains(status.identity)

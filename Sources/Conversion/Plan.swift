@@ -57,9 +57,8 @@ package struct Plan: Sendable {
       } else if !overwrite, file.mayStand, file.stands() {
         continue
       } else {
-        let advice =
-          file.mayStand ? ", --vision-output FILE to write another, or --no-vision to leave it out" : ""
-        for path in file.paths { try check.file(path, mayReplaceSource: files.count == 1, advice: advice) }
+        let remedy: Remedy = file.mayStand ? .placeVision : .allowOverwriting
+        for path in file.paths { try check.file(path, mayReplaceSource: files.count == 1, remedy: remedy) }
       }
     }
     if let checksums { try check.file(checksums) }

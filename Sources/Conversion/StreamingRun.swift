@@ -118,8 +118,7 @@ extension Plan {
       guard try FileStatus(of: file.path) != nil else { continue }
       guard try outputs[index].writer.matchesExisting() else {
         throw CheckpointError(
-          .exists, "another vision tower stands here; use --overwrite, --vision-output FILE or --no-vision",
-          file: file.path)
+          .exists, "another vision encoder stands here", file: file.path, remedy: .placeVision)
       }
       kept.insert(index)
     }

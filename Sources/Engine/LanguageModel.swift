@@ -61,6 +61,7 @@ extension LanguageModel {
     }
     let turns = Turns(at: positions)
     for index in 0..<layerCount {
+      try Cancellation.check()
       layer(index, embeddings, turns: turns, states: state.layers[index], compute: compute)
       observer?(index, embeddings)
     }

@@ -46,8 +46,8 @@ package struct TextWindows: Sendable {
     guard count > 0 else {
       throw CheckpointError(
         .mismatch,
-        "the text has \(counted(tokens.count, "token")), too few for one window of \(context); take a longer text or a "
-          + "smaller --context", file: name)
+        "the text has \(counted(tokens.count, "token")), too few for one window of \(context)", file: name,
+        remedy: .shortenContext)
     }
     self.init(
       name: name ?? "text", sha256: text.withUnsafeBytes { SHA256Hash.hash($0) }, context: context,

@@ -13,12 +13,12 @@ package enum ChatFormat {
   package static func userTurn(_ text: String, for checkpoint: Checkpoint) throws(CheckpointError) -> String {
     guard let template = template(of: checkpoint) else {
       throw CheckpointError(
-        .missing, "the model has no chat template; use --raw to give the prompt as it is", file: checkpoint.path)
+        .missing, "the model has no chat template", file: checkpoint.path, remedy: .givePlainPrompt)
     }
     guard isChatML(template) else {
       throw CheckpointError(
-        .unsupported, "the chat template is not ChatML, the only one known; use --raw to give the prompt as it is",
-        file: checkpoint.path)
+        .unsupported, "the chat template is not ChatML, the only one known", file: checkpoint.path,
+        remedy: .givePlainPrompt)
     }
     let content = trims(template) ? trimmed(text) : text
     return "<|im_start|>user\n\(content)<|im_end|>\n<|im_start|>assistant\n" + answerOpening(template)

@@ -1,5 +1,4 @@
 import ArgumentParser
-import CMemory
 import Quants
 import Base
 
@@ -34,12 +33,7 @@ struct Quern: ParsableCommand {
 
   /// Runs the command of the arguments and turns errors into one sentence and an exit code.
   static func main() {
-    // Broken pipes and file size limits are errors to report, not reasons to vanish.
-    signal(SIGPIPE, SIG_IGN)
-    signal(SIGXFSZ, SIG_IGN)
-    // Weights are used where they are mapped.
-    Interruption.reportLostMappings()
-    cmemory_end_when_refused(Interruption.removeFiles)
+    Signals.install()
     do {
       let arguments = try Arguments.read()
       var command = try parsed(arguments)
@@ -50,7 +44,7 @@ struct Quern: ParsableCommand {
         throw Usage.wrong("\(error.message)", of: type(of: command))
       }
     } catch let error as CheckpointError {
-      printError("\(error.description)")
+      printError(error.told)
       end(error.exitCode)
     } catch let error as Usage {
       printNote(error.text)

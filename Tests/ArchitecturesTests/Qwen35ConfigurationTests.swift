@@ -60,7 +60,7 @@ struct Qwen35ConfigurationTests {
       let json = try altered(["text_config", key], value)
       let error = #expect(throws: CheckpointError.self, "\(key) \(value)") { try read(json) }
       #expect(error?.message.contains("text_config.\(key)") == true, "\(error?.description ?? "")")
-      #expect(error?.exitCode == 2)
+      #expect(error?.isOfInput == true)
     }
   }
 
@@ -122,7 +122,7 @@ struct Qwen35ConfigurationTests {
   func `refuses contradictions`(path: [String], value: OrderedJSON?) throws {
     let json = try altered(path, value)
     let error = #expect(throws: CheckpointError.self) { try read(json) }
-    #expect(error?.exitCode == 2)
+    #expect(error?.isOfInput == true)
   }
 
   @Test func `GGUF metadata gives the same configuration`() throws {

@@ -14,7 +14,10 @@ struct UsageTests {
     ),
     (["quantize", model, "Q8_0", "--tensor", "(=Q4_0"], "the regular expression ( cannot be used: a group is"),
     (["convert", model, "--type", "i8"], "--type: I8 can only be copied; there are F32, F16,"),
-    (["convert", model, "--to", "safetensors", "--vision-type", "f16"], "--vision-type is for a folder"),
+    (
+      ["convert", model, "--to", "safetensors", "--vision-type", "f16"],
+      "is for a folder whose encoder becomes an mmproj (--vision-type)"
+    ),
     (["bench", "--filter", "nothing of that name"], "there are fma peak,"),
   ])
   func `is told with the command's own usage or way out`(arguments: [String], words: String) throws {

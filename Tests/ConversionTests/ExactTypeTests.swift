@@ -46,8 +46,7 @@ struct ExactTypeTests {
     var options = into(folder, .quantize(try .named("IQ2_S")))
     options.importance = try ImportanceUse(path: goldenImportance)
     let plan = try Conversion.plan(source: tinyModel, options: options)
-    #expect(
-      plan.notes.contains { $0.contains("the recipe IQ2_S has the base type IQ2_XS") && $0.contains("--pure IQ2_S") })
+    #expect(plan.notes.contains { $0.contains("the recipe IQ2_S has the base type IQ2_XS") })
     // A recipe of one's own may do the same.
     let own = try Recipe(text: "recipe Q4_K\nbase Q3_K")
     #expect(own.baseNote?.contains("the recipe Q4_K has the base type Q3_K") == true)

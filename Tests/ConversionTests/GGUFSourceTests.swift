@@ -91,8 +91,8 @@ struct GGUFSourceTests {
     let block = name.hasPrefix("blk.8.")
     for recipe in [nil, "Q4_0"] {
       let error = #expect(throws: CheckpointError.self) { try convert(source, try options(recipe, "out.gguf")) }
-      #expect(error?.exitCode == 2 && error?.message.contains("1 tensor is missing: \(name)") == true)
-      #expect(error?.message.contains("--no-mtp") == block)
+      #expect(error?.isOfInput == true && error?.message.contains("1 tensor is missing: \(name)") == true)
+      #expect((error?.remedy == .leaveOutMTP) == block)
     }
     guard block else { return }
     try convert(source, try options(nil, "out.gguf", mtp: false))

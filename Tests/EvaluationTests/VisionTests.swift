@@ -204,7 +204,7 @@ struct VisionTests {
     #expect {
       _ = try PictureReader(text)
     } throws: { error in
-      "\(error)".contains("--vision")
+      (error as? CheckpointError)?.remedy == .nameVision
     }
     #expect {
       _ = try PictureReader(text, vision: folder.file("tiny.gguf"))

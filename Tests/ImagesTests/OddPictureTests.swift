@@ -17,7 +17,7 @@ import Testing
           Issue.record("\(name) was not refused")
         } catch {
           #expect(error.description.contains(words) && error.description.contains(name), "\(error)")
-          #expect(error.exitCode == 2)
+          #expect(error.isOfInput)
         }
       } else {
         let picture = try ImageDecoder.decode(path: path)

@@ -75,7 +75,7 @@ package final class AtomicWriter: Output {
     case .other: throw CheckpointError(.exists, "the output is a device or a pipe; name a file", file: path)
     }
     if !overwrite {
-      throw CheckpointError(.exists, "the output already exists; use --overwrite to replace it", file: path)
+      throw CheckpointError(.exists, "the output already exists", file: path, remedy: .allowOverwriting)
     }
     // A container's single file is often mounted.
     if Names.isMount(path) {

@@ -125,14 +125,12 @@ package enum FileSystem {
     return try readAll(descriptor, path, limit: limit)
   }
 
-  /// All that comes through standard input.
+  /// All that comes through an open descriptor, which errors call `path`.
   ///
   /// - Throws: `inputOutput` when it cannot be read, `unsupported` when it is longer than `limit`.
-  package static func readStandardInput(limit: Int = 1 << 30) throws(CheckpointError) -> [UInt8] {
-    try readAll(STDIN_FILENO, "standard input", limit: limit)
-  }
-
-  private static func readAll(_ descriptor: Int32, _ path: String, limit: Int) throws(CheckpointError) -> [UInt8] {
+  package static func readAll(
+    _ descriptor: Int32, _ path: String, limit: Int = 1 << 30
+  ) throws(CheckpointError) -> [UInt8] {
     var bytes: [UInt8] = []
     var piece = [UInt8](repeating: 0, count: 1 << 16)
     while true {

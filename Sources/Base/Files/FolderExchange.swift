@@ -103,7 +103,7 @@ package struct FolderExchange {
         do throws(CheckpointError) {
           try undo()
         } catch {
-          failure.message += "; " + error.description
+          failure.message += "; " + error.sentence()
         }
         throw failure
       }

@@ -158,7 +158,7 @@ package final class FolderOutput: Output {
   }
 
   private var taken: CheckpointError {
-    CheckpointError(.exists, "the output already exists; use --overwrite to replace it", file: shown)
+    CheckpointError(.exists, "the output already exists", file: shown, remedy: .allowOverwriting)
   }
 
   /// An error that names the folder to be where it named the hidden one, which is gone when somebody reads it.

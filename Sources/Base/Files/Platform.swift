@@ -22,8 +22,8 @@ package func systemFailure(_ doing: String, _ path: String, _ number: Int32 = er
       file: path, cause: systemMessage(number))
   case EFBIG:
     CheckpointError(
-      .noSpace, "\(doing) failed: the file system or a limit of the shell allows no larger file; use --split-size",
-      file: path, cause: systemMessage(number))
+      .noSpace, "\(doing) failed: the file system or a limit of the shell allows no larger file",
+      file: path, cause: systemMessage(number), remedy: .splitOutput)
   case EMFILE, ENFILE:
     CheckpointError(
       .inputOutput, "\(doing) failed: too many files are open; raise the limit (ulimit -n)", file: path,
@@ -65,9 +65,9 @@ package enum OpenFiles {
     if rlim_t(needed) <= limit.rlim_cur { return }
     throw CheckpointError(
       .inputOutput,
-      "\(needed) files must be open at once and the limit (ulimit -n) is \(limit.rlim_cur); "
-        + (count > 1 ? "use a larger --split-size or raise the limit" : "raise it"),
-      file: path)
+      "\(needed) files must be open at once and the limit (ulimit -n) is \(limit.rlim_cur)"
+        + (count > 1 ? "" : "; raise it"),
+      file: path, remedy: count > 1 ? .splitLess : nil)
   }
 
   /// Files that are opened for a moment while outputs are: the folder they appear in, locks, small documents.

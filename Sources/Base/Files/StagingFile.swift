@@ -225,7 +225,7 @@ final class StagingFile {
   }
 
   private static func taken(_ path: String) -> CheckpointError {
-    CheckpointError(.exists, "the output already exists; use --overwrite to replace it", file: path)
+    CheckpointError(.exists, "the output already exists", file: path, remedy: .allowOverwriting)
   }
 
   private static func failure(_ path: String, _ folder: String, _ number: Int32) -> CheckpointError {

@@ -9,6 +9,8 @@ import Synchronization
 #endif
 
 /// What happens to unfinished outputs when the process is interrupted.
+///
+/// It installs no handler: a program that is to leave nothing behind has one that calls ``mayEnd(by:)``.
 package enum Interruption {
   /// A hidden file that is removed on interruption: the address of its name as a C string, 0 when the place is free.
   ///
@@ -63,12 +65,10 @@ package enum Interruption {
 
   private static let places = Places()
   private static let names = Mutex<[String: UInt]>([:])
-  private static let signals = [SIGINT, SIGTERM, SIGHUP]
 
   /// Has a file removed when the process is interrupted.
   static func remember(_ path: String) {
     guard let copy = strdup(path) else { return }
-    watch()
     names.withLock { names in
       names[path] = UInt(bitPattern: copy)
       places.store(UInt(bitPattern: copy))
@@ -92,7 +92,6 @@ package enum Interruption {
   /// Runs `body` with interruptions put off until it returns, whichever thread they reach: for the moment in which several
   /// files get their names.
   package static func putOff<R>(_ body: () throws(CheckpointError) -> R) throws(CheckpointError) -> R {
-    watch()
     putOffs.wrappingAdd(1, ordering: .sequentiallyConsistent)
     defer {
       if putOffs.wrappingSubtract(1, ordering: .sequentiallyConsistent).newValue == 0 {
@@ -108,59 +107,25 @@ package enum Interruption {
   /// Removes all unfinished outputs, for a program that ends where it stands, whatever the thread; neither locks nor allocates.
   package static let removeFiles: @convention(c) () -> Void = { places.removeFiles() }
 
-  private static let lostMapping = Atomic<Bool>(false)
-
-  /// Ends the process with one sentence and exit code 74 when a file becomes shorter while it is used where it is mapped.
-  ///
-  /// The signal arrives in whatever thread touches the missing page, so its handler must belong to no actor; and only what
-  /// is safe in a handler may follow: no allocation, no locks.
-  package static func reportLostMappings() {
-    // A global is made when it is first used, which must not be in the handler.
-    lostMapping.store(false, ordering: .relaxed)
-    _ = places
-    signal(SIGBUS) { _ in
-      // Several threads may touch missing pages at once; one of them reports.
-      while Interruption.lostMapping.exchange(true, ordering: .acquiringAndReleasing) { pause() }
-      Interruption.places.removeFiles()
-      let sentence: StaticString = "quern: error: a file became shorter or unreadable while it was in use\n"
-      _ = write(STDERR_FILENO, sentence.utf8Start, sentence.utf8CodeUnitCount)
-      _exit(74)
-    }
-  }
-
-  private static let isWatching = Mutex(false)
-
-  private static func watch() {
-    isWatching.withLock { isWatching in
-      if isWatching { return }
-      isWatching = true
-      install()
-    }
-  }
-
-  private static func install() {
-    // Globals are made when they are first used, which must not be in a handler.
+  /// Makes everything that a handler touches: globals are made when they are first used, which must not be there.
+  package static func prepare() {
     _ = places
     pending.store(0, ordering: .relaxed)
     isEnding.store(false, ordering: .relaxed)
-    for number in signals {
-      // What was ignored, as by nohup, stays ignored.
-      let before = signal(number, SIG_IGN)
-      guard unsafeBitCast(before, to: UInt.self) == unsafeBitCast(SIG_DFL, to: UInt.self) else {
-        signal(number, before)
-        continue
-      }
-      signal(number) { number in
-        // Said first and asked then, as `putOff` does the other way round: one of the two sees the other.
-        Interruption.pending.store(number, ordering: .sequentiallyConsistent)
-        Interruption.isEnding.store(true, ordering: .sequentiallyConsistent)
-        guard Interruption.putOffs.load(ordering: .sequentiallyConsistent) == 0 else {
-          return Interruption.isEnding.store(false, ordering: .sequentiallyConsistent)
-        }
-        Interruption.places.removeFiles()
-        signal(number, SIG_DFL)
-        raise(number)
-      }
+    _ = putOffs.load(ordering: .relaxed)
+  }
+
+  /// For the handler of a signal that ends the process: removes all unfinished outputs and says that it may end, or has the
+  /// signal raised again when it may.
+  package static func mayEnd(by number: Int32) -> Bool {
+    // Said first and asked then, as `putOff` does the other way round: one of the two sees the other.
+    pending.store(number, ordering: .sequentiallyConsistent)
+    isEnding.store(true, ordering: .sequentiallyConsistent)
+    guard putOffs.load(ordering: .sequentiallyConsistent) == 0 else {
+      isEnding.store(false, ordering: .sequentiallyConsistent)
+      return false
     }
+    places.removeFiles()
+    return true
   }
 }

@@ -69,6 +69,7 @@ package final class OrderedPipeline: @unchecked Sendable {
       }
       return Result { () throws(CheckpointError) in
         for piece in 0..<count {
+          try Cancellation.check()
           // Where the system starts no thread, the caller's does all the work.
           if workers.isEmpty { try produce(piece, piece % pipeline.slots, 0) } else { try pipeline.take(piece).get() }
           try consume(piece, piece % pipeline.slots)

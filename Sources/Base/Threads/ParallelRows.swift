@@ -28,7 +28,10 @@ package func parallelRows(
   let ranges = (count + grain - 1) / grain
   let workers = min(threads, ranges)
   if workers <= 1 {
-    for range in 0..<max(0, ranges) { try body(range * grain..<min(count, (range + 1) * grain)) }
+    for range in 0..<max(0, ranges) {
+      try Cancellation.check()
+      try body(range * grain..<min(count, (range + 1) * grain))
+    }
     return
   }
   let job = RowJob(count: count, grain: grain, ranges: ranges)
@@ -64,6 +67,7 @@ private final class RowJob: Sendable {
       let range = next.wrappingAdd(1, ordering: .relaxed).oldValue
       guard range < ranges else { return }
       do throws(CheckpointError) {
+        try Cancellation.check()
         try body(range * grain..<min(count, (range + 1) * grain))
       } catch {
         failure.withLock { known in
@@ -86,7 +90,8 @@ private final class ThreadStart {
 
 /// Starts a joinable thread; nil when the system refuses one.
 package func startThread(_ work: @escaping @Sendable () -> Void) -> pthread_t? {
-  let start = Unmanaged.passRetained(ThreadStart(work))
+  let cancellation = Cancellation.current
+  let start = Unmanaged.passRetained(ThreadStart { Cancellation.$current.withValue(cancellation, operation: work) })
   #if canImport(Darwin)
     var thread: pthread_t?
     let status = pthread_create(&thread, nil, { runThread($0) }, start.toOpaque())

@@ -4,7 +4,7 @@
 /// It prints as a single sentence with a place:
 /// `model.gguf: tensor blk.3.attn_q.weight at byte 81920: Q4_K needs rows of 256 weights, this row has 96`.
 package struct CheckpointError: Error, Sendable, Equatable, CustomStringConvertible {
-  /// The kind of failure; decides the exit code.
+  /// The kind of failure.
   package enum Code: Sendable, CaseIterable {
     /// The bytes break a rule of their format.
     case malformed
@@ -16,12 +16,14 @@ package struct CheckpointError: Error, Sendable, Equatable, CustomStringConverti
     case mismatch
     /// What was asked for does not go together, whatever is in the files.
     case usage
-    /// The output is already there and `--overwrite` was not given.
+    /// The output is already there and may not be replaced.
     case exists
     /// The operating system refused to read or write.
     case inputOutput
     /// The disk has no room for the output.
     case noSpace
+    /// The work was not wanted any more.
+    case cancelled
     /// A mistake of the program.
     case fault
   }
@@ -38,11 +40,13 @@ package struct CheckpointError: Error, Sendable, Equatable, CustomStringConverti
   package var offset: UInt64?
   /// What lay beneath, for example the operating system's own words.
   package var cause: String?
+  /// What would help, where that can be told.
+  package var remedy: Remedy?
 
   /// Creates an error; places that are not yet known can be added on the way up.
   package init(
     _ code: Code, _ message: String, file: String? = nil, tensor: String? = nil, offset: UInt64? = nil,
-    cause: String? = nil
+    cause: String? = nil, remedy: Remedy? = nil
   ) {
     self.code = code
     self.message = message
@@ -50,6 +54,7 @@ package struct CheckpointError: Error, Sendable, Equatable, CustomStringConverti
     self.tensor = tensor
     self.offset = offset
     self.cause = cause
+    self.remedy = remedy
   }
 
   /// The error with its file filled in where it was unknown.
@@ -66,25 +71,16 @@ package struct CheckpointError: Error, Sendable, Equatable, CustomStringConverti
     return copy
   }
 
-  /// One sentence: place, rule, cause.
-  package var description: String {
+  /// One sentence that acts on no terminal: place, rule, cause.
+  package var description: String { harmless(sentence()) }
+
+  /// One sentence: place, rule, `advice` as to the remedy, cause; as they are, hostile texts of files included.
+  package func sentence(advice: String = "") -> String {
     var place = ""
     // An empty name is a place too, and a common slip of scripts.
     if let file { place += file.isEmpty ? "''" : file }
     if let tensor { place += (place.isEmpty ? "" : ": ") + "tensor " + shortened(tensor) }
     if let offset { place += (place.isEmpty ? "byte " : " at byte ") + String(offset) }
-    let sentence = place.isEmpty ? message : place + ": " + message
-    guard let cause else { return sentence }
-    return sentence + " (" + cause + ")"
-  }
-
-  /// The exit code of the command line: 2 bad input, 64 wrong usage, 74 input/output, 70 our fault.
-  package var exitCode: Int32 {
-    switch code {
-    case .malformed, .unsupported, .missing, .mismatch: 2
-    case .usage, .exists: 64
-    case .inputOutput, .noSpace: 74
-    case .fault: 70
-    }
+    return (place.isEmpty ? "" : place + ": ") + message + advice + (cause.map { " (" + $0 + ")" } ?? "")
   }
 }

@@ -1,2 +1,2 @@
-/// The version of quern: printed by `--version` and recorded in what it writes.
+/// The version of quern: told by the command and recorded in what it writes.
 package let quernVersion = "0.1.0"

@@ -26,9 +26,7 @@ extension Recipe {
   /// What to tell of a recipe that is called like a block type and based on another; nil for the others.
   package var baseNote: String? {
     guard let base, let type = TensorType(name: name), type != base else { return nil }
-    return
-      "the recipe \(name) has the base type \(base.name), as llama-quantize's has; --pure \(type.name) takes the type "
-      + "\(type.name) for everything it fits, and --tensor PATTERN=\(type.name) for what is named"
+    return "the recipe \(name) has the base type \(base.name), as llama-quantize's has"
   }
 
   /// The names `named` knows.

@@ -66,9 +66,7 @@ struct TypeAssignment {
     guard let importance else {
       guard !needsImportance(choice.type, name) else {
         throw CheckpointError(
-          .missing,
-          "\(choice.type.name) needs importance: quantize takes it as --importance FILE; or choose another type",
-          tensor: name)
+          .missing, "\(choice.type.name) needs importance", tensor: name, remedy: .giveImportance)
       }
       return choice
     }

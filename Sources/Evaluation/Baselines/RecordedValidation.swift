@@ -57,8 +57,8 @@ extension Validation {
         guard let same, number == nil || number == same else {
           throw CheckpointError(
             .mismatch,
-            "\(record.name) was not made of this text, as \(model.name) reads it; leave --text out to use its own",
-            file: text.name)
+            "\(record.name) was not made of this text, as \(model.name) reads it", file: text.name,
+            remedy: .useRecordedText)
         }
         number = same
       }

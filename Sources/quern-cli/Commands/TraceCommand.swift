@@ -44,7 +44,7 @@ struct TraceCommand: ParsableCommand {
     // A trace is how one finds where numbers go wrong, so that it is written all the same.
     if case .float32(let logits)? = trace["logits"]?.value, (try? LogitCheck.check(logits)) == nil {
       let place = opened.explained(LogitCheck.failure)
-      printNote("note: \((reader?.explained(place) ?? place).in(file: opened.name).description)")
+      printNote("note: \((reader?.explained(place) ?? place).in(file: opened.name).told)")
     }
     if common.json {
       let tensors = trace.tensors.map { tensor in

@@ -1,6 +1,14 @@
 import Containers
 import Base
 
+#if canImport(Glibc)
+  import Glibc
+#elseif canImport(Musl)
+  import Musl
+#else
+  import Darwin
+#endif
+
 /// A text that a command was given: a file, a pipe, or for `-` standard input.
 struct TextInput {
   /// What to call it.
@@ -17,7 +25,7 @@ struct TextInput {
     let stored: [UInt8]
     if path == "-" {
       name = "standard input"
-      stored = try FileSystem.readStandardInput()
+      stored = try FileSystem.readAll(STDIN_FILENO, name)
     } else {
       name = path
       stored = try FileSystem.readText(path)

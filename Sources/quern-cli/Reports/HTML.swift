@@ -1,3 +1,5 @@
+import Base
+
 /// Markup on its way into a page.
 ///
 /// What the program writes itself stands as it is written; what is put into it is escaped here, once, and nowhere else: it can neither

@@ -24,7 +24,7 @@ enum PlanReport {
       lines += ["\(file.path)", table.text, ""]
     }
     lines += ["\(plan.recipe.text, first: 10_000)"] + sums(plan)
-    lines += plan.notes.map { "note: \($0)" }
+    lines += plan.told.map { "note: \($0)" }
     lines.append("nothing was written")
     return lines.joined(separator: "\n")
   }
@@ -84,7 +84,7 @@ enum PlanReport {
       ("bits_per_weight", .number(bitsPerWeight(of: plan))), ("bytes_in", jsonCount(plan.bytesIn)),
       ("bytes_out", jsonCount(plan.bytesOut)),
       ("bytes_free", plan.bytesFree.map { jsonCount($0) } ?? .null),
-      ("notes", .array(plan.notes.map { .string($0) })),
+      ("notes", .array(plan.told.map { .string($0) })),
     ])
   }
 
@@ -98,7 +98,7 @@ enum PlanReport {
       try plan.check()
       return
     }
-    printNotes(plan.notes, quiet: common.quiet)
+    printNotes(plan.told, quiet: common.quiet)
     // Whatever can be refused is refused before anything is said to be written.
     try plan.check()
     let progress = ProgressReport(quiet: common.quiet)
@@ -153,7 +153,18 @@ enum PlanReport {
     return jsonObject([
       ("files", .array(files)), ("bits_per_weight", .number(bitsPerWeight(of: plan))),
       ("bytes_in", jsonCount(report.bytesIn)), ("bytes_out", jsonCount(report.bytesOut)),
-      ("seconds", .number(report.seconds)), ("notes", .array(plan.notes.map { .string($0) })),
+      ("seconds", .number(report.seconds)), ("notes", .array(plan.told.map { .string($0) })),
     ])
+  }
+}
+
+extension Plan {
+  /// What was found out and decided, with the options that decide otherwise.
+  fileprivate var told: [String] {
+    notes.map { note in
+      guard note == recipe.baseNote else { return note }
+      return "\(note); --pure \(recipe.name) takes the type \(recipe.name) for everything it fits, and "
+        + "--tensor PATTERN=\(recipe.name) for what is named"
+    }
   }
 }

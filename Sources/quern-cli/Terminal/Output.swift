@@ -36,7 +36,7 @@ private func endAfterFailedWrite(_ number: Int32) -> Never {
   }
   let error = CheckpointError(
     .inputOutput, "writing failed", file: "standard output", cause: systemMessage(number))
-  printError("\(error.description)")
+  printError(error.told)
   exit(error.exitCode)
 }
 

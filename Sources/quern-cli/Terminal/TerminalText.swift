@@ -1,3 +1,5 @@
+import Base
+
 /// Text on its way to a reader.
 ///
 /// What the program says itself stands as it is written, line feeds included. What is put into it comes from files and from
@@ -12,7 +14,7 @@ struct TerminalText: Sendable, ExpressibleByStringInterpolation {
   init(stringInterpolation: Interpolation) { text = stringInterpolation.text }
 
   /// Text of which only line feeds and tabs may act: help, which has lines of its own, and a model's answer.
-  init(lines: String) { text = escaped(lines) { $0 == "\n" || $0 == "\t" } }
+  init(lines: String) { text = harmless(lines) { $0 == "\n" || $0 == "\t" } }
 
   /// Text put together from texts of this type.
   init(escaped text: String) { self.text = text }
@@ -34,14 +36,14 @@ struct TerminalText: Sendable, ExpressibleByStringInterpolation {
 
     /// A value; of one that is longer than any sentence, the beginning and the end.
     mutating func appendInterpolation(_ value: String) {
-      text += escaped(middleCut(value))
+      text += harmless(middleCut(value))
     }
 
     /// The beginning of a value that may be of any length.
     mutating func appendInterpolation(_ value: String, first limit: Int) {
       var beginning = String.UnicodeScalarView(value.unicodeScalars.prefix(limit))
       if value.unicodeScalars.dropFirst(limit).first != nil { beginning.append("…") }
-      text += escaped(String(beginning))
+      text += harmless(String(beginning))
     }
 
     mutating func appendInterpolation(_ number: some BinaryInteger) { text += String(number) }
@@ -71,27 +73,4 @@ func middleCut(_ value: String) -> String {
   result.append("…")
   result.append(contentsOf: scalars.suffix(longestValue / 2))
   return String(result)
-}
-
-/// The text with what a terminal would act upon written as `\u{1b}`.
-private func escaped(_ text: String, except: (Unicode.Scalar) -> Bool = { _ in false }) -> String {
-  if text.utf8.allSatisfy({ (0x20..<0x7F).contains($0) }) { return text }
-  var result = ""
-  for scalar in text.unicodeScalars {
-    if isActive(scalar), !except(scalar) {
-      result += "\\u{" + String(scalar.value, radix: 16) + "}"
-    } else {
-      result.unicodeScalars.append(scalar)
-    }
-  }
-  return result
-}
-
-/// Whether a terminal or a viewer acts upon a character instead of showing it: controls of both sets, line and paragraph
-/// separators, and what overrides the direction of writing.
-func isActive(_ scalar: Unicode.Scalar) -> Bool {
-  switch scalar.value {
-  case 0..<0x20, 0x7F...0x9F, 0x200E, 0x200F, 0x2028...0x202E, 0x2066...0x2069: true
-  default: false
-  }
 }
