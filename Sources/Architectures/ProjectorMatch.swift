@@ -12,7 +12,7 @@ package enum ProjectorMatch {
 
   /// Refuses a projector with tensors that the family has no use for: they would be left out in silence.
   package static func checkNames(of projector: Checkpoint, _ rules: [TensorRule]) throws(CheckpointError) {
-    let known = Set(rules.filter { $0.part == .vision }.map { BinaryString($0.gguf) })
+    let known = Set(rules.filter { $0.part == .vision }.map { BinaryString($0.name(in: .gguf)) })
     let strangers = projector.tensors.map(\.name).filter { !known.contains(BinaryString($0)) }
     guard let first = strangers.first else { return }
     throw CheckpointError(

@@ -113,17 +113,18 @@ package struct TensorEntry: Sendable {
 
   /// All weights decoded to `Float`, in stored order.
   ///
-  /// Meant for small tensors (norms, biases); large ones are streamed row by row.
+  /// Meant for small tensors (norms, biases); large ones are streamed row by row. The bytes are copied rather than mapped: a file that
+  /// becomes shorter meanwhile is then an error and not a fault.
   ///
   /// - Throws: `unsupported` when the type has no codec, `malformed` when a block scale is NaN or infinite.
   package func readFloats() throws(CheckpointError) -> [Float] {
-    return try withBytes { (bytes) throws(CheckpointError) in
-      let codec = try type.requiredCodec()
-      try checkScales(bytes)
-      return [Float](unsafeUninitializedCapacity: shape.elementCount) { buffer, count in
-        count = shape.elementCount
-        codec.decode(bytes, into: UnsafeMutableBufferPointer(rebasing: buffer[..<count]))
-      }
+    let codec = try type.requiredCodec()
+    let bytes = UnsafeMutableRawBufferPointer.allocate(byteCount: byteCount, alignment: 64)
+    defer { bytes.deallocate() }
+    try readBlocks(into: bytes)
+    return [Float](unsafeUninitializedCapacity: shape.elementCount) { buffer, count in
+      count = shape.elementCount
+      codec.decode(UnsafeRawBufferPointer(bytes), into: UnsafeMutableBufferPointer(rebasing: buffer[..<count]))
     }
   }
 

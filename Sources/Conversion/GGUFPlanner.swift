@@ -98,7 +98,8 @@ struct GGUFPlanner {
     }
     let rules = model.rules
     let leftOut = try LeftOut(options.leaveOut, rules: rules, of: [checkpoint]) { options.mtp || $0.part != .mtp }
-    try GGUFNames(text: checkpoint, mtp: options.mtp, leftOut: leftOut).check(rules)
+    let check = RuleCheck(rules, checkpoint) { options.mtp || $0.part != .mtp }
+    try check.check(refusing: check.strangers.filter { !leftOut.contains($0) }.map { ($0, model.part(of: $0)) })
     var (metadata, changed) = model.corrected(checkpoint.metadata)
     if split.note != nil, let name = split.name {
       metadata["tokenizer.ggml.pre"] = .string(name)
@@ -108,7 +109,7 @@ struct GGUFPlanner {
       notes.append("the metadata is corrected to what is there: \(listed(changed, 8))")
     }
     guard !options.mtp else { return kept(all, metadata, leftOut) }
-    let block = Set(rules.filter { $0.part == .mtp }.map { BinaryString($0.gguf) })
+    let block = Set(rules.filter { $0.part == .mtp }.map { BinaryString($0.name(in: .gguf)) })
     return kept(
       all.filter { !block.contains(BinaryString($0.name)) }, model.withoutMTP().corrected(metadata).metadata, leftOut)
   }

@@ -50,33 +50,25 @@ struct HuggingFacePlanner {
 
   /// Every tensor needs a rule or a reason to be left out, and every rule a tensor.
   private mutating func checkNames(_ rules: [TensorRule]) throws(CheckpointError) {
-    let known = Set(rules.map { BinaryString($0.huggingFace) })
+    let check = RuleCheck(rules, checkpoint) { !isLeftOut($0.part) }
     var ignored: [String: Int] = [:]
-    var unexpected: [String] = []
-    for tensor in checkpoint.tensors where !known.contains(BinaryString(tensor.name)) {
-      if let reason = model.reasonToIgnore(tensor.name) {
+    var unexpected: [(name: String, part: TensorRule.Part)] = []
+    for name in check.strangers {
+      let part = model.part(of: name)
+      if let reason = model.reasonToIgnore(name) {
         ignored[reason, default: 0] += 1
-      } else if isLeftOut(model.part(of: tensor.name)) || leftOut.contains(tensor.name) {
-        continue
-      } else {
-        unexpected.append(tensor.name)
+      } else if !isLeftOut(part), !leftOut.contains(name) {
+        unexpected.append((name, part))
       }
     }
     for (reason, count) in ignored.sorted(by: { $0.key < $1.key }) {
-      notes.append("\(count) tensor\(count == 1 ? "" : "s") left out: \(reason)")
+      notes.append("\(counted(count, "tensor")) left out: \(reason)")
     }
-    let missing = rules.filter { checkpoint[$0.huggingFace] == nil && !isLeftOut($0.part) }.map(\.huggingFace)
-    try NameDifferences(missing: missing, unexpected: unexpected).refuse(
-      in: checkpoint.path, nearby: unexpected.isEmpty ? checkpoint.tensors.map(\.name) : unexpected, remedy: remedy)
+    try check.check(refusing: unexpected)
   }
 
   private func isLeftOut(_ part: TensorRule.Part) -> Bool {
     part == .mtp && !options.mtp || part == .vision && !options.vision
-  }
-
-  private func remedy(_ names: [String]) -> Remedy? {
-    let parts = Set(names.map { model.part(of: $0) })
-    return parts.count == 1 ? parts.first?.remedy : nil
   }
 
   private mutating func textFile(_ rules: [TensorRule]) throws(CheckpointError) -> PlannedFile {
@@ -84,7 +76,8 @@ struct HuggingFacePlanner {
     let shown = options.mtp ? model : model.withoutMTP()
     let facts = shown.textMetadata(FileDescription(name: "", sizeLabel: "", fileType: nil))
     var assignment = try TypeAssignment(
-      recipe, tensors: rules.map { ($0.gguf, $0.ggufShape) }, metadata: facts, importance: options.importance)
+      recipe, tensors: rules.map { ($0.name(in: .gguf), $0.shape(in: .gguf)) }, metadata: facts,
+      importance: options.importance)
     let tensors = try tensors(rules, recipe, &assignment)
     notes += assignment.gaps.notes
     let fileType = Self.fileType(recipe, tensors)
@@ -109,7 +102,7 @@ struct HuggingFacePlanner {
     // The towers' widths suit k-quants only here and there; a type with smaller blocks is nearer to what was asked for than F16.
     recipe.fallback = .smallerBlocks
     var assignment = try TypeAssignment(
-      recipe, tensors: rules.map { ($0.gguf, $0.ggufShape) }, metadata: Metadata())
+      recipe, tensors: rules.map { ($0.name(in: .gguf), $0.shape(in: .gguf)) }, metadata: Metadata())
     let tensors = try tensors(rules, recipe, &assignment)
     let description = FileDescription(
       name: Naming.title(stem), sizeLabel: Naming.sizeLabel(Self.count(tensors)),
@@ -133,41 +126,27 @@ struct HuggingFacePlanner {
   ) throws(CheckpointError) -> [PlannedTensor] {
     var planned: [PlannedTensor] = []
     for rule in rules {
-      let source = try checkpoint.tensor(rule.huggingFace)
+      let source = try checkpoint.tensor(rule.savedName)
+      let (name, shape) = (rule.name(in: .gguf), rule.shape(in: .gguf))
       guard [TensorType.bf16, .f16, .f32].contains(source.type) else {
         throw source.failure(.unsupported, "is stored as \(source.type.name); BF16, F16 and F32 can be converted")
       }
-      guard source.shape == rule.huggingFaceShape else {
-        throw source.failure(
-          .mismatch, "has shape \(source.shape); the configuration asks for \(rule.huggingFaceShape)")
-      }
       var type = TensorType.f32
       var choice: TypeAssignment.Choice?
-      if TypeAssignment.mayQuantize(rule.gguf, rule.ggufShape, assignment.architecture) {
-        choice = try assignment.choose(rule.gguf, rule.ggufShape, source: source.type)
+      if TypeAssignment.mayQuantize(name, shape, assignment.architecture) {
+        choice = try assignment.choose(name, shape, source: source.type)
         type = choice?.type ?? type
-      } else if rule.gguf.contains(".patch_embd.weight"), (recipe.base ?? source.type) == .f16 {
+      } else if name.contains(".patch_embd.weight"), (recipe.base ?? source.type) == .f16 {
         // The one exception of the reference converter: a patch embedding follows F16, though nothing else.
         type = .f16
       }
       planned.append(
         try PlannedTensor(
-          name: rule.gguf, type: type, shape: rule.ggufShape, sources: [source], work: Self.work(rule),
+          name: name, type: type, shape: shape, sources: [source],
+          work: PlannedTensor.Work(rule.steps(from: checkpoint, to: .gguf)),
           importance: choice?.importance, note: choice?.note))
     }
     return planned
-  }
-
-  private static func work(_ rule: TensorRule) -> PlannedTensor.Work {
-    var (rows, columns): (BlockPermutation?, BlockPermutation?)
-    for transform in rule.transforms {
-      switch transform {
-      case .rows(let permutation): rows = permutation
-      case .columns(let permutation): columns = permutation
-      case .addOne, .negativeExponential, .plane: return .forward(rule.transforms)
-      }
-    }
-    return .stream(rows: rows, columns: columns)
   }
 
   private mutating func addTokenizer(_ folder: HuggingFaceFolder, to metadata: inout Metadata) throws(CheckpointError) {
@@ -189,7 +168,7 @@ struct HuggingFacePlanner {
 
   /// Asks for the first weights while the tokenizer is still being read, so that the disk is not idle meanwhile.
   private func readAhead() {
-    guard let first = checkpoint[model.rules.first?.huggingFace ?? ""] else { return }
+    guard let first = checkpoint[model.rules.first?.savedName ?? ""] else { return }
     let file = first.file
     let start = first.offset
     let count = Int(clamping: min(file.size - start, Self.readAheadBytes))

@@ -30,7 +30,7 @@ struct LeftOut {
       return
     }
     let tensors = checkpoints.flatMap { $0.tensors.map(\.name) }
-    let ofRules = Set(rules.flatMap { [BinaryString($0.huggingFace), BinaryString($0.gguf)] })
+    let ofRules = Set(rules.flatMap { [BinaryString($0.savedName), BinaryString($0.name(in: .gguf))] })
     let foreign = tensors.filter { !ofRules.contains(BinaryString($0)) }
     var found: Set<BinaryString> = []
     for text in patterns {
@@ -42,10 +42,10 @@ struct LeftOut {
         throw CheckpointError(.usage, "\(subject): \(error.message)")
       }
       for rule in rules where isWanted(rule) {
-        guard try pattern.isFound(in: [rule.huggingFace, rule.gguf]).contains(true) else { continue }
-        let name = checkpoints[0].format == .gguf ? rule.gguf : rule.huggingFace
+        guard try pattern.isFound(in: [rule.savedName, rule.name(in: .gguf)]).contains(true) else { continue }
         throw CheckpointError(
-          .usage, "\(subject) matches \(name), which the model needs", file: file, remedy: rule.part.remedy)
+          .usage, "\(subject) matches \(rule.name(in: checkpoints[0])), which the model needs", file: file,
+          remedy: rule.part.remedy)
       }
       let matches = zip(foreign, try pattern.isFound(in: foreign)).filter(\.1).map(\.0)
       guard !matches.isEmpty else {
@@ -72,16 +72,5 @@ struct LeftOut {
     guard !names.isEmpty else { return }
     let before = metadata.texts(Provenance.leftOutKey) ?? []
     metadata[Provenance.leftOutKey] = .array(.string(TextList(Array(before) + names)))
-  }
-}
-
-extension TensorRule.Part {
-  /// What does without the part; nil where nothing does.
-  var remedy: Remedy? {
-    switch self {
-    case .text: nil
-    case .mtp: .leaveOutMTP
-    case .vision: .leaveOutVision
-    }
   }
 }

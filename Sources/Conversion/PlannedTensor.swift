@@ -9,10 +9,26 @@ package struct PlannedTensor: Sendable {
   package enum Work: Sendable {
     /// Rows stream through: moved, and decoded and encoded where types differ.
     case stream(rows: BlockPermutation?, columns: BlockPermutation?)
-    /// A small tensor is taken whole through transforms, from Hugging Face's form to GGUF's.
-    case forward([TensorTransform])
-    /// A small tensor is taken whole through transforms backwards; several sources are planes of one tensor.
-    case backward([[TensorTransform]])
+    /// A small tensor is taken whole through the steps of each source; several sources are planes of one tensor.
+    case whole([[TensorStep]])
+
+    /// The work of one source whose values go through these steps.
+    init(_ steps: [TensorStep]) { self.init([steps]) }
+
+    /// The work of sources whose values go through these steps and become one tensor.
+    init(_ steps: [[TensorStep]]) {
+      var (rows, columns): (BlockPermutation?, BlockPermutation?)
+      for step in steps.joined() {
+        switch step.transform {
+        case .rows(let order): rows = order
+        case .columns(let order): columns = order
+        case .addOne, .negativeExponential, .transposed, .plane, .item:
+          self = .whole(steps)
+          return
+        }
+      }
+      self = .stream(rows: rows, columns: columns)
+    }
   }
 
   /// Its name in the output.

@@ -66,8 +66,8 @@ enum Provenance {
   static func carryTypes(_ rules: [TensorRule], _ checkpoint: Checkpoint, in metadata: inout Metadata) {
     var lines: [String] = []
     for rule in rules {
-      guard let type = checkpoint[rule.huggingFace]?.type.elementType, type != rule.declared else { continue }
-      let line = "\(rule.huggingFace) \(type.rawValue)"
+      guard let type = rule.entry(in: checkpoint)?.type.elementType, type != rule.declared else { continue }
+      let line = "\(rule.savedName) \(type.rawValue)"
       if lines.last != line { lines.append(line) }
     }
     if !lines.isEmpty { metadata[typesKey] = .array(.string(TextList(lines))) }

@@ -10,7 +10,8 @@ struct RestorePlanner {
   private let options: ConversionOptions
   private let model: any Architecture
   private let threads: Int
-  private let names: GGUFNames
+  private let check: RuleCheck
+  private let leftOut: LeftOut
   private var notes: [String]
 
   init(
@@ -42,10 +43,10 @@ struct RestorePlanner {
     self.options = options
     self.threads = threads
     model = try Architectures.open(text, vision: vision)
-    let leftOut = try LeftOut(
+    leftOut = try LeftOut(
       options.leaveOut, rules: model.rules, of: [text] + (vision.map { [$0] } ?? [])
     ) { options.mtp || $0.part != .mtp }
-    names = GGUFNames(text: text, vision: vision, mtp: options.mtp, leftOut: leftOut)
+    check = RuleCheck(model.rules, text, projector: vision) { options.mtp || $0.part != .mtp }
     notes = model.notes + (vision?.notes ?? []) + leftOut.notes
     if let vision {
       notes.append(ProjectorMatch.note(text: text, projector: vision, use: "the vision encoder is that of"))
@@ -57,9 +58,8 @@ struct RestorePlanner {
   }
 
   mutating func plan() throws(CheckpointError) -> Plan {
-    let all = model.rules
-    try names.check(all)
-    let rules = all.filter { options.mtp || $0.part != .mtp }
+    try check.check(refusing: check.strangers.filter { !leftOut.contains($0) }.map { ($0, model.part(of: $0)) })
+    let rules = check.wanted
     var recorded = Provenance.types(in: text.metadata)
     if let vision { recorded.merge(Provenance.types(in: vision.metadata)) { $1 } }
     var tensors: [PlannedTensor] = []
@@ -67,10 +67,11 @@ struct RestorePlanner {
     while index < rules.count {
       // Rules that share a Hugging Face name are planes of one tensor; they follow each other.
       var group = [rules[index]]
-      while index + group.count < rules.count, rules[index + group.count].huggingFace == rules[index].huggingFace {
+      let name = group[0].name(in: .huggingFace)
+      while index + group.count < rules.count, rules[index + group.count].name(in: .huggingFace) == name {
         group.append(rules[index + group.count])
       }
-      tensors.append(try tensor(group, recorded[BinaryString(rules[index].huggingFace)]))
+      tensors.append(try tensor(group, recorded[BinaryString(name)]))
       index += group.count
     }
     let path = options.output ?? Naming.stem(of: text.path) + "-safetensors"
@@ -90,41 +91,29 @@ struct RestorePlanner {
   ) throws(CheckpointError) -> PlannedTensor {
     var sources: [TensorEntry] = []
     for rule in rules {
-      guard let source = names.entry(rule) else { continue }
+      guard let source = check.entry(rule) else { continue }
       _ = try source.type.requiredCodec()
       sources.append(source)
     }
     let rule = rules[0]
     let wanted = recorded ?? rule.declared
-    let transforms = rules.map(\.transforms)
+    let steps = rules.map { $0.steps(from: .gguf, to: .huggingFace) }
+    let shape = rule.shape(in: .huggingFace)
     let type: TensorType
-    if let asked = options.recipe.base, rule.huggingFaceShape.rank >= 2 {
+    if let asked = options.recipe.base, shape.rank >= 2 {
       type = asked
-    } else if rule.changesValues {
-      type = try typeOfTransformed(rule, sources[0], wanted)
+    } else if let step = steps[0].first(where: \.transform.changesValues) {
+      type = try typeOfTransformed(step.transform, sources[0], wanted)
     } else {
       type = try lossless(sources, wanted)
     }
     return try PlannedTensor(
-      name: rule.huggingFace, type: type, shape: rule.huggingFaceShape, sources: sources,
-      work: Self.work(rule, transforms))
-  }
-
-  private static func work(_ rule: TensorRule, _ transforms: [[TensorTransform]]) -> PlannedTensor.Work {
-    var (rows, columns): (BlockPermutation?, BlockPermutation?)
-    for transform in rule.transforms {
-      switch transform {
-      case .rows(let permutation): rows = permutation.inverse
-      case .columns(let permutation): columns = permutation.inverse
-      case .addOne, .negativeExponential, .plane: return .backward(transforms)
-      }
-    }
-    return .stream(rows: rows, columns: columns)
+      name: rule.name(in: .huggingFace), type: type, shape: shape, sources: sources, work: PlannedTensor.Work(steps))
   }
 
   /// The wanted type where it holds every value exactly; else the stored type, or F32 for blocks.
   private func lossless(_ sources: [TensorEntry], _ wanted: ElementType) throws(CheckpointError) -> TensorType {
-    for source in sources where try !Restoring.fits(source, in: wanted, threads: threads) {
+    for source in sources where try !source.fits(wanted, threads: threads) {
       return source.type.isBlock ? .f32 : source.type
     }
     return TensorType(elementType: wanted) ?? .f32
@@ -132,15 +121,17 @@ struct RestorePlanner {
 
   /// The wanted type where every stored value has a preimage in it; else F32.
   private mutating func typeOfTransformed(
-    _ rule: TensorRule, _ source: TensorEntry, _ wanted: ElementType
+    _ transform: TensorTransform, _ source: TensorEntry, _ wanted: ElementType
   ) throws(CheckpointError) -> TensorType {
-    let values = try Restoring.floats(of: source)
-    guard let transform = rule.transforms.first(where: \.changesValues) else { return .f32 }
+    let values = try source.readFloats()
+    func lost(_ type: ElementType) -> Int {
+      values.count { TransformSteps.preimage($0, of: transform, in: type) == nil }
+    }
     if transform == .negativeExponential, let index = values.firstIndex(where: { !($0 < 0) }) {
       throw source.failure(.malformed, "value \(index) is \(values[index]); decay rates are negative")
     }
-    if Restoring.withoutPreimage(values, transform, in: wanted) == 0 { return TensorType(elementType: wanted) ?? .f32 }
-    let lost = Restoring.withoutPreimage(values, transform, in: .f32)
+    if lost(wanted) == 0 { return TensorType(elementType: wanted) ?? .f32 }
+    let lost = lost(.f32)
     if lost > 0 {
       notes.append("\(source.name): \(lost) values have no exact origin; the nearest is written")
     }

@@ -112,10 +112,10 @@ struct TensorStream: Sendable {
   ) throws(CheckpointError) {
     switch plan.work {
     case .stream: try stream(values, into: output, space)
-    case .forward(let transforms):
-      let source = plan.sources[0]
-      try encode(TransformSteps.forward(try Restoring.floats(of: source), transforms), into: output)
-    case .backward(let transforms): try encode(try Restoring.values(plan, transforms), into: output)
+    case .whole(let steps):
+      var parts: [[Float]] = []
+      for source in plan.sources { parts.append(try source.readFloats()) }
+      try encode(TransformSteps.joined(parts, steps, as: plan.type.elementType ?? .f32), into: output)
     }
   }
 

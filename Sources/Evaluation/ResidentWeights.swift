@@ -14,12 +14,11 @@ struct ResidentWeights: Sendable {
   private let others: [TensorEntry]
 
   init(_ opened: OpenedModel) {
-    let isGGUF = opened.checkpoint.format == .gguf
     var layers = [[TensorEntry]](repeating: [], count: opened.model.layerCount)
     var others: [TensorEntry] = []
     for rule in opened.architecture.rules {
-      guard let entry = opened.checkpoint[isGGUF ? rule.gguf : rule.huggingFace] else { continue }
-      if let layer = TensorName.layer(of: rule.gguf), layers.indices.contains(layer) {
+      guard let entry = rule.entry(in: opened.checkpoint) else { continue }
+      if let layer = TensorName.layer(of: rule.name(in: .gguf)), layers.indices.contains(layer) {
         layers[layer].append(entry)
       } else {
         others.append(entry)

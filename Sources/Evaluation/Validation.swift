@@ -247,9 +247,8 @@ extension Validation {
 extension OpenedModel {
   /// Bytes and weights of all tensors but those of the vision encoder.
   var textWeights: (bytes: UInt64, count: UInt64) {
-    let isGGUF = checkpoint.format == .gguf
     let vision = Set(
-      architecture.rules.filter { $0.part == .vision }.map { BinaryString(isGGUF ? $0.gguf : $0.huggingFace) })
+      architecture.rules.filter { $0.part == .vision }.map { BinaryString($0.name(in: checkpoint)) })
     return checkpoint.tensors.reduce((bytes: 0, count: 0)) { sum, tensor in
       guard !vision.contains(BinaryString(tensor.name)) else { return sum }
       return (sum.bytes + UInt64(tensor.byteCount), sum.count + UInt64(tensor.shape.elementCount))

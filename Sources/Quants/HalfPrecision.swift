@@ -1,3 +1,5 @@
+import Base
+
 /// Conversions between 32-bit floats and the two 16-bit kinds, bit by bit.
 ///
 /// All round to nearest, ties to even. Written out so that no compiler or processor can choose otherwise; the vector
@@ -55,5 +57,32 @@ package enum HalfPrecision {
   /// The float of bfloat16 bits; exact.
   package static func float(bf16 bits: UInt16) -> Float {
     Float(bitPattern: UInt32(bits) << 16)
+  }
+}
+
+extension HalfPrecision {
+  /// A value in the precision of a type.
+  package static func rounded(_ value: Float, to type: ElementType) -> Float {
+    switch type {
+    case .bf16: float(bf16: bf16(value))
+    case .f16: float(f16: f16(value))
+    default: value
+    }
+  }
+
+  /// The neighbour, above or below, of a value that has a type's precision.
+  package static func neighbour(of value: Float, in type: ElementType, up: Bool) -> Float {
+    switch type {
+    case .bf16:
+      // Neighbours of BF16 are 2^16 apart in the bits of F32; the sign turns their direction.
+      let step: Int64 = (value.sign == .plus) == up ? 1 << 16 : -(1 << 16)
+      if value == 0 { return Float(bitPattern: 1 << 16) * (up ? 1 : -1) }
+      return Float(bitPattern: UInt32(truncatingIfNeeded: Int64(value.bitPattern) + step))
+    case .f16:
+      let bits = f16(value)
+      if value == 0 { return float(f16: 1) * (up ? 1 : -1) }
+      return float(f16: (value.sign == .plus) == up ? bits &+ 1 : bits &- 1)
+    default: return up ? value.nextUp : value.nextDown
+    }
   }
 }

@@ -53,10 +53,8 @@ package struct OpenedModel: Sendable {
 
   /// What to tell of tensors that the family has no use for; conversion refuses them unless it is told to leave them out.
   private static func foreignNote(_ checkpoint: Checkpoint, _ architecture: any Architecture) -> String? {
-    let isGGUF = checkpoint.format == .gguf
-    let known = Set(architecture.rules.map { BinaryString(isGGUF ? $0.gguf : $0.huggingFace) })
-    let foreign = checkpoint.tensors.map(\.name).filter {
-      !known.contains(BinaryString($0)) && (isGGUF || architecture.reasonToIgnore($0) == nil)
+    let foreign = RuleCheck(architecture.rules, checkpoint).strangers.filter {
+      checkpoint.format == .gguf || architecture.reasonToIgnore($0) == nil
     }
     guard !foreign.isEmpty else { return nil }
     return

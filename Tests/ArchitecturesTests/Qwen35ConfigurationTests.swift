@@ -202,7 +202,9 @@ struct Qwen35ConfigurationTests {
     let checkpoint = try Containers.open(Fixtures.path("tiny-qwen3.5"))
     let model = try Qwen35(checkpoint: checkpoint)
     var shapes: [BinaryString: Shape] = [:]
-    for rule in model.rules where rule.part != .vision { shapes[BinaryString(rule.gguf)] = rule.ggufShape }
+    for rule in model.rules where rule.part != .vision {
+      shapes[BinaryString(rule.name(in: .gguf))] = rule.shape(in: .gguf)
+    }
     return (model.textMetadata(FileDescription(name: "tiny", sizeLabel: "7M", fileType: 0)), shapes)
   }
 }

@@ -27,11 +27,12 @@ struct Qwen35RuleTests {
     let present = ["model.language_model.embed_tokens.weight", "mtp.fc.weight", "model.visual.pos_embed.weight"]
     let c = try Qwen35.Configuration(json: json, tensors: Set(present.map { BinaryString($0) }), file: "config.json")
     let rules = Qwen35.rules(c)
-    #expect(Set(rules.map(\.huggingFace)).count == tensors)
+    #expect(Set(rules.map { $0.name(in: .huggingFace) }).count == tensors)
     // The patch embedding has two planes in GGUF.
-    #expect(rules.count == tensors + 1 && Set(rules.map(\.gguf)).count == rules.count)
-    #expect(rules.reduce(0) { $0 + $1.ggufShape.elementCount } == weights)
-    #expect(rules.contains { $0.transforms.contains { if case .rows = $0 { true } else { false } } } == (v[5] != 16))
+    #expect(rules.count == tensors + 1 && Set(rules.map { $0.name(in: .gguf) }).count == rules.count)
+    #expect(rules.reduce(0) { $0 + $1.shape(in: .gguf).elementCount } == weights)
+    let steps = rules.flatMap { $0.steps(from: .huggingFace, to: .gguf) }.map(\.transform)
+    #expect(steps.contains { if case .rows = $0 { true } else { false } } == (v[5] != 16))
   }
 
   @Test(arguments: [(1, 3), (2, 2), (3, 4), (16, 2), (5, 1)])
@@ -72,18 +73,20 @@ struct Qwen35PageTests {
     model.configuration.tied = false
     var seen: Set<String> = []
     for rule in model.rules {
-      let gguf = numberless(rule.gguf)
+      let gguf = numberless(rule.name(in: .gguf))
       let row = try #require(rows[gguf], "\(gguf) has no row")
-      let prefix = ["model.language_model.", "mtp.", "model.visual."].first { rule.huggingFace.hasPrefix($0) } ?? ""
+      let name = rule.name(in: .huggingFace)
+      let prefix = ["model.language_model.", "mtp.", "model.visual."].first { name.hasPrefix($0) } ?? ""
       let cells = row.split(separator: " ", maxSplits: 1)
-      #expect(cells[0] == numberless(String(rule.huggingFace.dropFirst(prefix.count))))
+      #expect(cells[0] == numberless(String(name.dropFirst(prefix.count))))
       #expect(row.hasSuffix(rule.declared.rawValue), "\(gguf)")
-      for transform in rule.transforms {
-        switch transform {
+      for step in rule.steps(from: .huggingFace, to: .gguf) {
+        switch step.transform {
         case .addOne: #expect(row.contains("+1"), "\(gguf)")
         case .negativeExponential: #expect(row.contains("-exp"), "\(gguf)")
         case .rows, .columns: #expect(row.contains("heads"), "\(gguf)")
         case .plane(let plane): #expect(row.contains("frame \(plane.index)"), "\(gguf)")
+        case .transposed, .item: Issue.record("\(gguf)")
         }
       }
       seen.insert(gguf)

@@ -22,6 +22,17 @@ extension Qwen35 {
     /// The head.
     package var headName: String { head + "lm_head.weight" }
 
+    /// The name that a tensor of a published name has here.
+    package func saved(_ published: String) -> String {
+      let own = Names()
+      if published == own.tableName { return tableName }
+      if published == own.headName { return headName }
+      for (known, here) in [(own.text, text), (own.mtp, mtp), (own.vision, vision)] {
+        if let known, let here, published.hasPrefix(known) { return here + published.dropFirst(known.count) }
+      }
+      return published
+    }
+
     /// The names of published checkpoints, with every part.
     package init() {
       mtp = "mtp."

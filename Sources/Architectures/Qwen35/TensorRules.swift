@@ -3,39 +3,33 @@ import Base
 extension Qwen35 {
   /// The rules of every tensor a checkpoint of this configuration has, in the order of its GGUF file.
   ///
-  /// Parts that `names` lacks have no rules. `dialect` says how the values lie in the Hugging Face checkpoint.
+  /// Parts that `names` lacks have no rules. `names` and `dialect` are those of the opened folder.
   package static func rules(
     _ configuration: Configuration, names: Names = Names(), dialect: Dialect = .huggingFace
   ) -> [TensorRule] {
-    let builder = RuleBuilder(c: configuration, names: names, dialect: dialect)
+    let builder = RuleBuilder(c: configuration)
     var rules = builder.ends()
     for layer in 0..<configuration.layerCount { rules += builder.layer(layer) }
-    if configuration.mtpLayers > 0, let prefix = names.mtp { rules += builder.mtp(prefix) }
-    if let vision = configuration.vision, let prefix = names.vision { rules += builder.vision(vision, prefix) }
+    if configuration.mtpLayers > 0, names.mtp != nil { rules += builder.mtp() }
+    if let vision = configuration.vision, names.vision != nil { rules += builder.vision(vision) }
+    for index in rules.indices {
+      rules[index].savedName = names.saved(rules[index].savedName)
+      rules[index].savedDialect = dialect
+    }
     return rules
-  }
-
-  /// How a checkpoint stores what can be stored in more than one way.
-  package enum Dialect: String, Sendable {
-    /// Norms as distance from one, convolutions as `[channels, 1, taps]`.
-    case huggingFace
-    /// Norms as factors, convolutions as `[channels, taps, 1]`, as MLX writes them.
-    case mlx
   }
 }
 
-/// Writes the rules of one configuration.
+/// Writes the rules of one configuration, under the published names.
 private struct RuleBuilder {
   let c: Qwen35.Configuration
-  let names: Qwen35.Names
-  let dialect: Qwen35.Dialect
+  let names = Qwen35.Names()
 
-  /// A norm of the `1 + w` kind.
+  /// A norm of the `1 + w` kind, which MLX stores as GGUF does.
   private func norm(
     _ huggingFace: String, _ gguf: String, _ width: Int, part: TensorRule.Part = .text
   ) -> TensorRule {
-    TensorRule(
-      huggingFace, gguf, part: part, shape: [width], transforms: dialect == .huggingFace ? [.addOne] : [])
+    TensorRule(huggingFace, gguf, part: part, shape: [width], steps: [.addOne], mlx: ([width], [.addOne]))
   }
 
   private func heads(first: Int = 0, block: Int) -> BlockPermutation? {
@@ -100,32 +94,32 @@ private struct RuleBuilder {
     let (hidden, values, valueHeads) = (c.hiddenSize, c.linearValueWidth, c.linearValueHeads)
     let (channels, taps, block) = (c.convolutionChannels, c.convolutionKernel, c.linearValueHeadDimension)
     let before = 2 * c.linearKeyWidth
-    let kernel = dialect == .huggingFace ? [channels, 1, taps] : [channels, taps, 1]
     return [
       TensorRule(
         from + "in_proj_qkv.weight", to + "attn_qkv.weight", shape: [channels, hidden],
-        transforms: rows(first: before, block: block)),
+        steps: rows(first: before, block: block)),
       TensorRule(
-        from + "in_proj_z.weight", to + "attn_gate.weight", shape: [values, hidden], transforms: rows(block: block)),
+        from + "in_proj_z.weight", to + "attn_gate.weight", shape: [values, hidden], steps: rows(block: block)),
       TensorRule(
-        from + "in_proj_b.weight", to + "ssm_beta.weight", shape: [valueHeads, hidden], transforms: rows(block: 1)),
+        from + "in_proj_b.weight", to + "ssm_beta.weight", shape: [valueHeads, hidden], steps: rows(block: 1)),
       TensorRule(
-        from + "in_proj_a.weight", to + "ssm_alpha.weight", shape: [valueHeads, hidden], transforms: rows(block: 1)),
+        from + "in_proj_a.weight", to + "ssm_alpha.weight", shape: [valueHeads, hidden], steps: rows(block: 1)),
       TensorRule(
-        from + "conv1d.weight", to + "ssm_conv1d.weight", shape: kernel, ggufShape: [channels, taps],
-        transforms: rows(first: before, block: block)),
+        from + "conv1d.weight", to + "ssm_conv1d.weight", shape: [channels, 1, taps], ggufShape: [channels, taps],
+        steps: rows(first: before, block: block), mlx: ([channels, taps, 1], [])),
       TensorRule(
-        from + "A_log", to + "ssm_a", shape: [valueHeads], transforms: [.negativeExponential] + columns(block: 1),
+        from + "A_log", to + "ssm_a", shape: [valueHeads], steps: [.negativeExponential] + columns(block: 1),
         declared: .f32),
-      TensorRule(from + "dt_bias", to + "ssm_dt.bias", shape: [valueHeads], transforms: columns(block: 1)),
+      TensorRule(from + "dt_bias", to + "ssm_dt.bias", shape: [valueHeads], steps: columns(block: 1)),
       TensorRule(from + "norm.weight", to + "ssm_norm.weight", shape: [block], declared: .f32),
       TensorRule(
-        from + "out_proj.weight", to + "ssm_out.weight", shape: [hidden, values], transforms: columns(block: block)),
+        from + "out_proj.weight", to + "ssm_out.weight", shape: [hidden, values], steps: columns(block: block)),
     ]
   }
 
   /// The MTP block: one more attention layer after the last, with a projection and norms of its own.
-  func mtp(_ prefix: String) -> [TensorRule] {
+  func mtp() -> [TensorRule] {
+    let prefix = names.mtp ?? ""
     let to = "blk.\(c.layerCount)."
     let hidden = c.hiddenSize
     return shared(prefix + "layers.0.", to, .mtp) + attention(prefix + "layers.0.self_attn.", to, .mtp) + [
@@ -137,7 +131,8 @@ private struct RuleBuilder {
   }
 
   /// The vision tower and the merger that follows it.
-  func vision(_ v: Qwen35.Vision, _ prefix: String) -> [TensorRule] {
+  func vision(_ v: Qwen35.Vision) -> [TensorRule] {
+    let prefix = names.vision ?? ""
     func pair(_ from: String, _ to: String, _ shape: [Int]) -> [TensorRule] {
       [
         TensorRule(prefix + from + ".weight", to + ".weight", part: .vision, shape: shape),
@@ -167,17 +162,14 @@ private struct RuleBuilder {
   /// The patch embedding, a convolution over two frames that GGUF keeps as two convolutions.
   private func patchEmbedding(_ v: Qwen35.Vision, _ prefix: String) -> [TensorRule] {
     let (side, frames) = (v.patchSize, v.temporalPatchSize)
-    let last = dialect == .mlx
-    let shape =
-      last
-      ? [v.hiddenSize, frames, side, side, v.channels] : [v.hiddenSize, v.channels, frames, side, side]
     let planes = (0..<frames).map { frame in
       TensorRule(
         prefix + "patch_embed.proj.weight", "v.patch_embd.weight" + (frame == 0 ? "" : ".\(frame)"), part: .vision,
-        shape: shape, ggufShape: [v.hiddenSize, v.channels, side, side],
-        transforms: [
-          .plane(.init(index: frame, count: frames, width: side * side, interleavedChannels: last ? v.channels : 1))
-        ])
+        shape: [v.hiddenSize, v.channels, frames, side, side], ggufShape: [v.hiddenSize, v.channels, side, side],
+        steps: [.plane(.init(index: frame, count: frames, width: side * side))],
+        mlx: (
+          [v.hiddenSize, frames, side, side, v.channels], [.transposed(rows: v.channels, columns: frames * side * side)]
+        ))
     }
     return planes + [
       TensorRule(

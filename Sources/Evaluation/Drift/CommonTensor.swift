@@ -15,23 +15,21 @@ package struct CommonTensor: Sendable {
   package let part: TensorRule.Part
   package let entry: TensorEntry
   /// What is done to the stored values.
-  private let transforms: [TensorTransform]
+  private let steps: [TensorStep]
   private let codec: RowCodec
 
   /// Describes a tensor of a checkpoint by the rule of its family; nil where it is missing, has another shape than the configuration
   /// asks for, or is stored in a way that is not known.
   init?(_ rule: TensorRule, in checkpoint: Checkpoint) {
-    let isGGUF = checkpoint.format == .gguf
-    guard let entry = checkpoint[isGGUF ? rule.gguf : rule.huggingFace],
-      entry.shape == (isGGUF ? rule.ggufShape : rule.huggingFaceShape), entry.shape.elementCount > 0,
-      let codec = try? RowCodec(entry.type)
+    guard let entry = rule.entry(in: checkpoint), entry.shape == rule.shape(in: checkpoint),
+      entry.shape.elementCount > 0, let codec = try? RowCodec(entry.type)
     else { return nil }
-    name = rule.gguf
+    name = rule.name(in: .gguf)
     self.entry = entry
     self.codec = codec
-    shape = rule.ggufShape
+    shape = rule.shape(in: .gguf)
     part = rule.part
-    transforms = isGGUF ? [] : rule.transforms
+    steps = rule.steps(from: checkpoint, to: .gguf)
   }
 
   /// The same tensor under another name.
@@ -48,18 +46,13 @@ package struct CommonTensor: Sendable {
   ///
   /// - Throws: `malformed` for one that is not a number, `inputOutput` when reading fails.
   package func values(_ rows: Range<Int>) throws(CheckpointError) -> [Float] {
-    let width = entry.shape.elementCount / self.rows
-    var values = try stored(rows, width: width)
-    for transform in transforms {
-      switch transform {
-      case .addOne, .negativeExponential, .plane: values = TransformSteps.forward(values, [transform])
-      case .rows(let order):
-        // Matrices were read row by row from where they lie.
-        if shape.rank == 1 { values = TransformSteps.permuted(values, order) }
-      case .columns(let order): values = Self.ordered(values, order, width: width)
-      }
-    }
-    return values
+    let values = try stored(rows, width: entry.shape.elementCount / self.rows)
+    return TransformSteps.apply(steps.filter { order(of: $0) == nil }, to: values)
+  }
+
+  /// The order of a matrix's rows, which are read one by one from where they lie.
+  private func order(of step: TensorStep) -> BlockPermutation? {
+    if shape.rank > 1, case .rows(let order) = step.transform { order } else { nil }
   }
 
   private func stored(_ rows: Range<Int>, width: Int) throws(CheckpointError) -> [Float] {
@@ -70,9 +63,7 @@ package struct CommonTensor: Sendable {
       let part = bytes[place * rowBytes..<(place + count) * rowBytes]
       try entry.readBlocks(into: UnsafeMutableRawBufferPointer(rebasing: part), at: source * rowBytes)
     }
-    var order: BlockPermutation?
-    for case .rows(let permutation) in transforms where shape.rank > 1 { order = permutation }
-    if let order {
+    if let order = steps.lazy.compactMap(order).first {
       try order.pieces(of: rows, read)
     } else {
       try read(rows.lowerBound, rows.count, 0)
@@ -80,18 +71,6 @@ package struct CommonTensor: Sendable {
     return [Float](unsafeUninitializedCapacity: rows.count * width) { buffer, count in
       count = rows.count * width
       codec.decode(UnsafeRawBufferPointer(bytes), into: UnsafeMutableBufferPointer(rebasing: buffer[..<count]))
-    }
-  }
-
-  /// The columns of every row in another order.
-  private static func ordered(_ values: [Float], _ order: BlockPermutation, width: Int) -> [Float] {
-    [Float](unsafeUninitializedCapacity: values.count) { buffer, count in
-      for start in stride(from: 0, to: values.count, by: width) {
-        order.pieces(of: 0..<width) { source, length, place in
-          for column in 0..<length { buffer[start + place + column] = values[start + source + column] }
-        }
-      }
-      count = values.count
     }
   }
 }

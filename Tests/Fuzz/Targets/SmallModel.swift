@@ -65,9 +65,9 @@ struct SmallModel {
       }, to: folder)
     let family = try Architectures.open(Containers.open(folder.path))
     var tensors: [TensorDescription] = []
-    for rule in family.rules where !tensors.contains(where: { $0.name == rule.huggingFace }) {
+    for rule in family.rules where !tensors.contains(where: { $0.name == rule.savedName }) {
       let type: TensorType = rule.declared == .f32 ? .f32 : .bf16
-      tensors.append(TensorDescription(name: rule.huggingFace, type: type, shape: rule.huggingFaceShape))
+      tensors.append(TensorDescription(name: rule.savedName, type: type, shape: rule.shape(in: .huggingFace)))
     }
     try write(tensors, to: folder)
     return try FileSystem.read(folder.file("model.safetensors"))
