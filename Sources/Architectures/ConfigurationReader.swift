@@ -158,11 +158,5 @@ package struct ConfigurationReader: Sendable {
 
 extension MetadataValue {
   /// The value as a `Double`, for floats and integers; nil for others.
-  package var realNumber: Double? {
-    switch self {
-    case .float32(let value): Double(value)
-    case .float64(let value): value
-    default: signedInteger.map(Double.init)
-    }
-  }
+  package var realNumber: Double? { number?.real ?? signedInteger.map(Double.init) }
 }

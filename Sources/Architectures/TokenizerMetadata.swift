@@ -39,7 +39,7 @@ package enum TokenizerMetadata {
       ("tokenizer.ggml.model", .string("gpt2")),
       ("tokenizer.ggml.pre", .string(tokenizer.pretokenizer.ggufName ?? "default")),
       ("tokenizer.ggml.tokens", .array(.string(try tokenizer.ggufTokens(rows: rows)))),
-      ("tokenizer.ggml.token_type", .array(.int32(try tokenizer.ggufTokenTypes(rows: rows)))),
+      ("tokenizer.ggml.token_type", .list(try tokenizer.ggufTokenTypes(rows: rows))),
       ("tokenizer.ggml.merges", .array(.string(tokenizer.merges))),
     ]
     for role in SpecialTokens.Role.allCases {

@@ -141,7 +141,10 @@ struct Qwen35ConfigurationTests {
     let (metadata, shapes) = try metadata(try read(try Fixtures.json("tiny-qwen3.5/config.json")))
     let keys = metadata.keys.filter { $0.hasPrefix("qwen35.") && !$0.hasSuffix("nextn_predict_layers") }
     for key in keys {
-      for value in [MetadataValue.uint64(.max), .int64(-1), .string("8"), .float32(.nan), .array(.uint32([]))] {
+      for value in [
+        MetadataValue.number(.init(.max as UInt64)), .number(.init(-1 as Int64)), .string("8"), .float32(.nan),
+        .list([] as [UInt32]),
+      ] {
         var broken = metadata
         broken[key] = value
         let error = #expect(throws: CheckpointError.self, "\(key) \(value)") {

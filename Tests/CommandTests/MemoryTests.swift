@@ -158,7 +158,7 @@ struct MemoryTests {
       var tokens = TextList()
       for id in 0..<4_000_000 { tokens.append(String(id, radix: 36)) }
       metadata["tokenizer.ggml.tokens"] = .array(.string(tokens))
-      metadata["tokenizer.ggml.token_type"] = .array(.uint8([UInt8](repeating: 1, count: tokens.count)))
+      metadata["tokenizer.ggml.token_type"] = .list([UInt8](repeating: 1, count: tokens.count))
       metadata["tokenizer.ggml.merges"] = .array(.string([]))
       metadata["quern.huggingface.tokenizer"] = nil
     }
@@ -170,8 +170,8 @@ struct MemoryTests {
   @Test func `more token types than tokens`() throws {
     let folder = try TemporaryFolder()
     let path = try model(folder) {
-      $0["tokenizer.ggml.token_type"] = .array(.uint8([UInt8](repeating: 1, count: 40 << 20)))
-      $0["qwen35.rope.dimension_sections"] = .array(.uint8([UInt8](repeating: 0, count: 20 << 20)))
+      $0["tokenizer.ggml.token_type"] = .list([UInt8](repeating: 1, count: 40 << 20))
+      $0["qwen35.rope.dimension_sections"] = .list([UInt8](repeating: 0, count: 20 << 20))
     }
     let run = try CommandLineRun(measuring: ["tokenize", path, "--text", "a"])
     #expect(run.status == 2 && run.errors.contains("token_type has 41943040 entries"), "\(run.errors)")
@@ -197,7 +197,7 @@ struct MemoryTests {
     }
     let path = try model(folder) { metadata in
       metadata["tokenizer.ggml.tokens"] = .array(.string(TextList(words)))
-      metadata["tokenizer.ggml.token_type"] = .array(.int32([Int32](repeating: 1, count: words.count)))
+      metadata["tokenizer.ggml.token_type"] = .list([Int32](repeating: 1, count: words.count))
       metadata["tokenizer.ggml.merges"] = .array(.string(merges))
       for key in ["eos", "padding", "bos"] { metadata["tokenizer.ggml.\(key)_token_id"] = nil }
       metadata.removeAll(prefix: "quern.huggingface.")

@@ -9,32 +9,35 @@ import Testing
   static let everything: Metadata = {
     var data = Metadata()
     data["general.architecture"] = .string("qwen35")
-    data["a.u8"] = .uint8(255)
-    data["a.i8"] = .int8(-128)
-    data["a.u16"] = .uint16(65_535)
-    data["a.i16"] = .int16(-32_768)
+    data["a.u8"] = .number(.init(255 as UInt8))
+    data["a.i8"] = .number(.init(-128 as Int8))
+    data["a.u16"] = .number(.init(65_535 as UInt16))
+    data["a.i16"] = .number(.init(-32_768 as Int16))
     data["a.u32"] = .uint32(.max)
     data["a.i32"] = .int32(.min)
     data["a.f32"] = .float32(Float(bitPattern: 0x7FC0_1234))
     data["a.bool"] = .bool(true)
     data["a.string"] = .string("caf\u{65}\u{301} \u{0} 漢字")
-    data["a.u64"] = .uint64(.max)
-    data["a.i64"] = .int64(.min)
-    data["a.f64"] = .float64(-0.0)
-    data["l.u8"] = .array(.uint8([0, 1, 255]))
-    data["l.i8"] = .array(.int8([-1, 1]))
-    data["l.u16"] = .array(.uint16([1, 2, 3]))
-    data["l.i16"] = .array(.int16([-5]))
-    data["l.u32"] = .array(.uint32([7, 8]))
-    data["l.i32"] = .array(.int32([-7, 8]))
-    data["l.f32"] = .array(.float32([1.5, -.infinity]))
-    data["l.bool"] = .array(.bool([true, false, true]))
+    data["a.u64"] = .number(.init(.max as UInt64))
+    data["a.i64"] = .number(.init(.min as Int64))
+    data["a.f64"] = .number(.init(-0.0 as Double))
+    data["l.u8"] = .list([0, 1, 255] as [UInt8])
+    data["l.i8"] = .list([-1, 1] as [Int8])
+    data["l.u16"] = .list([1, 2, 3] as [UInt16])
+    data["l.i16"] = .list([-5] as [Int16])
+    data["l.u32"] = .list([7, 8] as [UInt32])
+    data["l.i32"] = .list([-7, 8] as [Int32])
+    data["l.f32"] = .list([1.5, -.infinity] as [Float])
+    data["l.bool"] = .list([true, false, true] as [Bool])
     data["l.string"] = .array(.string(["", "é", "e\u{301}"]))
-    data["l.u64"] = .array(.uint64([1 << 63]))
-    data["l.i64"] = .array(.int64([-1]))
-    data["l.f64"] = .array(.float64([0.1]))
+    data["l.u64"] = .list([1 << 63] as [UInt64])
+    data["l.i64"] = .list([-1] as [Int64])
+    data["l.f64"] = .list([0.1] as [Double])
     data["l.empty"] = .array(.string([]))
-    data["l.nested"] = .array(.array([.int32([1, 2]), .string(["x"]), .array([.bool([]), .array([])])]))
+    data["l.nested"] = .array(
+      .array([
+        .numbers(.init([1, 2] as [Int32])), .string(["x"]), .array([.numbers(.init([] as [Bool])), .array([])]),
+      ]))
     return data
   }()
 
@@ -103,8 +106,8 @@ import Testing
   func `A merged file that still counts its parts is a single file`(count: UInt16) throws {
     let folder = try TemporaryFolder()
     var metadata = Metadata()
-    metadata["split.no"] = .uint16(0)
-    metadata["split.count"] = .uint16(count)
+    metadata["split.no"] = .number(.init(0 as UInt16))
+    metadata["split.count"] = .number(.init(count as UInt16))
     let layout = try GGUFLayout(metadata: Metadata(), tensors: [])
     let file = try AtomicWriter(path: folder.file("a.gguf"))
     // Magic, version and no tensors as they are; two pairs follow.
@@ -180,11 +183,12 @@ import Testing
 
   /// Whatever is written can be read again: the layout holds to the reader's own limits.
   @Test func `The layout refuses metadata that the reader would refuse`() throws {
-    var deep = MetadataArray.uint8([1])
+    var deep = MetadataArray.numbers(MetadataNumbers([1] as [UInt8]))
     for _ in 0..<16 { deep = .array([deep]) }
     // Shared, so that the test itself stays small.
-    let long = MetadataValue.array(.uint8([UInt8](repeating: 0, count: 34 << 20)))
-    let nested = MetadataValue.array(.array(Array(repeating: .bool([]), count: 30_000)))
+    let long = MetadataValue.list([UInt8](repeating: 0, count: 34 << 20))
+    let nested = MetadataValue.array(
+      .array(Array(repeating: .numbers(MetadataNumbers([] as [Bool])), count: 30_000)))
     let cases: [(Metadata, String)] = [
       (Metadata([("k", .bool(true)), ("k", .bool(false))]), "the metadata key k would be written twice"),
       (Metadata([("k", .array(deep))]), "nests arrays more than 16 deep"),

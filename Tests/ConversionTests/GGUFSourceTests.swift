@@ -68,7 +68,7 @@ struct GGUFSourceTests {
         metadata["qwen35.block_count"] = .uint32(count)
         if count == 8 {
           let flags = metadata.bools("qwen35.attention.recurrent_layers") ?? []
-          metadata["qwen35.attention.recurrent_layers"] = .array(.bool(Array(flags.dropLast())))
+          metadata["qwen35.attention.recurrent_layers"] = .list(Array(flags.dropLast()))
         }
       }
       var options = try options(recipe, "out.gguf")

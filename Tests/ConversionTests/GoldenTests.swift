@@ -78,33 +78,25 @@ struct GoldenTests {
   }
 
   private func typeName(_ value: MetadataValue) -> [String] {
-    switch value {
-    case .uint32: ["UINT32"]
-    case .int32: ["INT32"]
-    case .float32: ["FLOAT32"]
-    case .bool: ["BOOL"]
-    case .string: ["STRING"]
-    case .array(.string): ["ARRAY", "STRING"]
-    case .array(.int32): ["ARRAY", "INT32"]
-    case .array(.float32): ["ARRAY", "FLOAT32"]
-    case .array(.bool): ["ARRAY", "BOOL"]
-    default: ["other"]
-    }
+    let names = ["\(value.type)".uppercased()]
+    if case .array(let array) = value { return names + ["\(array.type)".uppercased()] }
+    return names
   }
 
   private func isEqual(_ value: MetadataValue, _ expected: OrderedJSON) -> Bool {
     switch value {
-    case .uint32(let number): return expected.intValue == Int(number)
-    case .float32(let number): return expected.doubleValue.map { Float($0) } == number
-    case .bool(let flag): return expected.boolValue == flag
+    case .number(let number):
+      if let flag = number.value(as: Bool.self) { return expected.boolValue == flag }
+      if let float = number.value(as: Float.self) { return expected.doubleValue.map { Float($0) } == float }
+      return expected.intValue.map(Int64.init) == number.signedInteger
     case .string(let text): return expected.stringValue == text
     case .array(let array):
       let lines: [String] = (0..<array.count).map { index in
         switch array[index] {
         case .string(let text): text
-        case .int32(let number): String(number)
-        case .bool(let flag): String(flag)
-        case .float32(let number): String(Double(number))
+        case .number(let number):
+          number.value(as: Bool.self).map { String($0) } ?? number.signedInteger.map { String($0) }
+            ?? String(number.real ?? 0)
         default: "?"
         }
       }

@@ -63,7 +63,7 @@ struct RecipeTypeTests {
       if let number = value.intValue {
         metadata["\(architecture).\(key)"] = .uint32(UInt32(number))
       } else {
-        metadata["\(architecture).\(key)"] = .array(.int32((value.arrayValue ?? []).map { Int32($0.intValue ?? 0) }))
+        metadata["\(architecture).\(key)"] = .list((value.arrayValue ?? []).map { Int32($0.intValue ?? 0) })
       }
     }
     let tensors = try #require(model["tensors"]?.arrayValue).map { item in

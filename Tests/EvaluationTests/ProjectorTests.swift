@@ -88,7 +88,7 @@ struct ProjectorTests {
       if let count = metadata.uint(key) {
         metadata[key] = .uint32(UInt32(clamping: count) * 2)
       } else {
-        metadata[key] = .array(.bool([true, false]))
+        metadata[key] = .list([true, false] as [Bool])
       }
     }
     let error = #expect(throws: CheckpointError.self) { try notes() }

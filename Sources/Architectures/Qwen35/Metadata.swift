@@ -16,7 +16,7 @@ extension Qwen35 {
     count("attention.head_count_kv", c.keyValueHeadCount)
     // Always four numbers: the loader asks for a place for the unused fourth section.
     entries.append(
-      ("qwen35.rope.dimension_sections", .array(.int32(c.mropeSection.map { Int32(clamping: $0) } + [0]))))
+      ("qwen35.rope.dimension_sections", .list(c.mropeSection.map { Int32(clamping: $0) } + [0])))
     real("rope.freq_base", c.ropeTheta)
     real("attention.layer_norm_rms_epsilon", Double(c.rmsEpsilon))
     count("attention.key_length", c.headDimension)
@@ -29,7 +29,7 @@ extension Qwen35 {
     count("ssm.time_step_rank", c.linearValueHeads)
     count("ssm.inner_size", c.linearValueWidth)
     let recurrent = c.layerIsFull.map { !$0 } + [Bool](repeating: false, count: c.mtpLayers)
-    entries.append(("qwen35.attention.recurrent_layers", .array(.bool(recurrent))))
+    entries.append(("qwen35.attention.recurrent_layers", .list(recurrent)))
     count("full_attention_interval", c.fullAttentionInterval)
     count("rope.dimension_count", c.rotaryDimension)
     entries.append(("general.quantization_version", .uint32(2)))
@@ -56,14 +56,14 @@ extension Qwen35 {
     count("feed_forward_length", v.intermediateSize)
     count("block_count", v.depth)
     count("attention.head_count", v.heads)
-    entries.append(("clip.vision.image_mean", .array(.float32(try pixels("image_mean", folder)))))
-    entries.append(("clip.vision.image_std", .array(.float32(try pixels("image_std", folder)))))
+    entries.append(("clip.vision.image_mean", .list(try pixels("image_mean", folder))))
+    entries.append(("clip.vision.image_std", .list(try pixels("image_std", folder))))
     entries.append(("clip.projector_type", .string("qwen3vl_merger")))
     entries.append(("clip.use_gelu", .bool(true)))
     count("spatial_merge_size", v.mergeSize)
     // llama.cpp's converter takes the text model's epsilon here; both are 1e-6 in every published model.
     entries.append(("clip.vision.attention.layer_norm_epsilon", .float32(configuration.rmsEpsilon)))
-    entries.append(("clip.vision.is_deepstack_layers", .array(.bool([Bool](repeating: false, count: v.depth)))))
+    entries.append(("clip.vision.is_deepstack_layers", .list([Bool](repeating: false, count: v.depth))))
     // Limits other than the published ones travel under llama.cpp's names for them; it does not read them for this family.
     for (key, edge, published) in Qwen35.pixelLimits {
       let value = folder?.preprocessorConfig?["size"]?[edge]?.intValue

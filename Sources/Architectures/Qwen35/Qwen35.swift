@@ -122,7 +122,7 @@ package struct Qwen35: Architecture {
     // llama.cpp wants exactly one flag a block; the MTP block is attention.
     let recurrent = configuration.layerIsFull.map { !$0 } + [Bool](repeating: false, count: configuration.mtpLayers)
     if let flags = metadata.bools("qwen35.attention.recurrent_layers"), flags != recurrent {
-      put("attention.recurrent_layers", .array(.bool(recurrent)))
+      put("attention.recurrent_layers", .list(recurrent))
     }
     return (copy, changed)
   }

@@ -60,7 +60,7 @@ package struct JSONStream {
   }
 
   /// Writes a list of whole numbers, of which a header may have a hundred million.
-  package mutating func list<T: FixedWidthInteger>(_ numbers: [T]) {
+  package mutating func list(_ numbers: some Sequence<some FixedWidthInteger>) {
     output.append(UInt8(ascii: "["))
     let line = [0x0A] + [UInt8](repeating: 0x20, count: 2 * open.count + 2)
     var isFirst = true

@@ -51,18 +51,10 @@ package struct Metadata: Sendable, Equatable {
   package func int(_ key: String) -> Int64? { self[key]?.signedInteger }
 
   /// The 32- or 64-bit floating-point number under a key.
-  package func float(_ key: String) -> Double? {
-    switch self[key] {
-    case .float32(let value)?: Double(value)
-    case .float64(let value)?: value
-    default: nil
-    }
-  }
+  package func float(_ key: String) -> Double? { self[key]?.number?.real }
 
   /// The truth value under a key.
-  package func bool(_ key: String) -> Bool? {
-    if case .bool(let value)? = self[key] { value } else { nil }
-  }
+  package func bool(_ key: String) -> Bool? { self[key]?.number?.value(as: Bool.self) }
 
   /// The array of texts under a key.
   package func strings(_ key: String) -> [String]? { texts(key).map(Array.init) }
@@ -73,27 +65,23 @@ package struct Metadata: Sendable, Equatable {
   }
 
   /// The array of integers of any width under a key, when all fit in 64 signed bits.
-  ///
-  /// Nil for more than any vocabulary has: widened, bytes of a file would take eight times their length.
-  package func integers(_ key: String) -> [Int64]? {
-    if case .array(let values)? = self[key], values.count <= Self.mostNumbers { values.integers } else { nil }
-  }
-
-  private static let mostNumbers = 1 << 23
+  package func integers(_ key: String) -> [Int64]? { numbers(key)?.integers }
 
   /// The array of floating-point numbers of either width under a key.
   package func floats(_ key: String) -> [Double]? {
-    switch self[key] {
-    case .array(.float32(let values))? where values.count <= Self.mostNumbers: values.map(Double.init)
-    case .array(.float64(let values))?: values
-    default: nil
-    }
+    guard let numbers = numbers(key) else { return nil }
+    return numbers.values(as: Float.self)?.map(Double.init) ?? numbers.values(as: Double.self)
   }
 
   /// The array of truth values under a key.
-  package func bools(_ key: String) -> [Bool]? {
-    if case .array(.bool(let values))? = self[key] { values } else { nil }
+  package func bools(_ key: String) -> [Bool]? { numbers(key)?.values(as: Bool.self) }
+
+  /// Nil for more than any vocabulary has: widened, bytes of a file would take eight times their length.
+  private func numbers(_ key: String) -> MetadataNumbers? {
+    if case .array(.numbers(let values))? = self[key], values.count <= Self.mostNumbers { values } else { nil }
   }
+
+  private static let mostNumbers = 1 << 23
 
   package static func == (a: Metadata, b: Metadata) -> Bool {
     a.entries.count == b.entries.count

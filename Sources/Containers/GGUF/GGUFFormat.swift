@@ -39,22 +39,8 @@ enum GGUFFormat {
   static let splitCountKey = "split.count"
   static let splitTensorsKey = "split.tensors.count"
 
-  /// The type of a metadata value as the file numbers it.
-  enum ValueType: UInt32 {
-    case uint8 = 0
-    case int8, uint16, int16, uint32, int32, float32, bool, string, array, uint64, int64, float64
-
-    /// The fewest bytes one element of an array of this type can have.
-    var smallestSize: Int {
-      switch self {
-      case .uint8, .int8, .bool: 1
-      case .uint16, .int16: 2
-      case .uint32, .int32, .float32: 4
-      case .uint64, .int64, .float64, .string: 8
-      case .array: 12
-      }
-    }
-  }
+  /// The fewest bytes one element of an array of this type can have: a text has its length, an array type and length.
+  static func smallestSize(_ type: MetadataType) -> Int { type.width ?? (type == .string ? 8 : 12) }
 
   /// The next multiple of a power of two, or `nil` when it does not fit.
   static func aligned(_ value: UInt64, to alignment: UInt64) -> UInt64? {
@@ -91,7 +77,7 @@ enum GGUFFormat {
   /// - Throws: `malformed` when it is no 32-bit unsigned number or no power of two up to 1 MiB.
   static func alignment(of metadata: Metadata) throws(CheckpointError) -> UInt64 {
     guard let value = metadata[alignmentKey] else { return defaultAlignment }
-    guard case .uint32(let number) = value else {
+    guard let number = value.number?.value(as: UInt32.self) else {
       throw CheckpointError(.malformed, "\(alignmentKey) has to be stored as a 32-bit unsigned integer")
     }
     let alignment = UInt64(number)

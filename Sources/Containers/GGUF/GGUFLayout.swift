@@ -47,9 +47,9 @@ package struct GGUFLayout: Sendable {
     for (number, range) in ranges.enumerated() {
       var pairs = number == 0 ? plain : Self.continued(plain)
       if ranges.count > 1 {
-        pairs[GGUFFormat.splitNumberKey] = .uint16(UInt16(number))
-        pairs[GGUFFormat.splitCountKey] = .uint16(UInt16(ranges.count))
-        pairs[GGUFFormat.splitTensorsKey] = .int32(Int32(tensors.count))
+        pairs[GGUFFormat.splitNumberKey] = .number(MetadataNumber(UInt16(number)))
+        pairs[GGUFFormat.splitCountKey] = .number(MetadataNumber(UInt16(ranges.count)))
+        pairs[GGUFFormat.splitTensorsKey] = .number(MetadataNumber(Int32(tensors.count)))
       }
       let size = header.byteCount(pairs, tensors[range])
       guard size <= GGUFFormat.largestHeader, pairs.entries.count <= Int(GGUFFormat.mostPairs) else {

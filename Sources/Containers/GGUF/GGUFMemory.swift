@@ -19,16 +19,13 @@ enum GGUFMemory {
     case .string(let text): return start + text.utf8.count
     case .bytes(let bytes): return start + bytes.count
     case .array(let array): return start + cost(array)
-    default: return start
+    case .number: return start
     }
   }
 
   private static func cost(_ value: MetadataArray) -> Int {
     switch value {
-    case .uint8, .int8, .bool: value.count
-    case .uint16, .int16: 2 * value.count
-    case .uint32, .int32, .float32: 4 * value.count
-    case .uint64, .int64, .float64: 8 * value.count
+    case .numbers(let numbers): numbers.bytes.count
     case .string(let texts): text * texts.count + texts.bytes.count
     case .array(let arrays): arrays.reduce(array * arrays.count) { $0 + cost($1) }
     }

@@ -157,19 +157,26 @@ struct GGUFReader {
     return MetadataValue(text: try reader.view(length, what))
   }
 
-  private mutating func readBool(_ what: String) throws(CheckpointError) -> Bool {
+  /// The bytes of so many numbers; the caller has held the count against the bytes that are left.
+  private mutating func readNumbers(_ type: MetadataType, _ count: Int, _ what: String) throws(CheckpointError)
+    -> MetadataNumbers
+  {
     let at = reader.offset
-    let byte = try reader.u8(what)
-    guard byte <= 1 else {
-      throw CheckpointError(.malformed, "\(what) is a bool of \(byte); only 0 and 1 are", offset: at)
+    let bytes = try reader.bytes(count * GGUFFormat.smallestSize(type), what)
+    if type == .bool, let bad = bytes.firstIndex(where: { $0 > 1 }) {
+      throw CheckpointError(
+        .malformed, "\(what) is a bool of \(bytes[bad]); only 0 and 1 are", offset: at + UInt64(bad))
     }
-    return byte == 1
+    guard let numbers = MetadataNumbers(type, bytes: bytes) else {
+      throw CheckpointError(.fault, "\(what) has no numbers", offset: at)
+    }
+    return numbers
   }
 
-  private mutating func readValueType(_ what: String) throws(CheckpointError) -> GGUFFormat.ValueType {
+  private mutating func readType(_ what: String) throws(CheckpointError) -> MetadataType {
     let at = reader.offset
     let id = try reader.u32("the type of \(what)")
-    guard let type = GGUFFormat.ValueType(rawValue: id) else {
+    guard let type = MetadataType(rawValue: id) else {
       throw CheckpointError(.malformed, "\(what) has value type \(id), which does not exist (0 to 12 do)", offset: at)
     }
     return type
@@ -195,20 +202,10 @@ struct GGUFReader {
   }
 
   private mutating func readValue(_ what: String) throws(CheckpointError) -> MetadataValue {
-    switch try readValueType(what) {
-    case .uint8: .uint8(try reader.u8(what))
-    case .int8: .int8(try reader.i8(what))
-    case .uint16: .uint16(try reader.u16(what))
-    case .int16: .int16(try reader.i16(what))
-    case .uint32: .uint32(try reader.u32(what))
-    case .int32: .int32(try reader.i32(what))
-    case .float32: .float32(try reader.f32(what))
-    case .bool: .bool(try readBool(what))
+    switch try readType(what) {
     case .string: try readText(what)
     case .array: .array(try readArray(what, depth: 1))
-    case .uint64: .uint64(try reader.u64(what))
-    case .int64: .int64(try reader.i64(what))
-    case .float64: .float64(try reader.f64(what))
+    case let type: .number(try readNumbers(type, 1, what)[0])
     }
   }
 
@@ -216,28 +213,11 @@ struct GGUFReader {
     guard depth <= GGUFFormat.deepestNesting else {
       throw reader.failure("\(what) nests arrays more than \(GGUFFormat.deepestNesting) deep")
     }
-    let type = try readValueType("the elements of \(what)")
+    let type = try readType("the elements of \(what)")
     let at = reader.offset
     let claimed = try reader.u64("the length of \(what)")
-    let count = try checked(claimed, "elements of \(what)", smallest: type.smallestSize, at: at)
-    // Texts and arrays are charged one by one.
-    if type != .string, type != .array { try charge(count * type.smallestSize) }
+    let count = try checked(claimed, "elements of \(what)", smallest: GGUFFormat.smallestSize(type), at: at)
     switch type {
-    case .uint8: return .uint8(try reader.bytes(count, what))
-    case .int8: return .int8(try readIntegers(count, what))
-    case .uint16: return .uint16(try readIntegers(count, what))
-    case .int16: return .int16(try readIntegers(count, what))
-    case .uint32: return .uint32(try readIntegers(count, what))
-    case .int32: return .int32(try readIntegers(count, what))
-    case .uint64: return .uint64(try readIntegers(count, what))
-    case .int64: return .int64(try readIntegers(count, what))
-    case .float32: return .float32(try readNumbers(count, what) { Float(bitPattern: $0) })
-    case .float64: return .float64(try readNumbers(count, what) { Double(bitPattern: $0) })
-    case .bool:
-      var values: [Bool] = []
-      values.reserveCapacity(count)
-      for _ in 0..<count { values.append(try readBool("an element of \(what)")) }
-      return .bool(values)
     case .string:
       var values = TextList()
       let name = "an element of \(what)"
@@ -255,22 +235,9 @@ struct GGUFReader {
         values.append(try readArray(what, depth: depth + 1))
       }
       return .array(values)
-    }
-  }
-
-  /// Reads `count` numbers; the caller has held the count against the bytes that are left.
-  private mutating func readIntegers<T: FixedWidthInteger>(
-    _ count: Int, _ what: String
-  ) throws(CheckpointError) -> [T] {
-    try readNumbers(count, what) { (bits: T) in bits }
-  }
-
-  private mutating func readNumbers<Bits: FixedWidthInteger, T>(
-    _ count: Int, _ what: String, _ number: (Bits) -> T
-  ) throws(CheckpointError) -> [T] {
-    let bytes = try reader.view(count * MemoryLayout<Bits>.size, what)
-    return (0..<count).map { index in
-      number(Bits(littleEndian: bytes.loadUnaligned(fromByteOffset: index * MemoryLayout<Bits>.size, as: Bits.self)))
+    default:
+      try charge(count * GGUFFormat.smallestSize(type))
+      return .numbers(try readNumbers(type, count, type == .bool ? "an element of \(what)" : what))
     }
   }
 

@@ -132,21 +132,14 @@ func bitsPerWeight(_ bytes: UInt64, _ weights: UInt64) -> Double {
 /// Writes a metadata value as JSON.
 private func write(_ value: MetadataValue, to stream: inout JSONStream) throws(CheckpointError) {
   guard case .array(let array) = value else { return stream.value(json(value)) }
-  switch array {
-  case .uint8(let numbers): stream.list(numbers)
-  case .int8(let numbers): stream.list(numbers)
-  case .uint16(let numbers): stream.list(numbers)
-  case .int16(let numbers): stream.list(numbers)
-  case .uint32(let numbers): stream.list(numbers)
-  case .int32(let numbers): stream.list(numbers)
-  case .uint64(let numbers): stream.list(numbers)
-  case .int64(let numbers): stream.list(numbers)
-  case .float32, .float64, .bool, .string, .array:
-    try stream.array { (stream) throws(CheckpointError) in
-      for index in 0..<array.count {
-        stream.element()
-        try write(array[index], to: &stream)
-      }
+  if let numbers = array.numbers, numbers.type.isInteger {
+    guard numbers.type == .uint64 else { return stream.list(numbers.lazy.map { Int64(bitPattern: $0.bits) }) }
+    return stream.list(numbers.lazy.map(\.bits))
+  }
+  try stream.array { (stream) throws(CheckpointError) in
+    for index in 0..<array.count {
+      stream.element()
+      try write(array[index], to: &stream)
     }
   }
 }
@@ -156,12 +149,17 @@ private func json(_ value: MetadataValue) -> OrderedJSON {
   switch value {
   case .string(let text): .string(text)
   case .bytes(let bytes): .string(bytes.withUnsafeBytes { textWithBytesShown($0) })
-  case .bool(let flag): .bool(flag)
-  // The shortest digits that name this float: 1e-06 rather than 9.999999974752427e-07.
-  case .float32(let number): .number(Double(number.description) ?? Double(number))
-  case .float64(let number): .number(number)
-  default: value.signedInteger.map { .integer($0) } ?? value.unsignedInteger.map { jsonCount($0) } ?? .null
+  case .number(let number): json(number)
+  case .array: .null
   }
+}
+
+private func json(_ number: MetadataNumber) -> OrderedJSON {
+  if let flag = number.value(as: Bool.self) { return .bool(flag) }
+  // The shortest digits that name this float: 1e-06 rather than 9.999999974752427e-07.
+  if let value = number.value(as: Float.self) { return .number(Double(value.description) ?? Double(value)) }
+  if let value = number.real { return .number(value) }
+  return number.signedInteger.map { .integer($0) } ?? jsonCount(number.bits)
 }
 
 /// A metadata value as a short text: long arrays and texts are cut.
