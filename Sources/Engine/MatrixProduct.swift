@@ -1,5 +1,4 @@
 import Quants
-import Synchronization
 import Base
 
 /// y = x W^T in 32-bit floats over weights as they are stored.
@@ -248,7 +247,7 @@ private final class ScratchStore: Sendable {
     let count: Int
   }
 
-  private let free = Mutex<[Buffer]>([])
+  private let free = Lock<[Buffer]>([])
 
   /// Lends a buffer of at least `count` floats for the length of a call.
   @inline(__always)

@@ -3,7 +3,6 @@ import Base
 import Engine
 import Quants
 import Runtime
-import Synchronization
 import Tokenizers
 
 #if canImport(Glibc)
@@ -89,7 +88,7 @@ extension Perplexity {
     _ text: TextWindows, _ opened: OpenedModel, threads: Int, kernels: Kernels,
     progress: @escaping @Sendable (Progress) -> Void
   ) throws(CheckpointError) -> [[Double]] {
-    let sofar = Mutex((sum: 0.0, count: 0))
+    let sofar = Lock((sum: 0.0, count: 0))
     return try WindowWork(count: text.count, threads: threads, kernels: kernels).map {
       window, compute throws(CheckpointError) in
       let hidden = try opened.states(of: text[window], compute)

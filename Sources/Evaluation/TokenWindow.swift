@@ -3,7 +3,6 @@ import Base
 import Engine
 import Quants
 import Runtime
-import Synchronization
 
 /// Tokens that a model reads from nothing, and which of them it has to predict.
 package struct TokenWindow: Sendable, Equatable {
@@ -70,7 +69,7 @@ struct WindowWork {
     _ body: @Sendable (_ window: Int, Compute) throws(CheckpointError) -> Result,
     finished: @Sendable (_ result: Result, _ done: Int) -> Void = { _, _ in }
   ) throws(CheckpointError) -> [Result] {
-    let state = Mutex((results: [Result?](repeating: nil, count: count), done: 0))
+    let state = Lock((results: [Result?](repeating: nil, count: count), done: 0))
     try parallelRows(count: count, threads: workers) { part throws(CheckpointError) in
       for window in part {
         let result = try body(window, compute)

@@ -1,5 +1,4 @@
 import Base
-import Synchronization
 import Text
 
 extension Tokenizer {
@@ -48,7 +47,7 @@ struct Workspace: Sendable {
 
 /// The workspaces not in use: as many as there ever were threads at once.
 final class WorkspacePool: Sendable {
-  private let idle = Mutex<[Workspace]>([])
+  private let idle = Lock<[Workspace]>([])
 
   func take() -> Workspace { idle.withLock { $0.popLast() } ?? Workspace() }
 

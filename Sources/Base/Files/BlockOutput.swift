@@ -14,8 +14,18 @@ import CSystem
 /// (`O_DIRECT`): they are on the disk's side as soon as they are written, so the final sync has nothing to wait for, and
 /// memory that holds other files is left alone.
 final class BlockOutput: @unchecked Sendable {
-  // Unchecked because what threads share is guarded by `lock`, which the compiler cannot see.
+  // Unchecked because what is not in `shared` belongs to the caller's thread, and a block to whoever took it.
   private typealias Block = UnsafeMutableRawPointer
+
+  private struct Shared {
+    var free: [Block] = []
+    var blocks: [Block] = []
+    var queue: [(block: Block, offset: UInt64)] = []
+    var writing = 0
+    var isStopped = false
+    /// The `errno` of the first write that failed.
+    var failure: Int32 = 0
+  }
 
   static let blockBytes = 4 << 20
   private static let blockCount = 5
@@ -31,27 +41,12 @@ final class BlockOutput: @unchecked Sendable {
   private var filled = 0
   private var offset: UInt64 = 0
 
-  private var lock = pthread_mutex_t()
-  private var changed = pthread_cond_t()
-  private var free: [Block] = []
-  private var blocks: [Block] = []
-  private var queue: [(block: Block, offset: UInt64)] = []
-  private var writing = 0
-  private var isStopped = false
-  /// The `errno` of the first write that failed.
-  private var failure: Int32 = 0
+  private let shared = Lock(Shared())
+  private let changed = Signal()
 
-  init(_ descriptor: Int32) {
-    self.descriptor = descriptor
-    pthread_mutex_init(&lock, nil)
-    pthread_cond_init(&changed, nil)
-  }
+  init(_ descriptor: Int32) { self.descriptor = descriptor }
 
-  deinit {
-    stop()
-    pthread_cond_destroy(&changed)
-    pthread_mutex_destroy(&lock)
-  }
+  deinit { stop() }
 
   /// Asks the file system for room for the whole file, so that a full disk is noticed now and blocks can be written side by side.
   ///
@@ -66,7 +61,7 @@ final class BlockOutput: @unchecked Sendable {
   func append(_ bytes: UnsafeRawBufferPointer) -> Int32 {
     var rest = bytes
     while !rest.isEmpty {
-      guard let target = block ?? takeBlock() else { return failure }
+      guard let target = block ?? takeBlock() else { return shared.withLock { $0.failure } }
       block = target
       let count = min(rest.count, Self.blockBytes - filled)
       (target + filled).copyMemory(
@@ -94,15 +89,14 @@ final class BlockOutput: @unchecked Sendable {
 
   /// Ends the threads, finished or not, and frees the memory.
   func stop() {
-    pthread_mutex_lock(&lock)
-    isStopped = true
-    pthread_cond_broadcast(&changed)
-    pthread_mutex_unlock(&lock)
+    shared.withLock { $0.isStopped = true }
+    changed.wakeAll()
     for thread in threads { pthread_join(thread, nil) }
     threads = []
-    for block in blocks { block.deallocate() }
-    blocks = []
-    free = []
+    shared.withLock { shared in
+      for block in shared.blocks { block.deallocate() }
+      (shared.blocks, shared.free) = ([], [])
+    }
     block = nil
   }
 
@@ -110,27 +104,21 @@ final class BlockOutput: @unchecked Sendable {
 
   /// An empty block: a new one, or one that has been written.
   private func takeBlock() -> Block? {
-    pthread_mutex_lock(&lock)
-    defer { pthread_mutex_unlock(&lock) }
-    while true {
-      if failure != 0 { return nil }
-      if let block = free.popLast() { return block }
-      if blocks.count < Self.blockCount {
-        let block = Block.allocate(byteCount: Self.blockBytes, alignment: Self.alignment)
-        blocks.append(block)
-        return block
-      }
-      pthread_cond_wait(&changed, &lock)
+    shared.wait(for: changed) { shared -> Block?? in
+      if shared.failure != 0 { return .some(nil) }
+      if let block = shared.free.popLast() { return block }
+      guard shared.blocks.count < Self.blockCount else { return nil }
+      let block = Block.allocate(byteCount: Self.blockBytes, alignment: Self.alignment)
+      shared.blocks.append(block)
+      return block
     }
   }
 
   /// Hands a full block over to the threads, or writes it here where none can be started.
   private func hand(_ full: Block) {
     if offset == 0 { start() }
-    pthread_mutex_lock(&lock)
-    queue.append((full, offset))
-    pthread_cond_broadcast(&changed)
-    pthread_mutex_unlock(&lock)
+    shared.withLock { $0.queue.append((full, offset)) }
+    changed.wakeAll()
     offset += UInt64(Self.blockBytes)
     (block, filled) = (nil, 0)
     if threads.isEmpty { writeNext() }
@@ -145,10 +133,7 @@ final class BlockOutput: @unchecked Sendable {
 
   /// Waits until all blocks that were handed over are written.
   private func drain() -> Int32 {
-    pthread_mutex_lock(&lock)
-    defer { pthread_mutex_unlock(&lock) }
-    while failure == 0, !queue.isEmpty || writing > 0 { pthread_cond_wait(&changed, &lock) }
-    return failure
+    shared.wait(for: changed) { $0.failure == 0 && (!$0.queue.isEmpty || $0.writing > 0) ? nil : $0.failure }
   }
 
   // MARK: The threads' side
@@ -156,22 +141,20 @@ final class BlockOutput: @unchecked Sendable {
   /// Writes the block that waits longest; false when there will be none.
   @discardableResult
   private func writeNext() -> Bool {
-    pthread_mutex_lock(&lock)
-    while !isStopped, queue.isEmpty { pthread_cond_wait(&changed, &lock) }
-    guard !isStopped else {
-      pthread_mutex_unlock(&lock)
-      return false
+    let next = shared.wait(for: changed) { shared -> (block: Block, offset: UInt64)?? in
+      if shared.isStopped { return .some(nil) }
+      guard !shared.queue.isEmpty else { return nil }
+      shared.writing += 1
+      return shared.queue.removeFirst()
     }
-    let (block, offset) = queue.removeFirst()
-    writing += 1
-    pthread_mutex_unlock(&lock)
-    let result = write(block, at: offset)
-    pthread_mutex_lock(&lock)
-    writing -= 1
-    if failure == 0 { failure = result }
-    free.append(block)
-    pthread_cond_broadcast(&changed)
-    pthread_mutex_unlock(&lock)
+    guard let next else { return false }
+    let result = write(next.block, at: next.offset)
+    shared.withLock {
+      $0.writing -= 1
+      if $0.failure == 0 { $0.failure = result }
+      $0.free.append(next.block)
+    }
+    changed.wakeAll()
     return true
   }
 

@@ -1,5 +1,3 @@
-import Synchronization
-
 #if canImport(Glibc)
   import Glibc
 #elseif canImport(Musl)
@@ -19,7 +17,7 @@ package final class InputFile: Sendable {
 
   private let descriptor: Int32
   /// The address of the mapping as a number; made on first use and unmapped with the file.
-  private let mapping = Mutex<UInt>(0)
+  private let mapping = Lock<UInt>(0)
 
   /// Opens a file.
   ///

@@ -1,5 +1,3 @@
-import CSystem
-
 #if canImport(Glibc)
   import Glibc
 #elseif canImport(Musl)
@@ -13,31 +11,24 @@ import CSystem
 /// A piece is produced into one of a fixed number of slots, which bounds memory; reading, computing and writing overlap.
 /// What is consumed does not depend on the number of threads, and neither does the error that is thrown: it is that of
 /// the first piece that fails.
-package final class OrderedPipeline: @unchecked Sendable {
-  // Unchecked because all state is guarded by `lock`, which the compiler cannot see.
+package final class OrderedPipeline: Sendable {
+  private struct State {
+    var next = 0
+    var consumed = 0
+    var isStopped = false
+    var results: [Result<Void, CheckpointError>?]
+  }
+
   private let count: Int
   private let slots: Int
-  private var next = 0
-  private var consumed = 0
-  private var isStopped = false
-  private var results: [Result<Void, CheckpointError>?]
-  private var lock = pthread_mutex_t()
-  private var hasRoom = pthread_cond_t()
-  private var hasPiece = pthread_cond_t()
+  private let state: Lock<State>
+  private let hasRoom = Signal()
+  private let hasPiece = Signal()
 
   private init(count: Int, slots: Int) {
     self.count = count
     self.slots = slots
-    results = Array(repeating: nil, count: slots)
-    pthread_mutex_init(&lock, nil)
-    pthread_cond_init(&hasRoom, nil)
-    pthread_cond_init(&hasPiece, nil)
-  }
-
-  deinit {
-    pthread_cond_destroy(&hasPiece)
-    pthread_cond_destroy(&hasRoom)
-    pthread_mutex_destroy(&lock)
+    state = Lock(State(results: Array(repeating: nil, count: slots)))
   }
 
   /// The most threads that produce, however many are asked for: each has memory of its own, up to twice a piece.
@@ -83,46 +74,37 @@ package final class OrderedPipeline: @unchecked Sendable {
   private func work(_ thread: Int, _ produce: (Int, Int, Int) throws(CheckpointError) -> Void) {
     while let piece = claim() {
       let result = Result { () throws(CheckpointError) in try produce(piece, piece % slots, thread) }
-      pthread_mutex_lock(&lock)
-      results[piece % slots] = result
-      pthread_cond_signal(&hasPiece)
-      pthread_mutex_unlock(&lock)
+      state.withLock {
+        $0.results[piece % slots] = result
+        hasPiece.wakeOne()
+      }
     }
   }
 
   /// The next piece to produce, once there is a free slot for it.
   private func claim() -> Int? {
-    pthread_mutex_lock(&lock)
-    defer { pthread_mutex_unlock(&lock) }
-    while !isStopped, next < count, next - consumed >= slots { pthread_cond_wait(&hasRoom, &lock) }
-    guard !isStopped, next < count else { return nil }
-    next += 1
-    return next - 1
+    state.wait(for: hasRoom) { state -> Int?? in
+      guard !state.isStopped, state.next < count else { return .some(nil) }
+      guard state.next - state.consumed < slots else { return nil }
+      state.next += 1
+      return state.next - 1
+    }
   }
 
   private func take(_ piece: Int) -> Result<Void, CheckpointError> {
-    pthread_mutex_lock(&lock)
-    defer { pthread_mutex_unlock(&lock) }
-    while true {
-      if let result = results[piece % slots] {
-        results[piece % slots] = nil
-        return result
-      }
-      pthread_cond_wait(&hasPiece, &lock)
+    state.wait(for: hasPiece) { state in
+      defer { state.results[piece % slots] = nil }
+      return state.results[piece % slots]
     }
   }
 
   private func release() {
-    pthread_mutex_lock(&lock)
-    consumed += 1
-    pthread_cond_broadcast(&hasRoom)
-    pthread_mutex_unlock(&lock)
+    state.withLock { $0.consumed += 1 }
+    hasRoom.wakeAll()
   }
 
   private func stop() {
-    pthread_mutex_lock(&lock)
-    isStopped = true
-    pthread_cond_broadcast(&hasRoom)
-    pthread_mutex_unlock(&lock)
+    state.withLock { $0.isStopped = true }
+    hasRoom.wakeAll()
   }
 }

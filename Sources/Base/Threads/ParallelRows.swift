@@ -54,7 +54,7 @@ private final class RowJob: Sendable {
   let grain: Int
   let ranges: Int
   let next = Atomic<Int>(0)
-  let failure = Mutex<(range: Int, error: CheckpointError)?>(nil)
+  let failure = Lock<(range: Int, error: CheckpointError)?>(nil)
 
   init(count: Int, grain: Int, ranges: Int) {
     self.count = count

@@ -72,80 +72,67 @@ private final class PoolJob: @unchecked Sendable {  // `body` changes only when 
 }
 
 /// What caller and helpers share.
-private final class PoolState: @unchecked Sendable {  // everything that changes is atomic or under `lock`
-  private let lock = UnsafeMutablePointer<pthread_mutex_t>.allocate(capacity: 1)
-  private let work = UnsafeMutablePointer<pthread_cond_t>.allocate(capacity: 1)
-  private let idle = UnsafeMutablePointer<pthread_cond_t>.allocate(capacity: 1)
+private final class PoolState: Sendable {
+  private struct Work {
+    var job: PoolJob?
+    var active = 0
+    var isStopped = false
+  }
+
+  private let state = Lock(Work())
+  private let work = Signal()
+  private let idle = Signal()
   private let isClaimed = Atomic<Bool>(false)
   /// Counts jobs, so that a helper can see a new one without the lock.
   private let posted = Atomic<Int>(0)
-  private var job: PoolJob?
-  private var active = 0
-  private var isStopped = false
 
   /// How often a helper looks for the next job before it sleeps: some tens of microseconds, the usual gap between
   /// two products of a layer.
   private static let looks = 64
-
-  init() {
-    pthread_mutex_init(lock, nil)
-    pthread_cond_init(work, nil)
-    pthread_cond_init(idle, nil)
-  }
-
-  deinit {
-    pthread_cond_destroy(idle)
-    pthread_cond_destroy(work)
-    pthread_mutex_destroy(lock)
-    idle.deallocate()
-    work.deallocate()
-    lock.deallocate()
-  }
 
   func claim() -> Bool { !isClaimed.exchange(true, ordering: .acquiring) }
 
   func release() { isClaimed.store(false, ordering: .releasing) }
 
   func run(_ new: PoolJob) {
-    pthread_mutex_lock(lock)
-    job = new
-    posted.wrappingAdd(1, ordering: .releasing)
-    pthread_cond_broadcast(work)
-    pthread_mutex_unlock(lock)
+    state.withLock {
+      $0.job = new
+      posted.wrappingAdd(1, ordering: .releasing)
+      work.wakeAll()
+    }
     new.work(as: 0)
-    pthread_mutex_lock(lock)
-    // Helpers that wake only now find nothing and are not waited for.
-    job = nil
-    while active > 0 { pthread_cond_wait(idle, lock) }
-    new.finish()
-    pthread_mutex_unlock(lock)
+    state.wait(for: idle) {
+      // Helpers that wake only now find nothing and are not waited for.
+      $0.job = nil
+      return $0.active > 0 ? nil : new.finish()
+    }
   }
 
   func help(as thread: Int) {
     var seen = 0
     while true {
       for _ in 0..<Self.looks where posted.load(ordering: .acquiring) == seen { sched_yield() }
-      pthread_mutex_lock(lock)
-      while !isStopped && (job == nil || posted.load(ordering: .relaxed) == seen) { pthread_cond_wait(work, lock) }
-      guard !isStopped, let current = job else {
-        pthread_mutex_unlock(lock)
-        return
+      let next = state.wait(for: work) { state -> PoolJob?? in
+        if state.isStopped { return .some(nil) }
+        let number = posted.load(ordering: .relaxed)
+        guard let job = state.job, number != seen else { return nil }
+        seen = number
+        state.active += 1
+        return job
       }
-      seen = posted.load(ordering: .relaxed)
-      active += 1
-      pthread_mutex_unlock(lock)
-      current.work(as: thread)
-      pthread_mutex_lock(lock)
-      active -= 1
-      if active == 0 { pthread_cond_signal(idle) }
-      pthread_mutex_unlock(lock)
+      guard let job = next else { return }
+      job.work(as: thread)
+      state.withLock {
+        $0.active -= 1
+        if $0.active == 0 { idle.wakeOne() }
+      }
     }
   }
 
   func stop() {
-    pthread_mutex_lock(lock)
-    isStopped = true
-    pthread_cond_broadcast(work)
-    pthread_mutex_unlock(lock)
+    state.withLock {
+      $0.isStopped = true
+      work.wakeAll()
+    }
   }
 }

@@ -39,7 +39,7 @@ package final class BaselineRecorder: Sendable {
   private let path: String
   private let overwrite: Bool
   private let sampler: RowSampler
-  private let plan = Mutex<Plan?>(nil)
+  private let plan = Lock<Plan?>(nil)
 
   /// Prepares to write.
   ///

@@ -1,7 +1,6 @@
 import Architectures
 import Engine
 import Quants
-import Synchronization
 import Base
 
 /// One pass over the windows of some texts, in which models are compared.
@@ -52,7 +51,7 @@ struct TextPass: Sendable {
 
   /// Counts windows of several threads, one call at a time.
   private final class Counter: Sendable {
-    private let count = Mutex(0)
+    private let count = Lock(0)
 
     func next(_ body: (Int) -> Void) {
       count.withLock { count in

@@ -3,7 +3,6 @@ import Base
 import Containers
 import Quants
 import Runtime
-import Synchronization
 
 /// The weights of a model before and one after, tensor by tensor, as GGUF has them.
 enum WeightComparison {
@@ -33,7 +32,7 @@ enum WeightComparison {
       let step = max(1, pieceWeights / max(1, pair.0.shape.elementCount / rows))
       return stride(from: 0, to: rows, by: step).map { (pair: index, rows: $0..<min(rows, $0 + step)) }
     }
-    let sums = Mutex([PairSums](repeating: PairSums(), count: pieces.count))
+    let sums = Lock([PairSums](repeating: PairSums(), count: pieces.count))
     try parallelRows(count: pieces.count, threads: threads) { part throws(CheckpointError) in
       for number in part {
         let piece = pieces[number]

@@ -1,4 +1,4 @@
-import Synchronization
+import Base
 
 #if canImport(Glibc)
   import Glibc
@@ -17,7 +17,7 @@ final class ProgressReport: Sendable {
 
   private let isQuiet: Bool
   private let isTerminal: Bool
-  private let state = Mutex(State())
+  private let state = Lock(State())
 
   init(quiet: Bool) {
     isQuiet = quiet
