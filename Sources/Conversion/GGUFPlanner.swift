@@ -111,7 +111,7 @@ struct GGUFPlanner {
     guard !options.mtp else { return kept(all, metadata, leftOut) }
     let block = Set(rules.filter { $0.part == .mtp }.map { BinaryString($0.name(in: .gguf)) })
     return kept(
-      all.filter { !block.contains(BinaryString($0.name)) }, model.withoutMTP().corrected(metadata).metadata, leftOut)
+      all.filter { !block.contains(BinaryString($0.name)) }, model.without(.mtp).corrected(metadata).metadata, leftOut)
   }
 
   /// What is left when the tensors are gone that were asked to be left out, and metadata that says so.

@@ -73,7 +73,7 @@ struct HuggingFacePlanner {
 
   private mutating func textFile(_ rules: [TensorRule]) throws(CheckpointError) -> PlannedFile {
     let recipe = options.fullRecipe
-    let shown = options.mtp ? model : model.withoutMTP()
+    let shown = options.mtp ? model : model.without(.mtp)
     let facts = shown.textMetadata(FileDescription(name: "", sizeLabel: "", fileType: nil))
     var assignment = try TypeAssignment(
       recipe, tensors: rules.map { ($0.name(in: .gguf), $0.shape(in: .gguf)) }, metadata: facts,

@@ -75,7 +75,7 @@ struct RestorePlanner {
       index += group.count
     }
     let path = options.output ?? Naming.stem(of: text.path) + "-safetensors"
-    var restored = RestoredDocuments(model: options.mtp ? model : model.withoutMTP(), text: text, vision: vision)
+    var restored = RestoredDocuments(model: options.mtp ? model : model.without(.mtp), text: text, vision: vision)
     let documents = try restored.all()
     notes += restored.notes + [TokenizerSource.split(of: text).note].compactMap { $0 }
     let file = try PlannedFile(

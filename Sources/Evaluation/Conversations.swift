@@ -99,7 +99,8 @@ struct Conversations {
     var seen: Set<[Int32]> = []
     for conversation in conversations.prefix(limit ?? Int.max) {
       let window = try Self.window(
-        ChatFormat.turns(conversation.messages, for: template), opened, context: context)
+        ChatFormat.turns(conversation.messages, for: template), ChatFormat.markup(of: template), opened,
+        context: context)
       if window.scored.isEmpty {
         without += 1
       } else if !seen.insert(window.tokens).inserted {
@@ -122,10 +123,10 @@ struct Conversations {
   }
 
   private static func window(
-    _ turns: [ChatTurn], _ opened: OpenedModel, context: Int
+    _ turns: [ChatTurn], _ chat: ChatMarkup, _ opened: OpenedModel, context: Int
   ) throws(CheckpointError) -> TokenWindow {
-    guard let end = opened.tokenizer.id(of: ChatFormat.endOfTurn),
-      opened.tokenizer.id(of: ChatFormat.startOfTurn) != nil
+    guard let end = opened.tokenizer.id(of: chat.endOfTurn),
+      opened.tokenizer.id(of: chat.startOfTurn) != nil
     else {
       throw CheckpointError(
         .unsupported, "the tokenizer lacks a token that begins or ends turns in the chat template", file: opened.name)

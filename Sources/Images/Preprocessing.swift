@@ -24,39 +24,60 @@ package struct Preprocessing: Sendable, Equatable {
   ///
   /// - Throws: `unsupported` for values out of range.
   package init(json: OrderedJSON, file: String = "preprocessor_config.json") throws(CheckpointError) {
-    func size(_ value: OrderedJSON?, _ name: String, _ fallback: Int, _ range: ClosedRange<Int>)
-      throws(CheckpointError) -> Int
-    {
+    func size(_ value: OrderedJSON?, _ name: String, _ fallback: Int) throws(CheckpointError) -> Int {
       guard let value, value != .null else { return fallback }
-      guard let number = value.intValue.flatMap({ Int(exactly: $0) }), range.contains(number) else {
-        throw CheckpointError(.unsupported, "\(name) is no number in \(range)", file: file)
+      guard let number = value.intValue.flatMap({ Int(exactly: $0) }) else {
+        throw CheckpointError(.unsupported, "\(name) is not a whole number", file: file)
       }
       return number
     }
-    func channels(_ name: String, _ fallback: [Float]) throws(CheckpointError) -> [Float] {
+    func channels(_ name: String, _ fallback: [Float]) -> [Float] {
       guard let value = json[name], value != .null else { return fallback }
-      let numbers = (value.arrayValue ?? []).compactMap(\.doubleValue).map { Float($0) }
-      guard numbers.count == 3, numbers.allSatisfy(\.isFinite) else {
-        throw CheckpointError(.unsupported, "\(name) is no list of three numbers", file: file)
-      }
-      return numbers
+      return (value.arrayValue ?? []).map { $0.doubleValue.map { Float($0) } ?? .nan }
     }
-    patchSize = try size(json["patch_size"], "patch_size", patchSize, 1...256)
-    temporalPatchSize = try size(json["temporal_patch_size"], "temporal_patch_size", temporalPatchSize, 1...16)
-    mergeSize = try size(json["merge_size"], "merge_size", mergeSize, 1...16)
+    patchSize = try size(json["patch_size"], "patch_size", patchSize)
+    temporalPatchSize = try size(json["temporal_patch_size"], "temporal_patch_size", temporalPatchSize)
+    mergeSize = try size(json["merge_size"], "merge_size", mergeSize)
+    minPixels = try size(json["min_pixels"], "min_pixels", minPixels)
+    maxPixels = try size(json["max_pixels"], "max_pixels", maxPixels)
+    minPixels = try size(json["size"]?["shortest_edge"], "size.shortest_edge", minPixels)
+    maxPixels = try size(json["size"]?["longest_edge"], "size.longest_edge", maxPixels)
+    mean = channels("image_mean", mean)
+    deviation = channels("image_std", deviation)
+    try check(file)
+  }
+
+  /// Refuses what cannot be prepared.
+  ///
+  /// - Throws: `unsupported`, naming the field as `preprocessor_config.json` calls it.
+  package func check(_ file: String) throws(CheckpointError) {
+    func require(_ isRight: Bool, _ rule: String) throws(CheckpointError) {
+      if !isRight { throw CheckpointError(.unsupported, rule, file: file) }
+    }
     let pixels = 1...ImageDecoder.pixelLimit
-    minPixels = try size(json["min_pixels"], "min_pixels", minPixels, pixels)
-    maxPixels = try size(json["max_pixels"], "max_pixels", maxPixels, pixels)
-    minPixels = try size(json["size"]?["shortest_edge"], "size.shortest_edge", minPixels, pixels)
-    maxPixels = try size(json["size"]?["longest_edge"], "size.longest_edge", maxPixels, pixels)
-    mean = try channels("image_mean", mean)
-    deviation = try channels("image_std", deviation)
-    guard minPixels <= maxPixels else {
-      throw CheckpointError(.unsupported, "shortest_edge \(minPixels) exceeds longest_edge \(maxPixels)", file: file)
+    for (name, value, range) in [
+      ("patch_size", patchSize, 1...256), ("temporal_patch_size", temporalPatchSize, 1...16),
+      ("merge_size", mergeSize, 1...16), ("size.shortest_edge", minPixels, pixels),
+      ("size.longest_edge", maxPixels, pixels),
+    ] { try require(range.contains(value), "\(name) is not a number in \(range)") }
+    for (name, values) in [("image_mean", mean), ("image_std", deviation)] {
+      try require(values.count == 3 && values.allSatisfy(\.isFinite), "\(name) is not a list of three numbers")
     }
-    guard deviation.allSatisfy({ $0 > 0 }) else {
-      throw CheckpointError(.unsupported, "image_std has a number that is not positive", file: file)
-    }
+    try require(minPixels <= maxPixels, "shortest_edge \(minPixels) exceeds longest_edge \(maxPixels)")
+    try require(deviation.allSatisfy { $0 > 0 }, "image_std has a number that is not positive")
+  }
+
+  /// The fields as `preprocessor_config.json` has them, with the classes of transformers that read it.
+  package func json(processor: String, images: String) -> OrderedJSON {
+    func numbers(_ values: [Float]) -> OrderedJSON { .array(values.map { .number(Double($0)) }) }
+    return .object([
+      "size": .object([
+        "longest_edge": .integer(Int64(maxPixels)), "shortest_edge": .integer(Int64(minPixels)),
+      ]),
+      "patch_size": .integer(Int64(patchSize)), "temporal_patch_size": .integer(Int64(temporalPatchSize)),
+      "merge_size": .integer(Int64(mergeSize)), "image_mean": numbers(mean), "image_std": numbers(deviation),
+      "processor_class": .string(processor), "image_processor_type": .string(images),
+    ])
   }
 
   /// The size to which a picture is stretched: sides are multiples of a token's side, the area within the limits.
@@ -85,7 +106,7 @@ package struct Preprocessing: Sendable, Equatable {
   }
 }
 
-/// What the vision tower reads: the patches of one or more pictures.
+/// What the vision encoder reads: the patches of one or more pictures.
 package struct Patches: Sendable {
   /// A picture's grid in patches.
   package struct Grid: Sendable, Hashable {

@@ -4,33 +4,36 @@ import Containers
 
 /// Puts a prompt into the form a chat model was trained on.
 ///
-/// A chat template is a program of a file's author, and files are hostile: it is recognised, never run. The ChatML form
-/// that the Qwen family uses is known, with its ways of trimming a message and of opening an answer; anything else is refused by name.
+/// A chat template is a program of a file's author, and files are hostile: it is recognised, never run. The form that its family
+/// uses is known, with its ways of trimming a message and of opening an answer; anything else is refused by name.
 package enum ChatFormat {
   /// One user turn and the opening of the answer.
   ///
-  /// - Throws: `missing` when the model has no template, `unsupported` when it is not ChatML.
+  /// - Throws: `missing` when the model has no template, `unsupported` when it is not in the family's form.
   package static func userTurn(_ text: String, for checkpoint: Checkpoint) throws(CheckpointError) -> String {
     guard let template = template(of: checkpoint) else {
       throw CheckpointError(
         .missing, "the model has no chat template", file: checkpoint.path, remedy: .givePlainPrompt)
     }
-    guard isChatML(template) else {
+    let chat = markup(of: checkpoint)
+    guard chat.isWritten(by: template) else {
       throw CheckpointError(
-        .unsupported, "the chat template is not ChatML, the only one known", file: checkpoint.path,
+        .unsupported, "the chat template is not \(chat.name), the only one known", file: checkpoint.path,
         remedy: .givePlainPrompt)
     }
     let content = trims(template) ? trimmed(text) : text
-    return "<|im_start|>user\n\(content)<|im_end|>\n<|im_start|>assistant\n" + answerOpening(template)
+    return chat.opening("user") + content + chat.endOfTurn + chat.betweenTurns + chat.opening("assistant")
+      + answerOpening(template)
   }
 
-  static func isChatML(_ template: String) -> Bool {
-    template.contains(startOfTurn) && template.contains(endOfTurn)
+  /// What the chat templates of a model's family write around messages; ChatML where the family is not known.
+  package static func markup(of checkpoint: Checkpoint) -> ChatMarkup {
+    Architectures.family(of: checkpoint)?.chat ?? .chatML
   }
 
   /// Whether a model has a chat template of the form that is known.
   package static func isKnown(of checkpoint: Checkpoint) -> Bool {
-    template(of: checkpoint).map(isChatML) ?? false
+    template(of: checkpoint).map(markup(of: checkpoint).isWritten) ?? false
   }
 
   /// The chat template of a folder or a GGUF.

@@ -29,17 +29,12 @@ package struct ChatTurn: Sendable, Equatable {
 }
 
 extension ChatFormat {
-  /// The token that begins a turn.
-  package static let startOfTurn = "<|im_start|>"
-  /// The token that ends a turn.
-  package static let endOfTurn = "<|im_end|>"
-
   /// A conversation as the model's template renders it.
   ///
   /// Templates that leave thoughts out of all but the newest answer (Qwen3 and later) are recognised by how they look for the last
   /// question; they are followed for conversations of questions and answers.
   ///
-  /// - Throws: `missing` when the model has no template, `unsupported` when it is not ChatML.
+  /// - Throws: `missing` when the model has no template, `unsupported` when it is not in the family's form.
   package static func turns(_ messages: [ChatMessage], for checkpoint: Checkpoint) throws(CheckpointError) -> [ChatTurn]
   {
     guard let template = ChatFormat.template(of: checkpoint) else {
@@ -47,10 +42,11 @@ extension ChatFormat {
         .missing, "the model has no chat template, so conversations cannot be put into its form; give plain text",
         file: checkpoint.path)
     }
-    guard isChatML(template) else {
+    let chat = markup(of: checkpoint)
+    guard chat.isWritten(by: template) else {
       throw CheckpointError(
         .unsupported,
-        "the chat template is not ChatML, the only one known; give conversations as plain text in its form",
+        "the chat template is not \(chat.name), the only one known; give conversations as plain text in its form",
         file: checkpoint.path)
     }
     let forgets = template.contains("last_query_index") && template.contains("</think>")
@@ -67,12 +63,13 @@ extension ChatFormat {
       } else if isAnswer, let thoughts = message.thoughts {
         content = "<think>\n\(thoughts)\n</think>\n\n\(content)"
       }
-      var opening = "\(startOfTurn)\(message.role)\n"
+      var opening = chat.opening(message.role)
       if isAnswer, !opens.isEmpty, content.hasPrefix(opens) {
         opening += opens
         content.removeFirst(opens.count)
       }
-      return ChatTurn(opening: opening, content: content + endOfTurn, ending: "\n", isAnswer: isAnswer)
+      return ChatTurn(
+        opening: opening, content: content + chat.endOfTurn, ending: chat.betweenTurns, isAnswer: isAnswer)
     }
   }
 

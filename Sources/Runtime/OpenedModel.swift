@@ -48,7 +48,7 @@ package struct OpenedModel: Sendable {
         "the tokenizer has \(tokenizer.vocabularySize) tokens, the embedding table only \(model.vocabularySize) rows",
         file: checkpoint.path)
     }
-    stopTokens = Self.stopTokens(checkpoint, tokenizer)
+    stopTokens = Self.stopTokens(checkpoint, tokenizer, words: type(of: architecture).stopWords)
   }
 
   /// What to tell of tensors that the family has no use for; conversion refuses them unless it is told to leave them out.
@@ -73,8 +73,8 @@ package struct OpenedModel: Sendable {
   /// Whether only the projector was named: the rest is another model's.
   package var isProjectorAlone: Bool { projector?.path == name }
 
-  /// The end-of-text tokens of tokenizer, configuration and generation settings, and the two by which chat models of this kind end.
-  private static func stopTokens(_ checkpoint: Checkpoint, _ tokenizer: Tokenizer) -> Set<Int32> {
+  /// The end-of-text tokens of tokenizer, configuration and generation settings, and those of the family's stop words.
+  private static func stopTokens(_ checkpoint: Checkpoint, _ tokenizer: Tokenizer, words: [String]) -> Set<Int32> {
     var result: Set<Int32> = []
     if let end = tokenizer.special[.end] { result.insert(end) }
     let config = checkpoint.folder?.config
@@ -86,10 +86,7 @@ package struct OpenedModel: Sendable {
         if let id = id.intValue.flatMap({ Int32(exactly: $0) }) { result.insert(id) }
       }
     }
-    for text in ["<|im_end|>", "<|endoftext|>"] {
-      if let id = tokenizer.id(of: text) { result.insert(id) }
-    }
-    return result
+    return result.union(words.compactMap { tokenizer.id(of: $0) })
   }
 
   /// The tokens of a prompt; special tokens written in it are recognised.

@@ -17,12 +17,14 @@ package struct PicturePrompt: Sendable {
   /// Writes out a prompt in which every picture is one image token.
   ///
   /// - Throws: `mismatch` when there are more or fewer image tokens than pictures.
-  package init(_ prompt: [Int32], imageToken: Int32, patches: Patches, mergeSize: Int) throws(CheckpointError) {
+  package init(_ prompt: [Int32], imageToken: Int32, called word: String, patches: Patches, mergeSize: Int)
+    throws(CheckpointError)
+  {
     let places = prompt.count { $0 == imageToken }
     guard places == patches.grids.count else {
       throw CheckpointError(
         .mismatch,
-        "the prompt has room for \(counted(places, "picture")) (<|image_pad|>), and \(patches.grids.count) "
+        "the prompt has room for \(counted(places, "picture")) (\(word)), and \(patches.grids.count) "
           + (patches.grids.count == 1 ? "is given" : "are given"))
     }
     var tokens: [Int32] = []
@@ -62,7 +64,7 @@ package struct PicturePrompt: Sendable {
 
 extension PicturePrompt {
   /// What a text model reads: the embeddings of the prompt and of tokens behind it, those of picture tokens replaced by rows that a
-  /// vision tower made of the pictures.
+  /// vision encoder made of the pictures.
   ///
   /// - Throws: `mismatch` when the rows have another width, and for tokens beyond the table.
   package func embeddings(
@@ -71,7 +73,7 @@ extension PicturePrompt {
     let result = try model.embed(tokens + more)
     guard seen.columns == result.columns else {
       throw CheckpointError(
-        .mismatch, "the vision tower hands over rows of \(seen.columns), the text model reads \(result.columns)")
+        .mismatch, "the vision encoder hands over rows of \(seen.columns), the text model reads \(result.columns)")
     }
     var row = 0
     for range in pictureTokens {

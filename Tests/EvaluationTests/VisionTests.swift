@@ -181,8 +181,8 @@ struct VisionTests {
     let opened = try OpenedModel(Fixtures.path("tiny-qwen3.5"))
     let reader = try PictureReader(opened)
     let patches = try item.patches(Self.golden())
-    let one = try reader.tower.encode(patches, compute: Compute(threads: 1), observer: nil)
-    let three = try reader.tower.encode(patches, compute: Compute(threads: 3), observer: nil)
+    let one = try reader.encoder.encode(patches, compute: Compute(threads: 1), observer: nil)
+    let three = try reader.encoder.encode(patches, compute: Compute(threads: 3), observer: nil)
     #expect(one.values == three.values)
   }
 
@@ -209,7 +209,7 @@ struct VisionTests {
     #expect {
       _ = try PictureReader(text, vision: folder.file("tiny.gguf"))
     } throws: { error in
-      "\(error)".contains("no projector")
+      "\(error)".contains("not a projector")
     }
   }
 }

@@ -4,7 +4,7 @@ import Base
 extension Qwen35.Configuration {
   private typealias Key = ConfigurationReader.Key
 
-  /// Reads a Hugging Face folder's `config.json`; what tensors exist decides about the MTP block and the vision tower.
+  /// Reads a Hugging Face folder's `config.json`; what tensors exist decides about the MTP block and the vision encoder.
   ///
   /// Errors: `missing` or `malformed`, naming the key and its rule.
   package init(json config: OrderedJSON, tensors: Set<BinaryString>, file: String) throws(CheckpointError) {

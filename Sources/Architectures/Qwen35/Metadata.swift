@@ -36,7 +36,7 @@ extension Qwen35 {
     return Metadata(entries)
   }
 
-  /// The metadata of the `mmproj` GGUF; nil without a vision tower.
+  /// The metadata of the `mmproj` GGUF; nil without a vision encoder.
   ///
   /// Mean and deviation of the pixels come from `preprocessor_config.json`, one half each when it has none.
   package func visionMetadata(

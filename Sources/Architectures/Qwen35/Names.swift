@@ -14,7 +14,7 @@ extension Qwen35 {
     package var headIsTable = false
     /// Before `fc.weight`, `layers.0.…`; nil without an MTP block.
     package var mtp: String?
-    /// Before `patch_embed.proj.weight`, `blocks.0.…`; nil without a vision tower.
+    /// Before `patch_embed.proj.weight`, `blocks.0.…`; nil without a vision encoder.
     package var vision: String?
 
     /// The embedding table.

@@ -1,7 +1,7 @@
 import Containers
 import Base
 
-/// Qwen3.5: gated delta net and gated attention in turns, an MTP block, and a vision tower that feeds it.
+/// Qwen3.5: gated delta net and gated attention in turns, an MTP block, and a vision encoder that feeds it.
 ///
 /// Source: the published `config.json` and transformers' `models/qwen3_5`; `formats/architectures/qwen35.md` has the rules.
 package struct Qwen35: Architecture {
@@ -26,30 +26,32 @@ package struct Qwen35: Architecture {
   package var vocabularySize: Int { configuration.vocabularySize }
   package var blockCount: Int { configuration.layerCount + configuration.mtpLayers }
 
-  package static func isHead(_ name: String) -> Bool { name.hasSuffix("lm_head.weight") }
+  package static let stopWords = [chat.endOfTurn, "<|endoftext|>"]
+  package static let picture: PictureMarkup? = PictureMarkup(
+    before: "<|vision_start|>", token: "<|image_pad|>", after: "<|vision_end|>")
 
   /// Reads a checkpoint of either container.
-  package init(checkpoint: Checkpoint, vision: Checkpoint? = nil) throws(CheckpointError) {
+  package init(checkpoint: Checkpoint) throws(CheckpointError) {
     if checkpoint.format == .gguf {
       try self.init(gguf: checkpoint)
     } else {
       try self.init(huggingFace: checkpoint)
     }
-    if let vision { try look(through: vision, checkpoint) }
   }
 
-  /// Takes the vision encoder of a projector file instead of one of its own.
-  private mutating func look(through projector: Checkpoint, _ checkpoint: Checkpoint) throws(CheckpointError) {
-    let tower = try Vision(mmproj: projector.metadata, file: projector.path)
-    guard tower.outHiddenSize == configuration.hiddenSize else {
+  package func seeing(through projector: Checkpoint, besides text: Checkpoint) throws(CheckpointError) -> Qwen35 {
+    let encoder = try Vision(mmproj: projector.metadata, file: projector.path)
+    guard encoder.outHiddenSize == configuration.hiddenSize else {
       throw CheckpointError(
         .mismatch,
-        "clip.vision.projection_dim (\(tower.outHiddenSize)) must equal qwen35.embedding_length "
+        "clip.vision.projection_dim (\(encoder.outHiddenSize)) must equal qwen35.embedding_length "
           + "(\(configuration.hiddenSize)): this projector belongs to another model", file: projector.path)
     }
-    try tower.check(against: checkpoint, projector: projector)
-    configuration.vision = tower
-    names.vision = Names().vision
+    try encoder.check(against: text, projector: projector)
+    var copy = self
+    copy.configuration.vision = encoder
+    copy.names.vision = Names().vision
+    return copy
   }
 
   private init(huggingFace checkpoint: Checkpoint) throws(CheckpointError) {
@@ -73,7 +75,7 @@ package struct Qwen35: Architecture {
     }
     noteMTP(announced: (config["text_config"] ?? config)["mtp_num_hidden_layers"]?.intValue ?? 0)
     if names.vision == nil, config["vision_config"]?.objectValue != nil {
-      notes.append("config.json describes a vision tower, but there are no tensors for it: it is left out")
+      notes.append("config.json describes a vision encoder, but there are no tensors for it: it is left out")
     }
   }
 
@@ -89,11 +91,13 @@ package struct Qwen35: Architecture {
     names.vision = nil
   }
 
-  /// The same model without its MTP block.
-  package func withoutMTP() -> Qwen35 {
+  package func without(_ part: TensorRule.Part) -> Qwen35 {
     var copy = self
-    copy.configuration.mtpLayers = 0
-    copy.names.mtp = nil
+    switch part {
+    case .text: break
+    case .mtp: (copy.configuration.mtpLayers, copy.names.mtp) = (0, nil)
+    case .vision: (copy.configuration.vision, copy.names.vision) = (nil, nil)
+    }
     return copy
   }
 

@@ -1,4 +1,5 @@
 import Containers
+import Images
 import Base
 
 extension Qwen35 {
@@ -57,10 +58,10 @@ extension Qwen35 {
     return c.vision == nil ? Self.textOnly(text, beside: config) : .object(config)
   }
 
-  /// A carried `config.json` with what it says of the MTP block and the vision tower as this model has them.
+  /// A carried `config.json` with what it says of the MTP block and the vision encoder as this model has them.
   ///
-  /// Without a tower it becomes the text model's: of a missing `vision_config` transformers would make a tower of its own
-  /// defaults, and of one without tensors a tower of random weights. The text model finds its tensors under their
+  /// Without an encoder it becomes the text model's: of a missing `vision_config` transformers would make one of its own
+  /// defaults, and of one without tensors one of random weights. The text model finds its tensors under their
   /// published names.
   package func corrected(configuration json: OrderedJSON) -> (json: OrderedJSON, changes: [String]) {
     guard var outer = json.objectValue else {
@@ -100,24 +101,21 @@ extension Qwen35 {
     return .object(flat)
   }
 
-  /// A `preprocessor_config.json` with the family's published limits; nil without a vision tower.
-  package func preprocessorJSON(mmproj: Metadata) -> OrderedJSON? {
+  package func preprocessing(_ projector: Metadata) -> Preprocessing? {
     guard let v = configuration.vision else { return nil }
-    func numbers(_ key: String) -> OrderedJSON {
-      .array((mmproj.floats("clip.vision." + key) ?? [0.5, 0.5, 0.5]).map { .number($0) })
+    var result = Preprocessing()
+    (result.patchSize, result.temporalPatchSize, result.mergeSize) = (v.patchSize, v.temporalPatchSize, v.mergeSize)
+    func limit(_ limit: (key: String, edge: String, published: Int)) -> Int {
+      projector.uint("clip.vision." + limit.key).flatMap { Int(exactly: $0) } ?? limit.published
     }
-    func pixels(_ limit: (key: String, edge: String, published: Int)) -> OrderedJSON {
-      .integer(mmproj.uint("clip.vision." + limit.key).flatMap { Int64(exactly: $0) } ?? Int64(limit.published))
-    }
-    return .object([
-      "size": .object([
-        "longest_edge": pixels(Qwen35.pixelLimits[1]), "shortest_edge": pixels(Qwen35.pixelLimits[0]),
-      ]),
-      "patch_size": .integer(Int64(v.patchSize)), "temporal_patch_size": .integer(Int64(v.temporalPatchSize)),
-      "merge_size": .integer(Int64(v.mergeSize)), "image_mean": numbers("image_mean"),
-      "image_std": numbers("image_std"),
-      "processor_class": .string("Qwen3VLProcessor"), "image_processor_type": .string("Qwen2VLImageProcessorFast"),
-    ])
+    (result.minPixels, result.maxPixels) = (limit(Qwen35.pixelLimits[0]), limit(Qwen35.pixelLimits[1]))
+    if let mean = projector.floats("clip.vision.image_mean") { result.mean = mean.map { Float($0) } }
+    if let deviation = projector.floats("clip.vision.image_std") { result.deviation = deviation.map { Float($0) } }
+    return result
+  }
+
+  package func preprocessorJSON(mmproj: Metadata) -> OrderedJSON? {
+    preprocessing(mmproj)?.json(processor: "Qwen3VLProcessor", images: "Qwen2VLImageProcessorFast")
   }
 
   private func visionJSON(_ v: Vision) -> OrderedObject {

@@ -130,7 +130,7 @@ private struct RuleBuilder {
     ]
   }
 
-  /// The vision tower and the merger that follows it.
+  /// The vision encoder and the merger that follows it.
   func vision(_ v: Qwen35.Vision) -> [TensorRule] {
     let prefix = names.vision ?? ""
     func pair(_ from: String, _ to: String, _ shape: [Int]) -> [TensorRule] {

@@ -2,7 +2,7 @@ import Containers
 import Base
 
 extension Qwen35 {
-  /// The hyper-parameters of the vision tower.
+  /// The hyper-parameters of the vision encoder.
   ///
   /// Source: `vision_config` of `config.json`, or the metadata of an `mmproj` GGUF under `clip.vision.`.
   package struct Vision: Sendable, Equatable {
@@ -19,7 +19,7 @@ extension Qwen35 {
     package var mergeSize: Int
     /// Rows of the position table, a square number.
     package var positions: Int
-    /// Width of what the tower hands to the text model.
+    /// Width of what the encoder hands to the text model.
     package var outHiddenSize: Int
     /// Epsilon of the layer norms.
     package var epsilon: Float

@@ -4,15 +4,15 @@ import Images
 import Base
 
 extension Qwen35 {
-  package func visionModel(_ checkpoint: Checkpoint) throws(CheckpointError) -> (any VisionModel)? {
+  package func visionEncoder(_ checkpoint: Checkpoint) throws(CheckpointError) -> (any VisionEncoder)? {
     guard let vision = configuration.vision, names.vision != nil else { return nil }
-    return try VisionTower(checkpoint, configuration: vision, rules: rules, dialect: dialect)
+    return try Encoder(checkpoint, configuration: vision, rules: rules, dialect: dialect)
   }
 
-  /// The eyes of a Qwen3.5, run on its weights as stored.
+  /// The vision encoder of a Qwen3.5, run on its weights as stored.
   ///
   /// Source of the formulas: the published model definition, as written down in formats/architectures/qwen35.md.
-  package struct VisionTower: VisionModel {
+  package struct Encoder: VisionEncoder {
     package let configuration: Vision
     let weights: VisionWeights
     let attention: PatchAttention
@@ -31,7 +31,7 @@ extension Qwen35 {
     {
       guard dialect == .huggingFace else {
         throw CheckpointError(
-          .unsupported, "a vision tower in MLX's dialect cannot be run; convert it to GGUF", file: checkpoint.path)
+          .unsupported, "a vision encoder in MLX's dialect cannot be run; convert it to GGUF", file: checkpoint.path)
       }
       configuration = c
       weights = try VisionWeights(WeightLoader(checkpoint, rules: rules, part: .vision), c)
@@ -45,7 +45,7 @@ extension Qwen35 {
       let c = configuration
       guard patches.width == c.patchWidth else {
         throw CheckpointError(
-          .mismatch, "patches have \(patches.width) values; the vision tower reads \(c.patchWidth)")
+          .mismatch, "patches have \(patches.width) values; the vision encoder reads \(c.patchWidth)")
       }
       let block = c.mergeSize * c.mergeSize
       let result = Activations(rows: patches.count / block, columns: c.outHiddenSize)
@@ -53,7 +53,7 @@ extension Qwen35 {
       for grid in patches.grids {
         guard grid.frames == 1, grid.rows % c.mergeSize == 0, grid.columns % c.mergeSize == 0 else {
           throw CheckpointError(
-            .unsupported, "a grid of \(grid.frames)x\(grid.rows)x\(grid.columns) patches is no still picture")
+            .unsupported, "a grid of \(grid.frames)x\(grid.rows)x\(grid.columns) patches is not a still picture")
         }
         let rows = patches.values[patch * patches.width..<(patch + grid.count) * patches.width]
         let merged = picture(rows, grid, compute, observer)

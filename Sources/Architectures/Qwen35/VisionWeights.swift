@@ -3,7 +3,7 @@ import Engine
 import Base
 
 extension Qwen35 {
-  /// The weights of the vision tower, by the names they have in GGUF.
+  /// The weights of the vision encoder, by the names they have in GGUF.
   struct VisionWeights: Sendable {
     /// One matrix a frame, each [hidden, channels * patch area].
     let patch_embd: [WeightMatrix]
@@ -39,7 +39,7 @@ extension Qwen35 {
 }
 
 extension Qwen35.VisionWeights {
-  /// Looks up every weight of the tower.
+  /// Looks up every weight of the encoder.
   init(_ loader: WeightLoader, _ c: Qwen35.Vision) throws(CheckpointError) {
     patch_embd = [try loader.flattened("v.patch_embd.weight"), try loader.flattened("v.patch_embd.weight.1")]
     patch_embd_bias = try loader.values("v.patch_embd.bias")

@@ -138,20 +138,20 @@ private struct SightBuilder {
         .missing, "\(before.name) has no vision encoder that this projector could be compared with", file: alone.name)
     }
     // Prompts are those of the model before, whoever's the encoder is.
-    let eyes = try own.eyes(of: before)
+    let prompting = try own.reader(for: before)
     if first == nil {
       notes.append("\(before.name) has no vision encoder of its own and looks through \(own.path)")
     }
-    return try join(eyes, isFromBefore: first != nil, readers, alarms)
+    return try join(prompting, isFromBefore: first != nil, readers, alarms)
   }
 
   private mutating func join(
-    _ eyes: PictureReader, isFromBefore: Bool, _ readers: [PictureReader?], _ alarms: [[String]]
+    _ prompting: PictureReader, isFromBefore: Bool, _ readers: [PictureReader?], _ alarms: [[String]]
   ) throws(CheckpointError) -> Sight {
     var texts = [before]
-    var encoders = [eyes]
+    var encoders = [prompting]
     var pairs: [Sight.Pair] = []
-    notes += eyes.notes
+    notes += prompting.notes
     for (model, reader) in zip(after, readers) {
       var text = 0
       if !model.isProjectorAlone {
@@ -160,19 +160,19 @@ private struct SightBuilder {
         if known == nil { texts.append(model) }
       }
       guard let reader else {
-        notes.append("\(model.name) has no vision encoder of its own and looks through \(eyes.path)")
+        notes.append("\(model.name) has no vision encoder of its own and looks through \(prompting.path)")
         pairs.append(Sight.Pair(text: text, encoder: 0))
         continue
       }
       let known = encoders.firstIndex { $0.path == reader.path }
       if known == nil {
-        encoders.append(try fitting(reader, eyes))
+        encoders.append(try fitting(reader, prompting))
         notes += reader.notes
       }
       pairs.append(Sight.Pair(text: text, encoder: known ?? encoders.count - 1))
     }
     // Every text model is fed with the rows of every encoder.
-    for text in texts.dropFirst() where text.model.hiddenSize != eyes.tower.outputWidth {
+    for text in texts.dropFirst() where text.model.hiddenSize != prompting.encoder.outputWidth {
       throw CheckpointError(
         .mismatch,
         "it reads rows of \(text.model.hiddenSize), and \(before.name) \(before.model.hiddenSize): the two "
@@ -182,7 +182,7 @@ private struct SightBuilder {
     if isRaw {
       notes.append("\(before.name) has no chat template that is known, so questions are asked without one")
     }
-    let positions = pairs.map { isFromBefore ? Self.positionAlarms(eyes, encoders[$0.encoder]) : [] }
+    let positions = pairs.map { isFromBefore ? Self.positionAlarms(prompting, encoders[$0.encoder]) : [] }
     return Sight(
       texts: texts, encoders: encoders, after: pairs, hasComparableEncoder: readers.map { $0 != nil && isFromBefore },
       alarms: zip(alarms, positions).map { $0 + $1 }, isRaw: isRaw)
@@ -190,7 +190,7 @@ private struct SightBuilder {
 
   /// Position embeddings are few and never stored coarsely: tables that differ are different ones.
   private static func positionAlarms(_ before: PictureReader, _ after: PictureReader) -> [String] {
-    let (first, second) = (before.tower.positionTable, after.tower.positionTable)
+    let (first, second) = (before.encoder.positionTable, after.encoder.positionTable)
     guard first.count == second.count else {
       return ["its vision encoder has another number of position embeddings than that of the model before"]
     }
@@ -210,18 +210,19 @@ private struct SightBuilder {
   private static let differentPositions = 0.1
 
   /// An encoder of a model after as the model before would use it.
-  private func fitting(_ reader: PictureReader, _ eyes: PictureReader) throws(CheckpointError) -> PictureReader {
-    let result = try reader.eyes(of: before)
-    guard reader.imageToken == eyes.imageToken else {
+  private func fitting(_ reader: PictureReader, _ prompting: PictureReader) throws(CheckpointError) -> PictureReader {
+    let result = try reader.reader(for: before)
+    guard reader.imageToken == prompting.imageToken else {
       throw CheckpointError(
         .mismatch,
-        "a picture is token \(reader.imageToken) here and token \(eyes.imageToken) in \(before.name)",
+        "a picture is token \(reader.imageToken) here and token \(prompting.imageToken) in \(before.name)",
         file: reader.path)
     }
-    guard reader.tower.mergeSize == eyes.tower.mergeSize, reader.preprocessing.patchSize == eyes.preprocessing.patchSize
+    guard reader.encoder.mergeSize == prompting.encoder.mergeSize,
+      reader.preprocessing.patchSize == prompting.preprocessing.patchSize
     else {
       throw CheckpointError(
-        .mismatch, "it cuts pictures into other patches than \(eyes.path), so the two cannot be compared",
+        .mismatch, "it cuts pictures into other patches than \(prompting.path), so the two cannot be compared",
         file: reader.path)
     }
     return result

@@ -59,14 +59,14 @@ struct PictureComparison {
 
   /// Runs the vision encoders.
   mutating func view(_ picture: ShownPicture) throws(CheckpointError) -> View {
-    let eyes = sight.encoders[0]
-    let patches = try eyes.preprocessing.patches(of: picture.file())
+    let shown = sight.encoders[0]
+    let patches = try shown.preprocessing.patches(of: picture.file())
     guard let grid = patches.grids.first else { throw CheckpointError(.fault, "a picture without a grid") }
     var rows: [Activations] = []
     var otherSizes: Set<Int> = []
     for (index, reader) in sight.encoders.enumerated() {
       var own = patches
-      if reader.preprocessing != eyes.preprocessing {
+      if reader.preprocessing != shown.preprocessing {
         let other = try reader.preprocessing.patches(of: picture.file())
         // Compared is what is seen of the same picture at the same size.
         if other.grids == patches.grids { own = other } else { otherSizes.insert(index) }
@@ -74,7 +74,7 @@ struct PictureComparison {
       rows.append(try encode(own, reader))
     }
     if greys[grid] == nil {
-      greys[grid] = try encode(eyes.preprocessing.patches(ofGrey: Self.grey, grid: grid), eyes)
+      greys[grid] = try encode(shown.preprocessing.patches(ofGrey: Self.grey, grid: grid), shown)
     }
     return View(patches: patches, rows: rows, grey: greys[grid] ?? rows[0], otherSizes: otherSizes)
   }
@@ -84,7 +84,7 @@ struct PictureComparison {
 
   private func encode(_ patches: Patches, _ reader: PictureReader) throws(CheckpointError) -> Activations {
     do throws(CheckpointError) {
-      return try reader.tower.encode(patches, compute: compute, observer: nil)
+      return try reader.encoder.encode(patches, compute: compute, observer: nil)
     } catch {
       throw error.in(file: reader.path)
     }
@@ -92,9 +92,9 @@ struct PictureComparison {
 
   /// Asks one question about a picture that was looked at.
   func ask(_ question: String, _ view: View, caption: String?) throws(CheckpointError) -> Finding {
-    let eyes = sight.encoders[0]
-    let text = sight.isRaw ? PictureReader.placed(question, pictures: 1) : question
-    let prompt = try eyes.prompt(text, raw: sight.isRaw, patches: view.patches)
+    let shown = sight.encoders[0]
+    let text = sight.isRaw ? shown.placed(question, pictures: 1) : question
+    let prompt = try shown.prompt(text, raw: sight.isRaw, patches: view.patches)
     let answer = try answer(prompt, Self.before, after: [], view)
     let targets = answer.tokens + (answer.end.map { [$0] } ?? [])
     let found = try compare(

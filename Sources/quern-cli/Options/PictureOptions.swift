@@ -1,3 +1,4 @@
+import Architectures
 import ArgumentParser
 import Evaluation
 import Base
@@ -24,7 +25,7 @@ struct PictureOptions: ParsableArguments {
     for (index, text) in prompt.enumerated() {
       if text.isEmpty { throw ValidationError("--prompt is empty.") }
       if prompt[..<index].contains(text) { throw ValidationError("--prompt \"\(text)\" is given twice.") }
-      if text.ranges(of: "<|image_pad|>").count > 1 {
+      if Architectures.all.contains(where: { text.ranges(of: $0.picture?.token ?? text).count > 1 }) {
         throw ValidationError("--prompt has room for several pictures, and each is asked about one.")
       }
     }

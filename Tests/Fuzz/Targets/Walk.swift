@@ -49,7 +49,7 @@ enum Walk {
       if let vision { _ = family.preprocessorJSON(mmproj: vision.metadata) }
       try attempt { _ = try family.visionMetadata(description, folder: checkpoint.folder) }
       try attempt {
-        let tower = try family.visionModel(vision ?? checkpoint)
+        let tower = try family.visionEncoder(vision ?? checkpoint)
         _ = try tower?.encode(patches, compute: compute, observer: nil)
       }
       try attempt {
