@@ -5,6 +5,7 @@
 // Haswell and Zen onwards. The register block is 6 tokens x 16 rows: 12 sums, 2 weights, 1 broadcast of 16 registers.
 #define CK_LEVEL ck_avx2
 #define CK_NAME "avx2"
+#define CK_NEEDS CK_HAS_AVX2
 #define CK_LANES 8
 #define CK_FMA 1
 #define CK_HALF 1

@@ -6,6 +6,7 @@
 // The register block is 8 tokens x 48 rows: 24 sums, 3 weights, 1 broadcast of 32 registers.
 #define CK_LEVEL ck_avx512
 #define CK_NAME "avx512"
+#define CK_NEEDS (CK_HAS_AVX2 | CK_HAS_AVX512)
 #define CK_LANES 16
 #define CK_FMA 1
 #define CK_HALF 1

@@ -9,6 +9,13 @@
 
 #define CK_INLINE static inline __attribute__((always_inline, unused))
 
+/// The head of a format's decoder and encoder, as ck_format has them; most need no codebook, some no importance.
+#define CK_MAYBE __attribute__((unused))
+#define CK_DECODER(name) static void name(const void *from, float *to, size_t n, CK_MAYBE const uint64_t *points)
+#define CK_ENCODER(name)                                                                             \
+  static void name(                                                                                  \
+      const float *from, CK_MAYBE const float *importance, void *to, size_t n, CK_MAYBE const ck_codebook *book)
+
 /// Full unrolling keeps accumulators in registers; a debug build has no unroller to ask.
 #ifdef __OPTIMIZE__
 #define CK_UNROLL _Pragma("clang loop unroll(full)")

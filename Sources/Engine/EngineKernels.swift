@@ -6,7 +6,7 @@ import Quants
 /// Lengths are in elements. Here are the packed products, whose pointers must be valid for the length of the call; what works on rows
 /// of a matrix takes views and is in `Floats.swift`. Levels with a fused multiply-add all give the same bits.
 package struct EngineKernels: @unchecked Sendable {  // the table is constant data
-  private let table: UnsafePointer<ck_level>
+  private let table: UnsafePointer<ck_kernels>
   /// The level.
   package let kernels: Kernels
   /// Tokens in a packed panel of activations.
@@ -19,13 +19,13 @@ package struct EngineKernels: @unchecked Sendable {  // the table is constant da
   /// Takes the engine's part of a level.
   package init(_ kernels: Kernels) {
     self.kernels = kernels
-    table = ck_level_at(kernels.index)
+    table = ck_kernels_at(kernels.index)
     tokenBlock = table.pointee.token_block
     rowBlock = table.pointee.row_block
     peakWidth = table.pointee.peak_width
   }
 
-  var level: ck_level { _read { yield table.pointee } }
+  var level: ck_kernels { _read { yield table.pointee } }
 
   /// Runs the register-only multiply-add loop and returns a number that depends on all of it.
   package func multiplyAddPeak(iterations: Int) -> Float {
@@ -44,50 +44,6 @@ package struct EngineKernels: @unchecked Sendable {  // the table is constant da
     _ weights: UnsafePointer<Float>, stride: Int, rows: Int, columns: Int, into panel: UnsafeMutablePointer<Float>
   ) {
     level.pack_rows(weights, stride, rows, columns, panel)
-  }
-
-  /// Decodes and packs up to `rowBlock` stored rows, `rowBytes` apart; false when the format has no kernel for it.
-  func unpack(
-    _ type: TensorType, _ stored: UnsafeRawPointer, rowBytes: Int, rows: Int, columns: Int,
-    into panel: UnsafeMutablePointer<Float>
-  ) -> Bool {
-    switch type {
-    case .f32: level.unpack_f32(stored, rowBytes, rows, columns, panel)
-    case .f16: level.unpack_f16(stored, rowBytes, rows, columns, panel)
-    case .bf16: level.unpack_bf16(stored, rowBytes, rows, columns, panel)
-    case .q8_0: level.unpack_q8_0(stored, rowBytes, rows, columns, panel)
-    case .q4_0: level.unpack_q4_0(stored, rowBytes, rows, columns, panel)
-    default: return false
-    }
-    return true
-  }
-
-  /// The product of one to ``gemvTokens`` tokens with stored rows; see `ops/gemv.h`.
-  ///
-  /// Arguments: stored rows, bytes from row to row, rows, tokens [tokens][columns], elements from token to token,
-  /// tokens, columns, outputs [tokens][rows], elements from token to token.
-  typealias Gemv =
-    @convention(c) (
-      UnsafeRawPointer, Int, Int, UnsafePointer<Float>, Int, Int, Int, UnsafeMutablePointer<Float>, Int
-    ) -> Void
-
-  /// Tokens that a ``Gemv`` takes at most.
-  static let gemvTokens = 4
-
-  /// The product for few tokens of a format; nil when the format has no kernel for it, or not for so many columns.
-  func gemv(_ type: TensorType, columns: Int) -> Gemv? {
-    guard columns % 32 == 0 else { return nil }
-    return switch type {
-    case .f32: level.gemv_f32
-    case .f16: level.gemv_f16
-    case .bf16: level.gemv_bf16
-    case .q8_0: level.gemv_q8_0
-    case .q4_0: level.gemv_q4_0
-    case TensorType(Q4_K.self): level.gemv_q4_k
-    case TensorType(Q5_K.self): level.gemv_q5_k
-    case TensorType(Q6_K.self): level.gemv_q6_k
-    default: nil
-    }
   }
 
   /// One stretch of columns of y = x W^T over packed panels; see `ops/product.h`.

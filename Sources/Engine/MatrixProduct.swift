@@ -64,13 +64,15 @@ package struct MatrixProduct: Sendable {
     precondition(Self.columnBlock % w.type.blockElements == 0, "column blocks are whole blocks of weights")
     guard let xBase = x.baseAddress, let yBase = y.baseAddress, tokens > 0, w.rows > 0 else { return }
     guard w.columns > 0 else { return y.update(repeating: 0) }
+    let native = kernels[w.type]
+    let gemv = w.columns % 32 == 0 ? native?.gemv : nil
     let chunk = Self.chunkTokens / engine.tokenBlock * engine.tokenBlock
     for first in stride(from: 0, to: tokens, by: chunk) {
       let some = min(chunk, tokens - first)
       let job = ProductJob(
-        engine: engine, w: w, x: xBase + first * w.columns, y: yBase + first * w.rows,
+        engine: engine, unpacking: native?.unpack, w: w, x: xBase + first * w.columns, y: yBase + first * w.rows,
         tokens: some)
-      if some <= EngineKernels.gemvTokens, let gemv = engine.gemv(w.type, columns: w.columns) {
+      if some <= FormatKernels.gemvTokens, let gemv {
         run(job, gemv)
       } else {
         run(job)
@@ -79,7 +81,7 @@ package struct MatrixProduct: Sendable {
   }
 
   /// A few tokens, straight from the stored rows.
-  private func run(_ job: ProductJob, _ gemv: EngineKernels.Gemv) {
+  private func run(_ job: ProductJob, _ gemv: FormatKernels.Gemv) {
     let w = job.w
     guard w.order == nil else { return runInOrder(job, gemv) }
     each((w.rows + Self.gemvRows - 1) / Self.gemvRows, serial: job.cycles < Self.serialCycles) { item, _ in
@@ -94,7 +96,7 @@ package struct MatrixProduct: Sendable {
   }
 
   /// A few tokens and rows whose columns are brought into order first.
-  private func runInOrder(_ job: ProductJob, _ gemv: EngineKernels.Gemv) {
+  private func runInOrder(_ job: ProductJob, _ gemv: FormatKernels.Gemv) {
     let w = job.w
     each((w.rows + Self.orderedRows - 1) / Self.orderedRows, serial: job.cycles < Self.serialCycles) { item, _ in
       let rows = item * Self.orderedRows..<min(w.rows, (item + 1) * Self.orderedRows)
@@ -164,6 +166,8 @@ package struct MatrixProduct: Sendable {
 /// One product of at most a chunk of tokens.
 private struct ProductJob: @unchecked Sendable {  // items write disjoint parts of y and of the panels
   let engine: EngineKernels
+  /// Decodes and packs at once, where the format has a kernel for it.
+  let unpacking: FormatKernels.Unpack?
   let w: WeightMatrix
   let x: UnsafePointer<Float>
   let y: UnsafeMutablePointer<Float>
@@ -193,17 +197,20 @@ private struct ProductJob: @unchecked Sendable {  // items write disjoint parts 
       let inPanel = min(engine.rowBlock, rows.upperBound - start)
       let panel = panels + (start - rows.lowerBound) * count
       let decoded = panels + layout.decoded
-      if w.order == nil {
-        let isUnpacked = w.withStored(row: start, first: first, count: count) { stored in
-          guard let stored = stored.baseAddress else { return true }
-          return engine.unpack(w.type, stored, rowBytes: w.rowBytes, rows: inPanel, columns: count, into: panel)
+      if let unpacking {
+        if w.order == nil {
+          w.withStored(row: start, first: first, count: count) { stored in
+            guard let stored = stored.baseAddress else { return }
+            unpacking(stored, w.rowBytes, inPanel, count, panel)
+          }
+          continue
         }
-        if isUnpacked { continue }
-      } else if w.type.blockBytes <= MemoryLayout<Float>.stride {
         // Numbers no longer than a float fit where they would be decoded.
-        w.gather(rows: start..<start + inPanel, first: first, count: count, into: decoded)
-        let rowBytes = count * w.type.blockBytes
-        if engine.unpack(w.type, decoded, rowBytes: rowBytes, rows: inPanel, columns: count, into: panel) { continue }
+        if w.type.blockBytes <= MemoryLayout<Float>.stride {
+          w.gather(rows: start..<start + inPanel, first: first, count: count, into: decoded)
+          unpacking(decoded, count * w.type.blockBytes, inPanel, count, panel)
+          continue
+        }
       }
       // A format without a kernel: its own code decodes, the kernel only transposes.
       for row in 0..<inPanel {

@@ -48,6 +48,8 @@ package protocol QuantCodec: QuantFormat {
   ///
   /// A group all of whose weights have no importance would be encoded as anything.
   static var importanceGroup: Int? { get }
+  /// The codebook that kernels are handed, where the format has one.
+  static var kernelTables: KernelTables? { get }
   /// Expands whole blocks into weights.
   ///
   /// - Parameters:
@@ -71,4 +73,6 @@ extension QuantCodec {
   package static var needsImportance: Bool { false }
   /// Formats without a weighted rule are the rule.
   package static var importanceGroup: Int? { nil }
+  /// Most formats have no codebook.
+  package static var kernelTables: KernelTables? { nil }
 }

@@ -10,7 +10,4 @@ package enum QuantFormats {
     IQ2_XXS.self, IQ2_XS.self, IQ3_XXS.self, IQ1_S.self, IQ4_NL.self, IQ3_S.self, IQ2_S.self, IQ4_XS.self,
     IQ1_M.self, TQ1_0.self, TQ2_0.self, MXFP4.self, NVFP4.self, Q1_0.self, Q2_0.self,
   ]
-
-  /// GGUF numbers that once meant a format and may not be used again.
-  package static let removedGGUFIDs: Set<UInt32> = [4, 5, 31, 32, 33, 36, 37, 38]
 }

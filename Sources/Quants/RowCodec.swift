@@ -9,8 +9,7 @@ package struct RowCodec: Sendable {
   /// The level whose kernels are used.
   package let kernels: Kernels
   private let codec: any QuantCodec.Type
-  private let format: KernelFormat?
-  private let block: BlockKernel?
+  private let native: FormatKernels?
 
   /// Prepares the codec of a format.
   ///
@@ -19,8 +18,7 @@ package struct RowCodec: Sendable {
     self.type = type
     self.kernels = kernels
     codec = try type.requiredCodec()
-    format = KernelFormat(type)
-    block = kernels.block(type)
+    native = kernels[type]
   }
 
   /// Expands whole blocks into weights.
@@ -29,13 +27,10 @@ package struct RowCodec: Sendable {
   ///   - source: whole blocks.
   ///   - row: room for all their weights.
   package func decode(_ source: UnsafeRawBufferPointer, into row: UnsafeMutableBufferPointer<Float>) {
-    if let format {
-      kernels.decode(format, source, into: row)
-    } else if let block {
-      block.decode(source, into: row)
-    } else {
-      codec.decode(source, into: row)
-    }
+    let count = source.count / type.blockBytes * type.blockElements
+    precondition(count <= row.count, "the row must hold every decoded weight")
+    guard let from = source.baseAddress, let to = row.baseAddress, count > 0 else { return }
+    if native?.decode(from, to, count: count) != true { codec.decode(source, into: row) }
   }
 
   /// Packs one row of weights into blocks.
@@ -48,11 +43,11 @@ package struct RowCodec: Sendable {
     _ row: UnsafeBufferPointer<Float>, importance: UnsafeBufferPointer<Float>? = nil,
     into blocks: UnsafeMutableRawBufferPointer
   ) {
-    if let format, importance == nil || !format.usesImportance {
-      kernels.encode(format, row, into: blocks)
-    } else if let block, block.encodes {
-      block.encode(row, importance: importance, into: blocks)
-    } else {
+    let count = row.count / type.blockElements
+    precondition(count * type.blockBytes <= blocks.count, "the blocks must hold every weight")
+    precondition(importance.map { $0.count >= row.count } ?? true, "every weight has an importance")
+    guard let from = row.baseAddress, let to = blocks.baseAddress, count > 0 else { return }
+    if native?.encode(from, importance?.baseAddress, to, count: count * type.blockElements) != true {
       codec.encode(row, importance: importance, into: blocks)
     }
   }

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "ckernels.h"
+#include "../../Sources/CKernels/levels.h"
 
 static int failures, compared;
 
@@ -134,7 +134,7 @@ static codebook lay_out(const char *source, const char *name, int digits, int ri
   return (codebook){{places, lists, codes, numbers}, decoded};
 }
 
-static void compare(const void *found, const void *expected, size_t size, const ck_level *level, const char *what) {
+static void compare(const void *found, const void *expected, size_t size, const ck_kernels *level, const char *what) {
   compared++;
   if (memcmp(found, expected, size) == 0) return;
   failures++;
@@ -142,7 +142,7 @@ static void compare(const void *found, const void *expected, size_t size, const 
 }
 
 // Decoded weights, bit for bit; but infinity times zero is a NaN whose sign is the processor's choice.
-static void compare_floats(const float *found, const float *expected, size_t count, const ck_level *level, const char *what) {
+static void compare_floats(const float *found, const float *expected, size_t count, const ck_kernels *level, const char *what) {
   size_t differing = 0;
   for (size_t i = 0; i < count; i++) {
     const int not_numbers = found[i] != found[i] && expected[i] != expected[i];
@@ -153,79 +153,42 @@ static void compare_floats(const float *found, const float *expected, size_t cou
 
 enum { COLUMNS = 512 };
 
-// Calls one row's encoder, whatever it takes; `importance` null for the plain variant.
-#define ROWS(call)                                                        \
-  for (size_t row = 0; row < rows; row++) {                               \
-    const float *x = input + row * COLUMNS;                               \
-    const float *w = weighted ? importance + (shared ? 0 : row * COLUMNS) : NULL; \
-    uint8_t *to = out + row * bytes;                                      \
-    (void)w;                                                              \
-    call;                                                                 \
-  }
+// The codebooks, after the names of the formats that use them begin.
+typedef struct { const char *format; codebook tables; } named_codebook;
 
-#define FORMAT(label, encode_call, decode_call)                                       \
-  for (int weighted = is_meant(label) ? 0 : 2; weighted < 2; weighted++) {            \
-    char name[64];                                                                    \
-    size_t size, many;                                                                \
-    snprintf(name, sizeof name, "%s.%s", label, weighted ? "weighted" : "plain");     \
-    const uint8_t *expected = tensor(name, &size);                                    \
-    if (!expected) continue;                                                          \
-    const size_t bytes = size / rows;                                                 \
-    uint8_t *out = calloc(1, size);                                                   \
-    ROWS(encode_call)                                                                 \
-    compare(out, expected, size, level, name);                                        \
-    strcat(name, ".decoded");                                                         \
-    const float *decoded = tensor(name, &many);                                        \
-    float *y = calloc(rows * COLUMNS, 4);                                             \
-    decode_call;                                                                      \
-    compare_floats(y, decoded, many / 4, level, name);                                        \
-    free(out);                                                                        \
-    free(y);                                                                          \
-  }
-
-#define PLAIN(label, op) \
-  FORMAT(label, level->encode_##op(x, to, COLUMNS), level->decode_##op(expected, y, rows * COLUMNS))
-#define SEARCHED(label, op) \
-  FORMAT(label, level->encode_##op(x, w, to, COLUMNS), level->decode_##op(expected, y, rows * COLUMNS))
-#define BOOK(label, op, book_)                                     \
-  FORMAT(label, level->encode_##op(x, w, to, COLUMNS, &book_.book), \
-         level->decode_##op(expected, y, rows * COLUMNS, book_.decoded))
-
-typedef struct { codebook iq1, iq2_xxs, iq2_xs, iq2_s, iq3_xxs, iq3_s; } codebooks;
-
-static void run(const ck_level *level, const codebooks *b) {
+static void run(const ck_kernels *level, const named_codebook *books, size_t count) {
   size_t size, weights;
   const float *input = tensor("input", &size), *importance = tensor("importance", &weights);
-  const size_t rows = size / COLUMNS / 4;
-  const int shared = weights == COLUMNS * 4;
-  PLAIN("F16", f16)
-  PLAIN("BF16", bf16)
-  PLAIN("Q8_0", q8_0)
-  FORMAT("Q4_0", w ? level->encode_q4_0_weighted(x, w, to, COLUMNS) : level->encode_q4_0(x, to, COLUMNS),
-         level->decode_q4_0(expected, y, rows * COLUMNS))
-  SEARCHED("Q4_1", q4_1)
-  SEARCHED("Q5_0", q5_0)
-  SEARCHED("Q5_1", q5_1)
-  SEARCHED("Q2_K", q2_k)
-  SEARCHED("Q3_K", q3_k)
-  SEARCHED("Q4_K", q4_k)
-  SEARCHED("Q5_K", q5_k)
-  SEARCHED("Q6_K", q6_k)
-  SEARCHED("IQ4_NL", iq4_nl)
-  SEARCHED("IQ4_XS", iq4_xs)
-  SEARCHED("TQ1_0", tq1_0)
-  SEARCHED("TQ2_0", tq2_0)
-  SEARCHED("MXFP4", mxfp4)
-  SEARCHED("NVFP4", nvfp4)
-  SEARCHED("Q1_0", q1_0)
-  SEARCHED("Q2_0", q2_0)
-  BOOK("IQ1_S", iq1_s, b->iq1)
-  BOOK("IQ1_M", iq1_m, b->iq1)
-  BOOK("IQ2_XXS", iq2_xxs, b->iq2_xxs)
-  BOOK("IQ2_XS", iq2_xs, b->iq2_xs)
-  BOOK("IQ2_S", iq2_s, b->iq2_s)
-  BOOK("IQ3_XXS", iq3_xxs, b->iq3_xxs)
-  BOOK("IQ3_S", iq3_s, b->iq3_s)
+  const size_t rows = size / COLUMNS / 4, step = weights == COLUMNS * 4 ? 0 : COLUMNS;
+  for (size_t f = 0; f < CK_FORMATS; f++) {
+    const ck_format *format = &level->formats[f];
+    if (!format->encode || !is_meant(format->name)) continue;
+    const codebook *tables = NULL;
+    for (size_t b = 0; b < count; b++) {
+      if (strncmp(format->name, books[b].format, strlen(books[b].format)) == 0) tables = &books[b].tables;
+    }
+    for (int weighted = 0; weighted < 2; weighted++) {
+      char name[64];
+      size_t stored, many;
+      snprintf(name, sizeof name, "%s.%s", format->name, weighted ? "weighted" : "plain");
+      const uint8_t *expected = tensor(name, &stored);
+      if (!expected) continue;
+      const size_t bytes = stored / rows;
+      uint8_t *out = calloc(1, stored);
+      for (size_t row = 0; row < rows; row++) {
+        format->encode(input + row * COLUMNS, weighted ? importance + row * step : NULL, out + row * bytes, COLUMNS,
+                       tables ? &tables->book : NULL);
+      }
+      compare(out, expected, stored, level, name);
+      strcat(name, ".decoded");
+      const float *decoded = tensor(name, &many);
+      float *y = calloc(rows * COLUMNS, 4);
+      format->decode(expected, y, rows * COLUMNS, tables ? tables->decoded : NULL);
+      compare_floats(y, decoded, many / 4, level, name);
+      free(out);
+      free(y);
+    }
+  }
   printf("%s: %d rows of formats compared, %s\n", level->name, compared, failures ? "failed" : "passed");
   // 20 formats without a codebook and 7 with one, most in two variants, each encoded and decoded.
   if (compared < (!meant ? 2 * 27 : *meant == '-' ? 2 * 26 : 2)) failures++;
@@ -252,19 +215,20 @@ int main(int count, char **arguments) {
   data = file + 8 + length;
   const char *source = (const char *)read_file(arguments[2], &size);
   const int two[] = {8, 25, 43}, one[] = {-1, 0, 1}, xxs[] = {4, 12, 20, 28, 36, 44, 52, 62}, s[] = {1, 3, 5, 7, 9, 11, 13, 15};
-  const codebooks b = {
-      .iq1 = lay_out(source, "iq1", 8, 3, one, 3),
-      .iq2_xxs = lay_out(source, "iq2XXS", 8, 2, two, 3),
-      .iq2_xs = lay_out(source, "iq2XS", 8, 2, two, 3),
-      .iq2_s = lay_out(source, "iq2S", 8, 1, two, 3),
-      .iq3_xxs = lay_out(source, "iq3XXS", 4, 2, xxs, 8),
-      .iq3_s = lay_out(source, "iq3S", 4, 3, s, 8),
+  const named_codebook books[] = {
+      {"IQ1_", lay_out(source, "iq1", 8, 3, one, 3)},
+      {"IQ2_XXS", lay_out(source, "iq2XXS", 8, 2, two, 3)},
+      {"IQ2_XS", lay_out(source, "iq2XS", 8, 2, two, 3)},
+      {"IQ2_S", lay_out(source, "iq2S", 8, 1, two, 3)},
+      {"IQ3_XXS", lay_out(source, "iq3XXS", 4, 2, xxs, 8)},
+      {"IQ3_S", lay_out(source, "iq3S", 4, 3, s, 8)},
   };
+  const size_t many = sizeof books / sizeof books[0];
 #ifdef CK_ONLY
-  run(&CK_ONLY, &b);
+  run(&CK_ONLY.kernels, books, many);
 #else
-  for (size_t i = 0; i < ck_level_count(); i++) run(ck_level_at(i), &b);
-  if (ck_level_count() > 1) run(&ck_sixteen, &b);
+  for (size_t i = 0; i < ck_kernels_count(); i++) run(ck_kernels_at(i), books, many);
+  if (ck_kernels_count() > 1) run(&ck_sixteen.kernels, books, many);
 #endif
   return failures != 0;
 }

@@ -9,7 +9,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "ckernels.h"
+#include "../../Sources/CKernels/levels.h"
 
 static int failures;
 
@@ -75,28 +75,27 @@ static int same_floats(const float *a, const float *b, size_t n) {
   return 1;
 }
 
-typedef void decoder(const void *, float *, size_t);
-typedef void encoder(const float *, void *, size_t);
+// Formats with kernels of every kind, and how they are stored.
+static const struct { const char *name; size_t block, bytes; } stored_as[] = {
+    {"F16", 1, 2}, {"BF16", 1, 2}, {"Q8_0", 32, 34}, {"Q4_0", 32, 18}, {"F32", 1, 4},
+    {"Q4_K", 256, 144}, {"Q5_K", 256, 176}, {"Q6_K", 256, 210},
+};
 
-static void codecs(const ck_level *level, const ck_level *portable) {
-  struct { const char *name; size_t block, bytes; encoder *encode, *plain; decoder *decode, *undo; } formats[] = {
-      {"f16", 1, 2, level->encode_f16, portable->encode_f16, level->decode_f16, portable->decode_f16},
-      {"bf16", 1, 2, level->encode_bf16, portable->encode_bf16, level->decode_bf16, portable->decode_bf16},
-      {"q8_0", 32, 34, level->encode_q8_0, portable->encode_q8_0, level->decode_q8_0, portable->decode_q8_0},
-      {"q4_0", 32, 18, level->encode_q4_0, portable->encode_q4_0, level->decode_q4_0, portable->decode_q4_0},
-  };
-  for (size_t f = 0; f < sizeof formats / sizeof formats[0]; f++) {
+static void codecs(const ck_kernels *level, const ck_kernels *portable) {
+  for (size_t f = 0; f < 4; f++) {
+    const ck_format *ours = ck_format_named(level, stored_as[f].name);
+    const ck_format *plain = ck_format_named(portable, stored_as[f].name);
     for (size_t blocks = 0; blocks < 70; blocks++) {
-      const size_t n = blocks * formats[f].block, bytes = blocks * formats[f].bytes;
+      const size_t n = blocks * stored_as[f].block, bytes = blocks * stored_as[f].bytes;
       for (int kind = 0; kind < 8; kind++) {
         float *x = guarded(n * 4), *y = guarded(n * 4), *z = guarded(n * 4);
         uint8_t *a = guarded(bytes), *b = guarded(bytes);
         fill(x, n, kind);
-        formats[f].encode(x, a, n);
-        formats[f].plain(x, b, n);
-        check(memcmp(a, b, bytes) == 0, level->name, formats[f].name, n);
-        formats[f].decode(a, y, n);
-        formats[f].undo(a, z, n);
+        ours->encode(x, NULL, a, n, NULL);
+        plain->encode(x, NULL, b, n, NULL);
+        check(memcmp(a, b, bytes) == 0, level->name, ours->name, n);
+        ours->decode(a, y, n, NULL);
+        plain->decode(a, z, n, NULL);
         check(same_floats(y, z, n), level->name, "decode", n);
         done();
       }
@@ -106,23 +105,22 @@ static void codecs(const ck_level *level, const ck_level *portable) {
   uint16_t *all = guarded(65536 * 2);
   float *y = guarded(65536 * 4), *z = guarded(65536 * 4);
   for (size_t i = 0; i < 65536; i++) all[i] = (uint16_t)i;
-  level->decode_f16(all, y, 65536);
-  portable->decode_f16(all, z, 65536);
-  check(same_floats(y, z, 65536), level->name, "all f16", 65536);
-  level->decode_bf16(all, y, 65536);
-  portable->decode_bf16(all, z, 65536);
-  check(same_floats(y, z, 65536), level->name, "all bf16", 65536);
+  for (size_t f = 0; f < 2; f++) {
+    ck_format_named(level, stored_as[f].name)->decode(all, y, 65536, NULL);
+    ck_format_named(portable, stored_as[f].name)->decode(all, z, 65536, NULL);
+    check(same_floats(y, z, 65536), level->name, stored_as[f].name, 65536);
+  }
   done();
 }
 
-static void searches(const ck_level *level) {
+static void searches(const ck_kernels *level) {
   for (size_t n = 0; n < 300; n += 7) {
     float *x = guarded(n * 4);
     uint16_t *h = guarded(n * 2), *b = guarded(n * 2);
     for (size_t bad = 0; bad <= n; bad += 5) {
       fill(x, n, 0);
-      level->encode_f16(x, h, n);
-      level->encode_bf16(x, b, n);
+      ck_format_named(level, "F16")->encode(x, NULL, h, n, NULL);
+      ck_format_named(level, "BF16")->encode(x, NULL, b, n, NULL);
       if (bad < n) x[bad] = bad % 2 ? NAN : -INFINITY, h[bad] = 0xfc00, b[bad] = 0x7f81;
       const size_t expected = bad < n ? bad : n;
       check(level->first_nonfinite_f32(x, n) == expected, level->name, "first_nonfinite_f32", n);
@@ -133,7 +131,7 @@ static void searches(const ck_level *level) {
   }
 }
 
-static void vectors(const ck_level *level) {
+static void vectors(const ck_kernels *level) {
   for (size_t n = 0; n < 100; n++) {
     float *a = guarded(n * 4), *b = guarded(n * 4), *c = guarded(n * 4);
     fill(a, n, 0);
@@ -165,30 +163,26 @@ static void vectors(const ck_level *level) {
 }
 
 // Decoding straight into a panel is decoding and then packing.
-static void unpacking(const ck_level *level) {
+static void unpacking(const ck_kernels *level) {
   const size_t nr = level->row_block, columns = 96;
-  typedef void unpacker(const void *, size_t, size_t, size_t, float *);
-  struct { size_t bytes; encoder *encode; decoder *decode; unpacker *unpack; } formats[] = {
-      {2 * columns, level->encode_f16, level->decode_f16, level->unpack_f16},
-      {2 * columns, level->encode_bf16, level->decode_bf16, level->unpack_bf16},
-      {columns / 32 * 34, level->encode_q8_0, level->decode_q8_0, level->unpack_q8_0},
-      {columns / 32 * 18, level->encode_q4_0, level->decode_q4_0, level->unpack_q4_0},
-  };
-  for (size_t f = 0; f < sizeof formats / sizeof formats[0]; f++) {
+  const ck_format *floats = ck_format_named(level, "F32");
+  for (size_t f = 0; f < 4; f++) {
+    const ck_format *format = ck_format_named(level, stored_as[f].name);
+    const size_t bytes = columns / stored_as[f].block * stored_as[f].bytes;
     for (size_t rows = 1; rows <= nr; rows++) {
       float *x = guarded(rows * columns * 4), *a = guarded(nr * columns * 4), *b = guarded(nr * columns * 4);
-      uint8_t *stored = guarded(rows * formats[f].bytes);
+      uint8_t *stored = guarded(rows * bytes);
       fill(x, rows * columns, 0);
-      for (size_t r = 0; r < rows; r++) formats[f].encode(x + r * columns, stored + r * formats[f].bytes, columns);
-      for (size_t r = 0; r < rows; r++) formats[f].decode(stored + r * formats[f].bytes, x + r * columns, columns);
+      for (size_t r = 0; r < rows; r++) format->encode(x + r * columns, NULL, stored + r * bytes, columns, NULL);
+      for (size_t r = 0; r < rows; r++) format->decode(stored + r * bytes, x + r * columns, columns, NULL);
       level->pack_rows(x, columns, rows, columns, a);
-      formats[f].unpack(stored, formats[f].bytes, rows, columns, b);
+      format->unpack(stored, bytes, rows, columns, b);
       check(same_floats(a, b, nr * columns), level->name, "unpack", rows);
-      level->unpack_f32(x, columns * 4, rows, columns, b);
-      check(same_floats(a, b, nr * columns), level->name, "unpack_f32", rows);
-      level->unpack_f32(x, columns * 4, rows, 37, a);
+      floats->unpack(x, columns * 4, rows, columns, b);
+      check(same_floats(a, b, nr * columns), level->name, "unpack F32", rows);
+      floats->unpack(x, columns * 4, rows, 37, a);
       level->pack_rows(x, columns, rows, 37, b);
-      check(same_floats(a, b, nr * 37), level->name, "unpack_f32 of some columns", rows);
+      check(same_floats(a, b, nr * 37), level->name, "unpack F32 of some columns", rows);
       done();
     }
   }
@@ -213,7 +207,7 @@ static float promised(const float *x, const float *w, size_t columns, size_t blo
   return total;
 }
 
-static void products(const ck_level *level, int fused) {
+static void products(const ck_kernels *level, int fused) {
   const size_t mr = level->token_block, nr = level->row_block;
   const size_t sizes[][3] = {{1, 1, 1}, {1, 7, 33}, {2, 50, 64}, {3, 97, 40}, {7, 200, 70}, {8, 48, 96}, {13, 100, 61}, {17, 199, 130}};
   for (size_t s = 0; s < sizeof sizes / sizeof sizes[0]; s++) {
@@ -244,39 +238,26 @@ static void products(const ck_level *level, int fused) {
   }
 }
 
-typedef void gemv(const void *, size_t, size_t, const float *, size_t, size_t, size_t, float *, size_t);
-typedef void weighting(const float *, const float *, void *, size_t);
-
-// A format's row of weights: how it is stored, read and multiplied. One of the encoders; f32 has none.
-typedef struct {
-  const char *name;
-  size_t columns, bytes;
-  encoder *encode;
-  weighting *encode_weighted;
-  decoder *decode;
-  gemv *multiply;
-} stored_row;
-
 // A few tokens by stored rows: the promised sums over the decoded weights.
-static void few_of(const ck_level *level, int fused, const stored_row *format, size_t tokens) {
-  const size_t rows = 70, columns = format->columns;
+static void few_of(const ck_kernels *level, int fused, size_t f, size_t tokens) {
+  const ck_format *format = ck_format_named(level, stored_as[f].name);
+  const size_t rows = 70, columns = stored_as[f].block == 256 ? 768 : 544;
+  const size_t bytes = columns / stored_as[f].block * stored_as[f].bytes;
   float *x = guarded(tokens * columns * 4), *w = guarded(rows * columns * 4), *y = guarded(tokens * rows * 4);
-  uint8_t *stored = guarded(rows * format->bytes);
+  uint8_t *stored = guarded(rows * bytes);
   fill(x, tokens * columns, 0);
   fill(w, rows * columns, 0);
   for (size_t r = 0; r < rows; r++) {
     float *weights = w + r * columns;
-    uint8_t *row = stored + r * format->bytes;
+    uint8_t *row = stored + r * bytes;
     if (format->encode) {
-      format->encode(weights, row, columns);
-    } else if (format->encode_weighted) {
-      format->encode_weighted(weights, NULL, row, columns);
+      format->encode(weights, NULL, row, columns, NULL);
+      format->decode(row, weights, columns, NULL);
     } else {
-      memcpy(row, weights, format->bytes);
+      memcpy(row, weights, bytes);
     }
-    if (format->decode) format->decode(row, weights, columns);
   }
-  format->multiply(stored, format->bytes, rows, x, columns, tokens, columns, y, rows);
+  format->gemv(stored, bytes, rows, x, columns, tokens, columns, y, rows);
   for (size_t t = 0; t < tokens; t++) {
     for (size_t r = 0; r < rows; r++) {
       const float expected = promised(x + t * columns, w + r * columns, columns, 256, fused);
@@ -286,19 +267,9 @@ static void few_of(const ck_level *level, int fused, const stored_row *format, s
   done();
 }
 
-static void few(const ck_level *level, int fused) {
-  const stored_row formats[] = {
-      {"gemv f32", 544, 544 * 4, NULL, NULL, NULL, level->gemv_f32},
-      {"gemv f16", 544, 544 * 2, level->encode_f16, NULL, level->decode_f16, level->gemv_f16},
-      {"gemv bf16", 544, 544 * 2, level->encode_bf16, NULL, level->decode_bf16, level->gemv_bf16},
-      {"gemv q8_0", 544, 544 / 32 * 34, level->encode_q8_0, NULL, level->decode_q8_0, level->gemv_q8_0},
-      {"gemv q4_0", 544, 544 / 32 * 18, level->encode_q4_0, NULL, level->decode_q4_0, level->gemv_q4_0},
-      {"gemv q4_k", 768, 3 * 144, NULL, level->encode_q4_k, level->decode_q4_k, level->gemv_q4_k},
-      {"gemv q5_k", 768, 3 * 176, NULL, level->encode_q5_k, level->decode_q5_k, level->gemv_q5_k},
-      {"gemv q6_k", 768, 3 * 210, NULL, level->encode_q6_k, level->decode_q6_k, level->gemv_q6_k},
-  };
-  for (size_t f = 0; f < sizeof formats / sizeof formats[0]; f++) {
-    for (size_t tokens = 1; tokens <= 4; tokens++) few_of(level, fused, &formats[f], tokens);
+static void few(const ck_kernels *level, int fused) {
+  for (size_t f = 0; f < sizeof stored_as / sizeof stored_as[0]; f++) {
+    for (size_t tokens = 1; tokens <= 4; tokens++) few_of(level, fused, f, tokens);
   }
 }
 
@@ -309,7 +280,7 @@ static float multiply_add(float a, float b, float c, int fused) {
 }
 
 // One token of the delta rule, element by element.
-static void delta(const ck_level *level, int fused) {
+static void delta(const ck_kernels *level, int fused) {
   const size_t sizes[][2] = {{1, 1}, {7, 5}, {16, 128}, {32, 24}, {128, 128}, {5, 77}, {9, 16}};
   for (size_t s = 0; s < sizeof sizes / sizeof sizes[0]; s++) {
     const size_t keys = sizes[s][0], values = sizes[s][1];
@@ -345,6 +316,40 @@ static void delta(const ck_level *level, int fused) {
   }
 }
 
+static float no_dot(const float *a, const float *b, size_t n) {
+  (void)a, (void)b, (void)n;
+  return 1;
+}
+
+static void no_scaled_sum(float scale, const float *x, float *y, size_t n) { (void)scale, (void)x, (void)y, (void)n; }
+
+static void no_decoding(const void *from, float *to, size_t n, const uint64_t *points) {
+  (void)from, (void)to, (void)n, (void)points;
+}
+
+// Levels that have one operation each and do not include each other: every operation comes from the best level that has it.
+static void assembly(void) {
+  const ck_level one = {.needs = 64, .kernels = {.name = "one", .dot_f32 = no_dot}};
+  const ck_level two = {.needs = 128, .kernels = {.name = "two", .axpy_f32 = no_scaled_sum}};
+  ck_level both = {.needs = 64 | 128, .kernels = {.name = "both", .dot_f32 = no_dot}};
+  both.kernels.formats[ck_format_of_F16].decode = no_decoding;
+  const ck_level *const levels[] = {&ck_portable, &one, &two, &both};
+  const ck_kernels *const portable = &ck_portable.kernels;
+  ck_kernels set;
+  ck_assemble(levels, 4, 0, &set);
+  check(memcmp(&set, portable, sizeof set) == 0, "portable", "assembly", 0);
+  ck_assemble(levels, 4, 128, &set);
+  check(strcmp(set.name, "two") == 0 && set.axpy_f32 == no_scaled_sum && set.dot_f32 == portable->dot_f32 &&
+            set.product == portable->product && set.row_block == portable->row_block && set.peak_width == portable->peak_width,
+        "two", "assembly", 128);
+  ck_assemble(levels, 3, 64 | 128, &set);
+  check(set.axpy_f32 == no_scaled_sum && set.dot_f32 == no_dot, "two", "assembly", 192);
+  ck_assemble(levels, 4, 64 | 128, &set);
+  const ck_format *const format = ck_format_named(&set, "F16"), *const below = ck_format_named(portable, "F16");
+  check(format->decode == no_decoding && format->encode == below->encode && format->unpack == below->unpack, "both", "assembly", 192);
+  check(ck_format_named(&set, "F17") == NULL, "both", "ck_format_named", 0);
+}
+
 // See wide.c.
 extern const ck_level ck_sixteen;
 #ifdef CK_ONLY
@@ -352,8 +357,8 @@ extern const ck_level ck_sixteen;
 extern const ck_level CK_ONLY;
 #endif
 
-static void run(const ck_level *level, int fused) {
-  codecs(level, ck_level_at(0));
+static void run(const ck_kernels *level, int fused) {
+  codecs(level, ck_kernels_at(0));
   searches(level);
   vectors(level);
   unpacking(level);
@@ -365,10 +370,11 @@ static void run(const ck_level *level, int fused) {
 
 int main(void) {
 #ifdef CK_ONLY
-  run(&CK_ONLY, 1);
+  run(&CK_ONLY.kernels, 1);
 #else
-  for (size_t i = 0; i < ck_level_count(); i++) run(ck_level_at(i), i > 0);
-  if (ck_level_count() > 1) run(&ck_sixteen, 1);
+  assembly();
+  for (size_t i = 0; i < ck_kernels_count(); i++) run(ck_kernels_at(i), i > 0);
+  if (ck_kernels_count() > 1) run(&ck_sixteen.kernels, 1);
 #endif
   return failures != 0;
 }

@@ -7,6 +7,7 @@ extern const ck_level ck_avx512_soft;
 
 #define CK_LEVEL ck_avx512_soft
 #define CK_NAME "avx512, f16 written out"
+#define CK_NEEDS 0
 #define CK_LANES 16
 #define CK_FMA 1
 #define CK_HALF 0

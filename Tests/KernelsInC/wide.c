@@ -10,6 +10,7 @@ extern const ck_level ck_sixteen;
 
 #define CK_LEVEL ck_sixteen
 #define CK_NAME "avx512 shape"
+#define CK_NEEDS 0
 #define CK_LANES 16
 #define CK_TOKENS 8
 #define CK_VECTORS 3

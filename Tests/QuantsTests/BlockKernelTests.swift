@@ -8,14 +8,14 @@ import Testing
 struct BlockKernelTests {
   /// Every level with every block format it has a kernel for.
   static let kernels: [(level: Kernels, name: String)] = Kernels.available.flatMap { level in
-    QuantFormats.all.map { TensorType($0) }.filter { level.block($0) != nil }.map { (level, $0.name) }
+    QuantFormats.all.map { TensorType($0) }.filter { $0.isBlock && level[$0] != nil }.map { (level, $0.name) }
   }
 
   @Test(arguments: kernels)
   func `bytes and weights are those of the plain code`(level: Kernels, name: String) throws {
     let type = try #require(TensorType(name: name))
     let codec = try type.requiredCodec()
-    let kernel = try #require(level.block(type))
+    let kernel = try RowCodec(type, kernels: level)
     // Formats whose Swift code is slow get fewer rows; the count of groups never fills the lanes exactly.
     for kind in KernelTests.Kind.allCases where kind != .anyBits && kind != .nonFinite {
       for blocks in [1, 3, 19] {
@@ -25,12 +25,10 @@ struct BlockKernelTests {
         for factors in codec.needsImportance ? [importance] : [nil, importance] {
           let plain = GuardedBuffer(count: blocks * type.blockBytes)
           codec.encode(row.readOnlyFloats, importance: factors?.readOnlyFloats, into: plain.bytes)
-          if kernel.encodes {
-            let fast = GuardedBuffer(count: blocks * type.blockBytes)
-            kernel.encode(row.readOnlyFloats, importance: factors?.readOnlyFloats, into: fast.bytes)
-            let isSame = Array(plain.bytes) == Array(fast.bytes)
-            try #require(isSame, "\(level) \(name) \(kind), \(blocks) blocks, weighted: \(factors != nil)")
-          }
+          let fast = GuardedBuffer(count: blocks * type.blockBytes)
+          kernel.encode(row.readOnlyFloats, importance: factors?.readOnlyFloats, into: fast.bytes)
+          let isEqual = Array(plain.bytes) == Array(fast.bytes)
+          try #require(isEqual, "\(level) \(name) \(kind), \(blocks) blocks, weighted: \(factors != nil)")
           let ours = GuardedBuffer(count: count * 4)
           let theirs = GuardedBuffer(count: count * 4)
           codec.decode(plain.readOnly, into: theirs.floats)
@@ -50,7 +48,7 @@ struct BlockKernelTests {
     let ours = GuardedBuffer(count: 65 * type.blockElements * 4)
     let theirs = GuardedBuffer(count: 65 * type.blockElements * 4)
     try type.requiredCodec().decode(bytes.readOnly, into: theirs.floats)
-    try #require(level.block(type)).decode(bytes.readOnly, into: ours.floats)
+    try RowCodec(type, kernels: level).decode(bytes.readOnly, into: ours.floats)
     let isSame = zip(ours.floats, theirs.floats).allSatisfy(Self.isSame)
     #expect(isSame, "\(level) \(name)")
   }

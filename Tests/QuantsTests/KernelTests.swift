@@ -27,10 +27,13 @@ struct KernelTests {
     }
   }
 
-  @Test(arguments: Kernels.available, KernelFormat.allCases)
-  func `bytes and weights are those of the plain code`(kernels: Kernels, format: KernelFormat) throws {
-    let type = format.type
+  /// Formats whose plain encoder is quick enough for many rows.
+  static let quick: [TensorType] = [.f16, .bf16, .q8_0, .q4_0]
+
+  @Test(arguments: Kernels.available, quick)
+  func `bytes and weights are those of the plain code`(kernels: Kernels, type: TensorType) throws {
     let codec = try type.requiredCodec()
+    let kernel = try RowCodec(type, kernels: kernels)
     for kind in Kind.allCases {
       for blocks in [1, 2, 3, 5, 8, 31, 33, 64, 97] {
         let count = blocks * type.blockElements
@@ -38,12 +41,12 @@ struct KernelTests {
         let plain = GuardedBuffer(count: blocks * type.blockBytes)
         let fast = GuardedBuffer(count: blocks * type.blockBytes)
         codec.encode(row.readOnlyFloats, importance: nil, into: plain.bytes)
-        kernels.encode(format, row.readOnlyFloats, into: fast.bytes)
+        kernel.encode(row.readOnlyFloats, into: fast.bytes)
         try #require(Array(plain.bytes) == Array(fast.bytes), "\(kernels) \(type) \(kind), \(blocks) blocks")
         let ours = GuardedBuffer(count: count * 4)
         let theirs = GuardedBuffer(count: count * 4)
         codec.decode(plain.readOnly, into: theirs.floats)
-        kernels.decode(format, plain.readOnly, into: ours.floats)
+        kernel.decode(plain.readOnly, into: ours.floats)
         let same = zip(ours.floats, theirs.floats).allSatisfy(Self.isSame)
         try #require(same, "\(kernels) \(type) \(kind), \(blocks) blocks decode differently")
       }
@@ -54,18 +57,18 @@ struct KernelTests {
   func `every half decodes exactly`(kernels: Kernels) throws {
     let halves = GuardedBuffer((0...UInt16.max).map { $0 })
     let row = GuardedBuffer(count: 65536 * 4)
-    kernels.decode(.f16, halves.readOnly, into: row.floats)
+    try RowCodec(.f16, kernels: kernels).decode(halves.readOnly, into: row.floats)
     for bits in 0...UInt16.max {
       try #require(Self.isSame(row.floats[Int(bits)], HalfPrecision.float(f16: bits)), "f16 \(bits)")
     }
-    kernels.decode(.bf16, halves.readOnly, into: row.floats)
+    try RowCodec(.bf16, kernels: kernels).decode(halves.readOnly, into: row.floats)
     for bits in 0...UInt16.max {
       try #require(Self.isSame(row.floats[Int(bits)], HalfPrecision.float(bf16: bits)), "bf16 \(bits)")
     }
   }
 
-  @Test(arguments: Kernels.available, [KernelFormat.f16, .bf16])
-  func `floats around every half round alike`(kernels: Kernels, format: KernelFormat) throws {
+  @Test(arguments: Kernels.available, [TensorType.f16, .bf16])
+  func `floats around every half round alike`(kernels: Kernels, type: TensorType) throws {
     // Each half's upper neighbour's midpoint and the floats beside it: where rounding is decided.
     var floats: [Float] = []
     for bits in UInt16(0)..<0x7C00 {
@@ -77,25 +80,25 @@ struct KernelTests {
     floats += [65519.996, 65520, 65536, 1e9, 0x1p-25, (0x1p-25 as Float).nextUp, 0x1p-26]
     let row = GuardedBuffer(floats)
     let halves = GuardedBuffer(count: floats.count * 2)
-    kernels.encode(format, row.readOnlyFloats, into: halves.bytes)
+    try RowCodec(type, kernels: kernels).encode(row.readOnlyFloats, into: halves.bytes)
     for (index, value) in floats.enumerated() {
       let ours = halves.bytes.loadUnaligned(fromByteOffset: index * 2, as: UInt16.self)
-      let expected = format == .f16 ? HalfPrecision.f16(value) : HalfPrecision.bf16(value)
+      let expected = type == .f16 ? HalfPrecision.f16(value) : HalfPrecision.bf16(value)
       try #require(ours == expected, "\(value)")
     }
   }
 
-  @Test(arguments: Kernels.available, KernelFormat.allCases)
-  func `golden rows come out byte for byte`(kernels: Kernels, format: KernelFormat) throws {
+  @Test(arguments: Kernels.available, quick)
+  func `golden rows come out byte for byte`(kernels: Kernels, type: TensorType) throws {
     let golden = try GoldenBlocks()
-    let codec = try RowCodec(format.type, kernels: kernels)
+    let codec = try RowCodec(type, kernels: kernels)
     let input = try #require(golden.floats("input"))
-    let expected = try #require(golden.data("\(format.type).plain"))
+    let expected = try #require(golden.data("\(type).plain"))
     let source = GuardedBuffer(input)
     let target = GuardedBuffer(count: expected.count)
     codec.encode(source.readOnlyFloats, into: target.bytes)
     #expect(Array(target.bytes) == expected)
-    let decoded = try #require(golden.floats("\(format.type).plain.decoded"))
+    let decoded = try #require(golden.floats("\(type).plain.decoded"))
     codec.decode(target.readOnly, into: source.floats)
     #expect(zip(source.floats, decoded).allSatisfy(Self.isSame))
   }
@@ -113,6 +116,25 @@ struct KernelTests {
         let expected = position < count ? position : nil
         try #require(kernels.firstNonFinite(type, stored.readOnly) == expected, "\(type), \(count) numbers")
       }
+    }
+  }
+
+  /// What each format has is written in docs/performance/kernels.md: a format that loses a kernel would silently be slow.
+  @Test(arguments: Kernels.available)
+  func `every format has the kernels that are listed`(level: Kernels) throws {
+    let page = String(decoding: try Fixtures.bytes("../docs/performance/kernels.md"), as: UTF8.self)
+    let lines = page.split(separator: "\n", omittingEmptySubsequences: false)
+    let start = try #require(lines.firstIndex(of: "| format | decode | encode | product | one token |"))
+    let rows = lines[(start + 2)...].prefix { $0.hasPrefix("|") }.map { line in
+      line.split(separator: "|").map { $0.trimmingPrefix(" ").prefix { $0 != " " } }
+    }
+    let kinds = ["decode", "encode", "product", "one token"]
+    let codecs = QuantFormats.all.map { TensorType($0) }.filter { $0.codec != nil }
+    #expect(rows.map { String($0[0]) } == codecs.map(\.name), "one row a format, in the order of the registry")
+    for row in rows {
+      let type = try #require(TensorType(name: String(row[0])))
+      let listed = zip(kinds, row.dropFirst()).filter { $0.1 == "yes" }.map(\.0)
+      #expect(level[type]?.names ?? [] == listed, "\(type) at level \(level)")
     }
   }
 

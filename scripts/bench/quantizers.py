@@ -6,7 +6,7 @@
 Rows are 4096 wide, Gaussian with sigma 0.02; importance is heavy-tailed. Each round runs both programs once; the best round
 of each counts. The kernels are compiled from Sources/CKernels exactly as the package does (clang -O2). Needs numpy and clang.
 """
-import argparse, ctypes, pathlib, re, subprocess, tempfile, time
+import argparse, ctypes, pathlib, subprocess, tempfile, time
 import numpy as np
 
 import codebooks
@@ -16,20 +16,25 @@ KERNELS = ROOT / "Sources/CKernels"
 WIDTH = 4096
 
 
+class Format(ctypes.Structure):
+    """`ck_format`, without its products."""
+    _fields_ = [("name", ctypes.c_char_p), ("decode", ctypes.c_void_p), ("encode", ctypes.c_void_p)]
+
+
 def load_kernels(level):
-    """The functions of one level, by name."""
+    """The library, and what finds the kernels of a format at one level; null pointers where it has none."""
     out = pathlib.Path(tempfile.mkdtemp()) / "kernels.so"
     subprocess.check_call(["clang", "-O2", "-std=c17", "-shared", "-fPIC", f"-I{KERNELS}/include", "-o", out,
                            *map(str, sorted(KERNELS.glob("*.c")))])
     library = ctypes.CDLL(str(out))
-    library.ck_level_at.restype = ctypes.POINTER(ctypes.c_void_p)
-    library.ck_level_count.restype = ctypes.c_size_t
-    names = re.findall(r"^OP\([^,]*,\s*(\w+)", (KERNELS / "include/kernels.def").read_text(), re.M)
-    for index in range(library.ck_level_count()):
-        table = library.ck_level_at(ctypes.c_size_t(index))
-        if ctypes.string_at(table[0]).decode() == level or level is None and index + 1 == library.ck_level_count():
+    library.ck_kernels_at.restype = ctypes.POINTER(ctypes.c_void_p)
+    library.ck_kernels_count.restype = ctypes.c_size_t
+    library.ck_format_named.restype = ctypes.POINTER(Format)
+    for index in range(library.ck_kernels_count()):
+        table = library.ck_kernels_at(ctypes.c_size_t(index))
+        if ctypes.string_at(table[0]).decode() == level or level is None and index + 1 == library.ck_kernels_count():
             print(f"level {ctypes.string_at(table[0]).decode()}")
-            return library, {name: table[4 + i] for i, name in enumerate(names)}
+            return library, lambda name: (library.ck_format_named(table, name.encode()) or [Format()])[0]
     raise SystemExit(f"this processor has no level {level}")
 
 
@@ -53,7 +58,7 @@ def main():
     options = arguments.parse_args()
     ggml = ctypes.CDLL(options.ggml)
     ggml.ggml_quantize_chunk.restype = ctypes.c_size_t
-    library, table = load_kernels(options.level)
+    library, kernels_of = load_kernels(options.level)
     random = np.random.default_rng(3)
     x = (random.standard_normal((options.rows, WIDTH)) * 0.02).astype(np.float32)
     importance = np.exp(random.standard_normal(WIDTH)).astype(np.float32)
@@ -63,10 +68,10 @@ def main():
     for name in wanted:
         number, elements, size = formats()[name]
         low = name.lower()
-        if f"encode_{low}" not in table or f"decode_{low}" not in table:
+        kernels = kernels_of(name)
+        if not kernels.encode or not kernels.decode:
             continue
         points, book, _alive = codebooks.tables(low) if low in codebooks.FORMATS else (None, None, None)
-        more = [] if book is None else [ctypes.c_void_p]
         for rule in ("plain", "weighted"):
             if rule == "weighted" and low in ("f16", "bf16", "q8_0") or rule == "plain" and low in ("iq2_xxs", "iq2_xs", "iq1_s"):
                 continue
@@ -75,17 +80,13 @@ def main():
             theirs = np.zeros((options.rows, row_bytes), np.uint8)
             ours = np.zeros((options.rows, row_bytes), np.uint8)
             back = np.zeros_like(x)
-            is_short = low in ("f16", "bf16", "q8_0") or low == "q4_0" and rule == "plain"
-            name_of = "encode_q4_0_weighted" if low == "q4_0" and rule == "weighted" else f"encode_{low}"
-            signature = [ctypes.c_void_p] * (2 if is_short else 3) + [ctypes.c_size_t] + more
-            function = ctypes.CFUNCTYPE(None, *signature)(table[name_of])
-            last = [] if book is None else [ctypes.byref(book)]
-            undo = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_size_t, *more)(table[f"decode_{low}"])
+            function = ctypes.CFUNCTYPE(None, *[ctypes.c_void_p] * 3, ctypes.c_size_t, ctypes.c_void_p)(kernels.encode)
+            last = None if book is None else ctypes.addressof(book)
+            undo = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_size_t, ctypes.c_void_p)(kernels.decode)
             # Without importance the rows are one long row; with it each is a call, because a rule may look at the whole row.
             at = [(row * x.strides[0], row * row_bytes) for row in range(options.rows if factors else 1)]
             width = WIDTH if factors else x.size
-            calls = [(x.ctypes.data + read, ours.ctypes.data + write, width) if is_short else
-                     (x.ctypes.data + read, factors, ours.ctypes.data + write, width, *last) for read, write in at]
+            calls = [(x.ctypes.data + read, factors, ours.ctypes.data + write, width, last) for read, write in at]
             best = [1e9] * 4
             # memcpy of as many bytes as the encoder reads and writes, which is half as many of each.
             half = np.zeros((x.nbytes + ours.nbytes) // 2, np.uint8)
@@ -101,7 +102,7 @@ def main():
                         function(*addresses)
                     best[1] = min(best[1], time.perf_counter() - start)
                     start = time.perf_counter()
-                    undo(ours.ctypes.data, back.ctypes.data, x.size, *([] if points is None else [points.ctypes.data]))
+                    undo(ours.ctypes.data, back.ctypes.data, x.size, None if points is None else points.ctypes.data)
                     best[2] = min(best[2], time.perf_counter() - start)
                     start = time.perf_counter()
                     ctypes.memmove(copy.ctypes.data, half.ctypes.data, half.nbytes)

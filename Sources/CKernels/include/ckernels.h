@@ -1,8 +1,8 @@
 /// Kernels: the loops that carry the speed, compiled once per instruction set.
 ///
-/// Every operation is written once (ops/*.h) and listed once (kernels.def). Each level is a constant
-/// table of functions; ck_levels() tells which tables this processor can run. Sizes are in elements
-/// unless a name says bytes. No kernel allocates, keeps state, or reads outside the lengths it is given.
+/// Every operation is written once (ops/*.h) and listed once (kernels.def). A level is what one instruction set has of
+/// them, and may leave some out; ck_kernels_at() puts together the best of each that this processor can run. Sizes are in
+/// elements unless a name says bytes. No kernel allocates, keeps state, or reads outside the lengths it is given.
 #ifndef CKERNELS_H
 #define CKERNELS_H
 
@@ -23,8 +23,32 @@ typedef struct ck_codebook {
   const uint64_t *_Nonnull numbers;
 } ck_codebook;
 
-/// One instruction set: its name, the shape of its register block, and its functions.
-typedef struct ck_level {
+/// The kernels of one block format; null where it has none. Pointers to codebooks are null for formats without one.
+typedef struct ck_format {
+  /// As the registry writes it, for example Q4_K.
+  const char *_Nonnull name;
+  /// Stored weights to f32. n elements, whole blocks; points holds eight bytes a point of the codebook.
+  void (*_Nullable decode)(const void *_Nonnull from, float *_Nonnull to, size_t n, const uint64_t *_Nullable points);
+  /// f32 to stored weights. n elements, whole blocks of one row; importance may be null; the same bytes at every level.
+  void (*_Nullable encode)(const float *_Nonnull from, const float *_Nullable importance, void *_Nonnull to, size_t n,
+                           const ck_codebook *_Nullable book);
+  /// Up to row_block stored rows, row_bytes apart, to one packed panel: ops/pack.h.
+  void (*_Nullable unpack)(const void *_Nonnull from, size_t row_bytes, size_t rows, size_t columns,
+                           float *_Nonnull panel);
+  /// One to four tokens by stored rows; columns are whole blocks, and 32 of what has none: ops/gemv.h, ops/gemv_k.h.
+  void (*_Nullable gemv)(const void *_Nonnull from, size_t row_bytes, size_t rows, const float *_Nonnull x,
+                         size_t stride, size_t tokens, size_t columns, float *_Nonnull y, size_t outputs);
+} ck_format;
+
+/// The formats that have kernels, in the order of kernels.def.
+enum {
+#define FORMAT(name, ...) ck_format_of_##name,
+#include "kernels.def"
+  CK_FORMATS
+};
+
+/// A set of kernels: its name, the shape of its register block, its operations and its formats.
+typedef struct ck_kernels {
   const char *_Nonnull name;
   /// Tokens a packed panel of activations holds (rows of the register block).
   size_t token_block;
@@ -32,15 +56,19 @@ typedef struct ck_level {
   size_t row_block;
   /// Multiply-adds one call of fma_peak does per iteration.
   size_t peak_width;
+  ck_format formats[CK_FORMATS];
 #define OP(result, name, arguments) result (*_Nonnull name) arguments;
 #include "kernels.def"
-#undef OP
-} ck_level;
+} ck_kernels;
 
-/// The number of levels this processor can run, never zero.
-size_t ck_level_count(void);
+/// The number of sets this processor can run, never zero: one for every level, which has what that level's instructions
+/// allow, and one more named `all` where no level includes all the others.
+size_t ck_kernels_count(void);
 
-/// Level `index`: 0 is the portable one, the last is the fastest.
-const ck_level *_Nonnull ck_level_at(size_t index);
+/// Set `index`: 0 is the portable one, the last has everything this processor can do.
+const ck_kernels *_Nonnull ck_kernels_at(size_t index);
+
+/// The kernels of a format in a set; null where the format has none.
+const ck_format *_Nullable ck_format_named(const ck_kernels *_Nonnull kernels, const char *_Nonnull name);
 
 #endif

@@ -36,7 +36,7 @@ CK_INLINE void ck_decode_q4_0(const void *from, float *to, size_t n) {
   }
 }
 
-static void decode_f16(const void *from, float *to, size_t n) { ck_decode_f16(from, to, n); }
-static void decode_bf16(const void *from, float *to, size_t n) { ck_decode_bf16(from, to, n); }
-static void decode_q8_0(const void *from, float *to, size_t n) { ck_decode_q8_0(from, to, n); }
-static void decode_q4_0(const void *from, float *to, size_t n) { ck_decode_q4_0(from, to, n); }
+CK_DECODER(decode_f16) { ck_decode_f16(from, to, n); }
+CK_DECODER(decode_bf16) { ck_decode_bf16(from, to, n); }
+CK_DECODER(decode_q8_0) { ck_decode_q8_0(from, to, n); }
+CK_DECODER(decode_q4_0) { ck_decode_q4_0(from, to, n); }

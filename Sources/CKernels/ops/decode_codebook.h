@@ -24,7 +24,7 @@ CK_INLINE void ck_decode_point(uint64_t point, float step, uint8_t signs, float 
   *(ck_f32x8_at *)to = ck_with_signs(step * magnitude, signs);
 }
 
-static void decode_iq2_xxs(const void *from, float *to, size_t n, const uint64_t *points) {
+CK_DECODER(decode_iq2_xxs) {
   const uint8_t *block = from;
   for (size_t i = 0; i < n; i += 256, block += 66) {
     const float d = ck_scale_from(block);
@@ -40,7 +40,7 @@ static void decode_iq2_xxs(const void *from, float *to, size_t n, const uint64_t
   }
 }
 
-static void decode_iq2_xs(const void *from, float *to, size_t n, const uint64_t *points) {
+CK_DECODER(decode_iq2_xs) {
   const uint8_t *block = from;
   for (size_t i = 0; i < n; i += 256, block += 74) {
     const float d = ck_scale_from(block);
@@ -52,7 +52,7 @@ static void decode_iq2_xs(const void *from, float *to, size_t n, const uint64_t 
   }
 }
 
-static void decode_iq2_s(const void *from, float *to, size_t n, const uint64_t *points) {
+CK_DECODER(decode_iq2_s) {
   const uint8_t *block = from;
   for (size_t i = 0; i < n; i += 256, block += 82) {
     const float d = ck_scale_from(block);
@@ -65,7 +65,7 @@ static void decode_iq2_s(const void *from, float *to, size_t n, const uint64_t *
   }
 }
 
-static void decode_iq3_xxs(const void *from, float *to, size_t n, const uint64_t *points) {
+CK_DECODER(decode_iq3_xxs) {
   const uint8_t *block = from;
   for (size_t i = 0; i < n; i += 256, block += 98) {
     const float d = ck_scale_from(block);
@@ -82,7 +82,7 @@ static void decode_iq3_xxs(const void *from, float *to, size_t n, const uint64_t
   }
 }
 
-static void decode_iq3_s(const void *from, float *to, size_t n, const uint64_t *points) {
+CK_DECODER(decode_iq3_s) {
   const uint8_t *block = from;
   for (size_t i = 0; i < n; i += 256, block += 110) {
     const float d = ck_scale_from(block);
@@ -105,7 +105,7 @@ CK_INLINE void ck_decode_levels(uint64_t point, float step, float shift, float *
   *(ck_f32x8_at *)to = step * (level + shift);
 }
 
-static void decode_iq1_s(const void *from, float *to, size_t n, const uint64_t *points) {
+CK_DECODER(decode_iq1_s) {
   const uint8_t *block = from;
   for (size_t i = 0; i < n; i += 256, block += 50) {
     const float d = ck_scale_from(block);
@@ -118,7 +118,7 @@ static void decode_iq1_s(const void *from, float *to, size_t n, const uint64_t *
   }
 }
 
-static void decode_iq1_m(const void *from, float *to, size_t n, const uint64_t *points) {
+CK_DECODER(decode_iq1_m) {
   const uint8_t *block = from;
   for (size_t i = 0; i < n; i += 256, block += 56) {
     uint8_t d[2];

@@ -18,7 +18,7 @@ CK_INLINE void ck_affine_group(const uint8_t *block, size_t j, float *step, floa
   *offset = ck_scale_from(block + 2) * (float)minimum;
 }
 
-static void decode_q4_k(const void *from, float *to, size_t n) {
+CK_DECODER(decode_q4_k) {
   const uint8_t *block = from;
   for (size_t i = 0; i < n; i += 256, block += 144) {
     for (size_t pair = 0; pair < 4; pair++) {
@@ -32,7 +32,7 @@ static void decode_q4_k(const void *from, float *to, size_t n) {
   }
 }
 
-static void decode_q5_k(const void *from, float *to, size_t n) {
+CK_DECODER(decode_q5_k) {
   const uint8_t *block = from;
   for (size_t i = 0; i < n; i += 256, block += 176) {
     const ck_u8x32 high = CK_BYTES32(block + 16);
@@ -57,7 +57,7 @@ CK_INLINE ck_f32x32 ck_halves(float a, float b) {
       27, 28, 29, 30, 31);
 }
 
-static void decode_q2_k(const void *from, float *to, size_t n) {
+CK_DECODER(decode_q2_k) {
   const uint8_t *block = from;
   for (size_t i = 0; i < n; i += 256, block += 84) {
     const float d = ck_scale_from(block + 80), dmin = ck_scale_from(block + 82);
@@ -78,7 +78,7 @@ CK_INLINE void ck_decode_symmetric(ck_u8x32 q, int8_t zero, float first, float s
   *(ck_f32x32_at *)to = ck_halves(first, second) * __builtin_convertvector(number, ck_f32x32);
 }
 
-static void decode_q3_k(const void *from, float *to, size_t n) {
+CK_DECODER(decode_q3_k) {
   const uint8_t *block = from;
   for (size_t i = 0; i < n; i += 256, block += 110) {
     const float d = ck_scale_from(block + 108);
@@ -96,7 +96,7 @@ static void decode_q3_k(const void *from, float *to, size_t n) {
   }
 }
 
-static void decode_q6_k(const void *from, float *to, size_t n) {
+CK_DECODER(decode_q6_k) {
   const uint8_t *block = from;
   for (size_t i = 0; i < n; i += 256, block += 210) {
     const float d = ck_scale_from(block + 208);

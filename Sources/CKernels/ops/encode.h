@@ -4,14 +4,14 @@
 /// elementwise, so the number of lanes cannot show. Batches the vector form does not cover (an infinity, a NaN,
 /// or a scale so small that its inverse overflows) go through the plain form, which says what they become.
 
-static void encode_f16(const float *from, void *to, size_t n) {
+CK_ENCODER(encode_f16) {
   uint8_t *bytes = to;
   size_t i = 0;
   for (; i + 32 <= n; i += 32) ck_f32_to_f16_x32(from + i, bytes + 2 * i);
   for (; i < n; i++) ck_write16(bytes + 2 * i, ck_f32_to_f16(from[i]));
 }
 
-static void encode_bf16(const float *from, void *to, size_t n) {
+CK_ENCODER(encode_bf16) {
   uint8_t *bytes = to;
   size_t i = 0;
   for (; i + 32 <= n; i += 32) ck_f32_to_bf16_x32(from + i, bytes + 2 * i);
@@ -59,7 +59,7 @@ static __attribute__((noinline)) void ck_encode_q8_0_plainly(const float *x, ck_
   for (size_t j = 0; j < 32; j++) block->qs[j] = ck_truncate_i8(ck_round_bias(x[j] * inverse));
 }
 
-static void encode_q8_0(const float *from, void *to, size_t n) {
+CK_ENCODER(encode_q8_0) {
   ck_q8_0 *block = to;
   for (; n >= 32 * ck_batch; n -= 32 * ck_batch, from += 32 * ck_batch, block += ck_batch) {
     int32_t largest[ck_batch];

@@ -187,7 +187,7 @@ CK_INLINE void ck_store_q4_k(
   }
 }
 
-static void encode_q4_k(const float *from, const float *importance, void *to, size_t n) {
+CK_ENCODER(encode_q4_k) {
   const ck_affine_format format = {32, 144, 63, 2, {15, -1.0f, 0.1f, 20, 0}};
   ck_affine_encode(from, importance, to, n, format, ck_store_q4_k);
 }
@@ -207,7 +207,7 @@ CK_INLINE void ck_store_q5_k(
   }
 }
 
-static void encode_q5_k(const float *from, const float *importance, void *to, size_t n) {
+CK_ENCODER(encode_q5_k) {
   const ck_affine_format format = {32, 176, 63, 2, {31, -0.5f, 0.1f, 15, 0}};
   ck_affine_encode(from, importance, to, n, format, ck_store_q5_k);
 }
@@ -239,7 +239,7 @@ CK_INLINE void ck_store_q2_k(
   ck_store_two_bits(numbers, to + 16);
 }
 
-static void encode_q2_k(const float *from, const float *importance, void *to, size_t n) {
+CK_ENCODER(encode_q2_k) {
   const ck_affine_format format = {16, 84, 15, 1, {3, -0.5f, 0.1f, 15, 1}};
   ck_affine_encode(from, importance, to, n, format, ck_store_q2_k);
 }

@@ -115,7 +115,7 @@ CK_INLINE void ck_store_iq2_xxs(const ck_codebook_group *group, size_t g, size_t
   __builtin_memcpy(to + 2 + g * 8 + 4, &word, 4);
 }
 
-static void encode_iq2_xxs(const float *from, const float *importance, void *to, size_t n, const ck_codebook *book) {
+CK_ENCODER(encode_iq2_xxs) {
   const ck_codebook_rule rule = {32, 3, 1e-15f, 6, 0.1f, 1, 1, 2};
   const ck_codebook_layout layout = {66, 9, 8, 1, 1, 0, 1};
   ck_codebook_blocks(from, importance, to, n, book, rule, layout, ck_store_iq2_xxs);
@@ -129,7 +129,7 @@ CK_INLINE void ck_store_iq2_xs(const ck_codebook_group *group, size_t g, size_t 
   }
 }
 
-static void encode_iq2_xs(const float *from, const float *importance, void *to, size_t n, const ck_codebook *book) {
+CK_ENCODER(encode_iq2_xs) {
   const ck_codebook_rule rule = {16, 3, 1e-15f, 9, 0.1f, 1, 0, 0};
   const ck_codebook_layout layout = {74, 66, 0, 1, 1, 0, 1};
   ck_codebook_blocks(from, importance, to, n, book, rule, layout, ck_store_iq2_xs);
@@ -146,7 +146,7 @@ CK_INLINE void ck_store_iq2_s(const ck_codebook_group *group, size_t g, size_t s
   }
 }
 
-static void encode_iq2_s(const float *from, const float *importance, void *to, size_t n, const ck_codebook *book) {
+CK_ENCODER(encode_iq2_s) {
   const ck_codebook_rule rule = {16, 3, 1e-8f, 9, 0.1f, 0, 0, 0};
   const ck_codebook_layout layout = {82, 74, 0, 0.9875f, 2, 1, 0};
   ck_codebook_blocks(from, importance, to, n, book, rule, layout, ck_store_iq2_s);
@@ -160,7 +160,7 @@ CK_INLINE void ck_store_iq3_xxs(const ck_codebook_group *group, size_t g, size_t
   __builtin_memcpy(to + 66 + g * 4, &word, 4);
 }
 
-static void encode_iq3_xxs(const float *from, const float *importance, void *to, size_t n, const ck_codebook *book) {
+CK_ENCODER(encode_iq3_xxs) {
   const ck_codebook_rule rule = {32, 8, 1e-8f, 15, 0.2f, 1, 0, 0};
   const ck_codebook_layout layout = {98, 69, 4, 1.0125f, 2, 0, 1};
   ck_codebook_blocks(from, importance, to, n, book, rule, layout, ck_store_iq3_xxs);
@@ -177,7 +177,7 @@ CK_INLINE void ck_store_iq3_s(const ck_codebook_group *group, size_t g, size_t s
   __builtin_memcpy(to + 74 + stored * 4, group->signs, 4);
 }
 
-static void encode_iq3_s(const float *from, const float *importance, void *to, size_t n, const ck_codebook *book) {
+CK_ENCODER(encode_iq3_s) {
   const ck_codebook_rule rule = {32, 8, 0x1p-149f, 9, 0.2f, 0, 0, 1};
   const ck_codebook_layout layout = {110, 106, 0, 1.033f, 2, 0, 0};
   ck_codebook_blocks(from, importance, to, n, book, rule, layout, ck_store_iq3_s);

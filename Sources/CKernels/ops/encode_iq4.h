@@ -73,7 +73,7 @@ CK_INLINE void ck_four_bit_scales(
   CK_WIDE_STORE(scales, ck_four_bit_scale(x, factors));
 }
 
-static void encode_iq4_nl(const float *from, const float *importance, void *to, size_t n) {
+CK_ENCODER(encode_iq4_nl) {
   uint8_t *bytes = to;
   for (size_t blocks = n / 32; blocks > 0;) {
     const size_t count = blocks < CK_WIDE ? blocks : CK_WIDE;
@@ -92,7 +92,7 @@ static void encode_iq4_nl(const float *from, const float *importance, void *to, 
   }
 }
 
-static void encode_iq4_xs(const float *from, const float *importance, void *to, size_t n) {
+CK_ENCODER(encode_iq4_xs) {
   uint8_t *bytes = to;
   for (size_t blocks = n / 256; blocks > 0;) {
     const size_t count = blocks < CK_WIDE ? blocks : CK_WIDE;

@@ -107,7 +107,7 @@ static void ck_store_q6_k(const float *from, size_t block, const ck_symmetric_ti
   }
 }
 
-static void encode_q6_k(const float *from, const float *importance, void *to, size_t n) {
+CK_ENCODER(encode_q6_k) {
   ck_symmetric_tile tile;
   uint8_t *bytes = to;
   for (size_t blocks = n / 256; blocks > 0;) {
@@ -141,7 +141,7 @@ static void ck_store_q3_k(
   ck_store_two_bits(numbers, to + 32);
 }
 
-static void encode_q3_k(const float *from, const float *importance, void *to, size_t n) {
+CK_ENCODER(encode_q3_k) {
   ck_symmetric_tile tile;
   uint8_t *bytes = to;
   for (size_t blocks = n / 256; blocks > 0;) {

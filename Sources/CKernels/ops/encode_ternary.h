@@ -178,10 +178,10 @@ CK_INLINE void ck_encode_ternary(
   }
 }
 
-static void encode_iq1_s(const float *from, const float *importance, void *to, size_t n, const ck_codebook *book) {
+CK_ENCODER(encode_iq1_s) {
   ck_encode_ternary(from, importance, to, n, book, 32);
 }
 
-static void encode_iq1_m(const float *from, const float *importance, void *to, size_t n, const ck_codebook *book) {
+CK_ENCODER(encode_iq1_m) {
   ck_encode_ternary(from, importance, to, n, book, 16);
 }

@@ -74,7 +74,7 @@ struct KernelCodebook: @unchecked Sendable {
 }
 
 /// What the kernels of a format with a codebook are handed, made when first asked for.
-enum KernelTables: Sendable {
+package enum KernelTables: Sendable {
   case iq1, iq2XXS, iq2XS, iq2S, iq3XXS, iq3S
 
   /// For encoders.

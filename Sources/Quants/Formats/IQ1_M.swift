@@ -16,6 +16,7 @@ package enum IQ1_M: QuantCodec {
   package static let blockElements = 256
   package static let blockBytes = 56
   package static let scalePlaces = ScalePlaces.quarters(at: 48)
+  package static let kernelTables: KernelTables? = .iq1
   package static let importanceGroup: Int? = 16
 
   /// Groups whose largest magnitude is below this have no scale.

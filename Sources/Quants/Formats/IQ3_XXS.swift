@@ -15,6 +15,7 @@ package enum IQ3_XXS: QuantCodec {
   package static let blockElements = 256
   package static let blockBytes = 98
   package static let scalePlaces = ScalePlaces.halves(at: [0])
+  package static let kernelTables: KernelTables? = .iq3XXS
   package static let importanceGroup: Int? = 32
 
   private static let magnitudes: [Float] = [4, 12, 20, 28, 36, 44, 52, 62]

@@ -23,7 +23,7 @@ struct BenchContext: Sendable {
   }
 
   /// The shortest of several runs in seconds: at least three, and for at least `budget` seconds in all.
-  static func best(budget: Double = 0.4, _ body: () -> Void) -> Double {
+  static func best(budget: Double = 0.25, _ body: () -> Void) -> Double {
     body()
     var shortest = Double.infinity
     var spent = 0.0
@@ -44,7 +44,7 @@ struct BenchContext: Sendable {
     let engine = EngineKernels(kernels)
     let iterations = 200_000
     let items = pool.threads * 20
-    let seconds = Self.best(budget: 0.6) {
+    let seconds = Self.best() {
       pool.run(count: items) { _, _ in
         // The result is a number only to keep the loop; this cannot happen.
         if engine.multiplyAddPeak(iterations: iterations).isNaN { fatalError("the peak loop went astray") }

@@ -29,3 +29,49 @@ package struct BenchRow: Sendable {
     ratio = limit.map { value / $0.1 }
   }
 }
+
+/// Rows that look like weights: small numbers of both signs, the same every time.
+struct BenchWeights {
+  /// What can be encoded, in the order of the registry.
+  static let types = QuantFormats.all.map { TensorType($0) }.filter { $0.codec != nil }
+
+  /// Weights that are all as important, for formats that cannot be encoded without.
+  let importance: [Float]?
+
+  init(_ type: TensorType, columns: Int) {
+    importance = type.codec?.needsImportance == true ? [Float](repeating: 1, count: columns) : nil
+  }
+
+  /// Fills memory with such numbers.
+  static func fill(_ floats: UnsafeMutableBufferPointer<Float>) {
+    var state: UInt32 = 1
+    for index in floats.indices {
+      state = state &* 1_664_525 &+ 1_013_904_223
+      floats[index] = Float(Int32(bitPattern: state)) * 0x1p-36
+    }
+  }
+
+  /// Packs a row.
+  func encode(_ row: UnsafeBufferPointer<Float>, _ codec: RowCodec, into blocks: UnsafeMutableRawBufferPointer) {
+    guard let importance else { return codec.encode(row, into: blocks) }
+    importance.withUnsafeBufferPointer { codec.encode(row, importance: $0, into: blocks) }
+  }
+
+  /// Fills memory with rows in a format: sixteen of them again and again, since some formats take long to encode.
+  func store(_ codec: RowCodec, columns: Int, count: Int, into rows: UnsafeMutableRawBufferPointer) {
+    let rowBytes = rows.count / count
+    var row = [Float](repeating: 0, count: columns * 16)
+    row.withUnsafeMutableBufferPointer { all in
+      Self.fill(all)
+      for start in stride(from: 0, to: rows.count, by: rowBytes) {
+        let target = UnsafeMutableRawBufferPointer(rebasing: rows[start..<start + rowBytes])
+        if start < 16 * rowBytes {
+          let first = start / rowBytes * columns
+          encode(UnsafeBufferPointer(rebasing: all[first..<first + columns]), codec, into: target)
+        } else {
+          target.copyMemory(from: UnsafeRawBufferPointer(rebasing: rows[start - 16 * rowBytes..<start - 15 * rowBytes]))
+        }
+      }
+    }
+  }
+}

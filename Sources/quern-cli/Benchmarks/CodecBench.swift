@@ -5,7 +5,7 @@ import Quants
 /// Decoding, encoding and searching per format, against copying memory.
 ///
 /// Speeds count the bytes touched, read and written. Rows of 4096 weights pass through 64 MiB, so that memory and
-/// not the cache is measured.
+/// not the cache is measured; encoders that search long are measured on fewer rows.
 struct CodecBench {
   private let context: BenchContext
   private let memory = BenchMemory()
@@ -14,10 +14,13 @@ struct CodecBench {
     self.context = context
   }
 
+  /// What a conversion makes of BF16 most often.
+  private static let targets: [TensorType] = [.q8_0, .q4_0]
+
   /// Every name it reports, so that nothing is set up in vain.
   static let names =
-    ["memcpy", "BF16 to Q8_0", "BF16 to Q4_0", "finite F32", "finite BF16"]
-    + KernelFormat.allCases.flatMap { ["encode \($0.type)", "decode \($0.type)"] }
+    ["memcpy", "finite F32", "finite BF16"] + targets.map { "BF16 to \($0)" }
+    + BenchWeights.types.flatMap { ["encode \($0)", "decode \($0)"] }
 
   func run(_ wants: (String) -> Bool, _ report: (BenchRow) -> Void) throws(CheckpointError) {
     let copied = BenchContext.best { memory.copy() }
@@ -28,31 +31,72 @@ struct CodecBench {
       report(BenchRow(name, context, speed, "GB/s", of: ("memcpy", copy)))
     }
     if wants("memcpy") { report(BenchRow("memcpy", context, copy, "GB/s")) }
-    for format in KernelFormat.allCases {
-      let rowBytes = try format.type.byteCount(columns: BenchMemory.columns)
-      let bytes = BenchMemory.rows * (rowBytes + BenchMemory.columns * 4)
-      let encode = {
-        for row in 0..<BenchMemory.rows { memory.encode(context.kernels, format, row: row, rowBytes) }
-      }
-      encode()
-      tell("encode \(format.type)", bytes, encode)
-      tell("decode \(format.type)", bytes) {
-        for row in 0..<BenchMemory.rows { memory.decode(context.kernels, format, row: row, rowBytes) }
-      }
+    for type in BenchWeights.types where wants("encode \(type)") || wants("decode \(type)") {
+      let rows = try BenchFormat(type, context.kernels, memory)
+      let some = rows.encodedInTime
+      tell("encode \(type)", some * rows.touchedBytes) { for row in 0..<some { rows.encode(row) } }
+      tell("decode \(type)", rows.count * rows.touchedBytes) { for row in 0..<rows.count { rows.decode(row) } }
     }
     // What a conversion does with a row: BF16 to floats that stay in the cache, and those to blocks.
-    let source = BenchMemory.columns * 2
-    for row in 0..<BenchMemory.rows { memory.encodeHalves(context.kernels, row: row) }
-    for target in [KernelFormat.q8_0, .q4_0] {
-      let rowBytes = try target.type.byteCount(columns: BenchMemory.columns)
-      tell("BF16 to \(target.type)", BenchMemory.rows * (source + rowBytes)) {
-        for row in 0..<BenchMemory.rows {
-          memory.convertHalves(context.kernels, to: target, row: row, rowBytes)
+    let halves = try BenchFormat(.bf16, context.kernels, memory, stored: memory.halves)
+    for type in Self.targets where wants("BF16 to \(type)") {
+      let target = try BenchFormat(type, context.kernels, memory)
+      tell("BF16 to \(type)", target.count * (halves.rowBytes + target.rowBytes)) {
+        for row in 0..<target.count {
+          halves.decode(row, to: 0)
+          target.encode(0, to: row)
         }
       }
     }
     tell("finite F32", BenchMemory.byteCount) { memory.findNonFinite(context.kernels, .f32) }
     tell("finite BF16", BenchMemory.byteCount / 2) { memory.findNonFinite(context.kernels, .bf16) }
+  }
+}
+
+/// Rows of one format.
+private struct BenchFormat {
+  let codec: RowCodec
+  let rowBytes: Int
+  /// Rows that fit the memory.
+  let count: Int
+  private let memory: BenchMemory
+  private let stored: UnsafeMutableRawBufferPointer
+  private let weights: BenchWeights
+
+  init(
+    _ type: TensorType, _ kernels: Kernels, _ memory: BenchMemory, stored: UnsafeMutableRawBufferPointer? = nil
+  ) throws(CheckpointError) {
+    codec = try RowCodec(type, kernels: kernels)
+    rowBytes = try type.byteCount(columns: BenchMemory.columns)
+    count = min(BenchMemory.rows, BenchMemory.byteCount / rowBytes)
+    self.memory = memory
+    self.stored = UnsafeMutableRawBufferPointer(rebasing: (stored ?? memory.stored)[..<(count * rowBytes)])
+    weights = BenchWeights(type, columns: BenchMemory.columns)
+    weights.store(codec, columns: BenchMemory.columns, count: count, into: self.stored)
+  }
+
+  /// Bytes of a row as floats and as stored.
+  var touchedBytes: Int { rowBytes + BenchMemory.columns * 4 }
+
+  /// Rows that are encoded in about a tenth of a second, all if they can be.
+  var encodedInTime: Int {
+    let start = BenchContext.now()
+    encode(0)
+    return max(1, Int(min(Double(count), 0.1 / (BenchContext.now() - start))))
+  }
+
+  func encode(_ row: Int) { encode(row, to: row) }
+
+  func encode(_ row: Int, to place: Int) {
+    weights.encode(UnsafeBufferPointer(memory.row(row)), codec, into: part(place))
+  }
+
+  func decode(_ row: Int) { decode(row, to: row) }
+
+  func decode(_ place: Int, to row: Int) { codec.decode(UnsafeRawBufferPointer(part(place)), into: memory.row(row)) }
+
+  private func part(_ index: Int) -> UnsafeMutableRawBufferPointer {
+    UnsafeMutableRawBufferPointer(rebasing: stored[index * rowBytes..<(index + 1) * rowBytes])
   }
 }
 
@@ -65,60 +109,29 @@ private final class BenchMemory {
   static let byteCount = rows * columns * 4
 
   private let floats = UnsafeMutableBufferPointer<Float>.allocate(capacity: rows * columns)
-  private let stored = UnsafeMutableRawBufferPointer.allocate(byteCount: byteCount, alignment: 64)
-  private let allHalves = UnsafeMutableRawBufferPointer.allocate(byteCount: rows * columns * 2, alignment: 64)
+  fileprivate let stored = UnsafeMutableRawBufferPointer.allocate(byteCount: byteCount, alignment: 64)
+  fileprivate let halves = UnsafeMutableRawBufferPointer.allocate(byteCount: byteCount / 2, alignment: 64)
 
   init() {
-    var state: UInt32 = 1
-    for index in floats.indices {
-      state = state &* 1_664_525 &+ 1_013_904_223
-      floats[index] = Float(Int32(bitPattern: state)) * 0x1p-36
-    }
+    BenchWeights.fill(floats)
     stored.initializeMemory(as: UInt8.self, repeating: 1)
-    allHalves.initializeMemory(as: UInt8.self, repeating: 1)
+    halves.initializeMemory(as: UInt8.self, repeating: 1)
   }
 
   deinit {
     floats.deallocate()
     stored.deallocate()
-    allHalves.deallocate()
+    halves.deallocate()
   }
 
   func copy() { stored.copyMemory(from: UnsafeRawBufferPointer(floats)) }
 
-  func encode(_ kernels: Kernels, _ format: KernelFormat, row index: Int, _ rowBytes: Int) {
-    kernels.encode(format, row(index), into: storedRow(index, rowBytes))
-  }
-
-  func decode(_ kernels: Kernels, _ format: KernelFormat, row index: Int, _ rowBytes: Int) {
-    kernels.decode(format, UnsafeRawBufferPointer(storedRow(index, rowBytes)), into: mutableRow(index))
-  }
-
-  func encodeHalves(_ kernels: Kernels, row index: Int) { kernels.encode(.bf16, row(index), into: halves(index)) }
-
-  func convertHalves(_ kernels: Kernels, to format: KernelFormat, row index: Int, _ rowBytes: Int) {
-    kernels.decode(.bf16, UnsafeRawBufferPointer(halves(index)), into: mutableRow(0))
-    kernels.encode(format, row(0), into: storedRow(index, rowBytes))
-  }
-
   func findNonFinite(_ kernels: Kernels, _ type: TensorType) {
     _ = kernels.firstNonFinite(
-      type, type == .f32 ? UnsafeRawBufferPointer(floats) : UnsafeRawBufferPointer(allHalves))
+      type, UnsafeRawBufferPointer(type == .f32 ? UnsafeMutableRawBufferPointer(floats) : halves))
   }
 
-  // Below, addresses: for the calls above only.
-
-  private func mutableRow(_ index: Int) -> UnsafeMutableBufferPointer<Float> {
+  fileprivate func row(_ index: Int) -> UnsafeMutableBufferPointer<Float> {
     UnsafeMutableBufferPointer(rebasing: floats[index * Self.columns..<(index + 1) * Self.columns])
-  }
-
-  private func row(_ index: Int) -> UnsafeBufferPointer<Float> { UnsafeBufferPointer(mutableRow(index)) }
-
-  private func storedRow(_ index: Int, _ rowBytes: Int) -> UnsafeMutableRawBufferPointer {
-    UnsafeMutableRawBufferPointer(rebasing: stored[index * rowBytes..<(index + 1) * rowBytes])
-  }
-
-  private func halves(_ index: Int) -> UnsafeMutableRawBufferPointer {
-    UnsafeMutableRawBufferPointer(rebasing: allHalves[index * Self.columns * 2..<(index + 1) * Self.columns * 2])
   }
 }

@@ -32,20 +32,4 @@ package enum KernelBench {
       }
     }
   }
-
-  /// The rows as a list.
-  ///
-  /// - Parameters:
-  ///   - filter: see ``run(filter:levels:threads:report:)``.
-  ///   - levels: see there.
-  ///   - threads: see there.
-  /// - Returns: every row, in the order they were measured.
-  /// - Throws: see there.
-  package static func rows(
-    filter: String? = nil, levels: [Kernels] = [.best], threads: Int = Threads.available
-  ) throws(CheckpointError) -> [BenchRow] {
-    var rows: [BenchRow] = []
-    try run(filter: filter, levels: levels, threads: threads) { rows.append($0) }
-    return rows
-  }
 }

@@ -12,15 +12,15 @@ typedef struct {
   int8_t limit;  ///< the largest number
   int hasMinimum, hasFive;
   size_t bytes;
-} ck_legacy;
+} ck_q4_q5;
 
-#define CK_Q4_0 ((ck_legacy){15, 0, 0, 18})
-#define CK_Q4_1 ((ck_legacy){15, 1, 0, 20})
-#define CK_Q5_0 ((ck_legacy){31, 0, 1, 22})
-#define CK_Q5_1 ((ck_legacy){31, 1, 1, 24})
+#define CK_Q4_0 ((ck_q4_q5){15, 0, 0, 18})
+#define CK_Q4_1 ((ck_q4_q5){15, 1, 0, 20})
+#define CK_Q5_0 ((ck_q4_q5){31, 0, 1, 22})
+#define CK_Q5_1 ((ck_q4_q5){31, 1, 1, 24})
 
 /// Stores the numbers of a block behind its scale.
-CK_INLINE void ck_store_legacy(ck_u8x32 numbers, const ck_legacy format, uint8_t *to) {
+CK_INLINE void ck_store_q4_q5(ck_u8x32 numbers, const ck_q4_q5 format, uint8_t *to) {
   to += format.hasMinimum ? 4 : 2;
   if (format.hasFive) {
     typedef _Bool ck_bits32 __attribute__((ext_vector_type(32)));
@@ -61,7 +61,7 @@ CK_INLINE void ck_extremes(const float *x, float *low, float *high) {
 
 /// A block by the plain rule, written out for any floats. With a minimum the extremes land on 0 and the limit; without,
 /// the element of largest magnitude (the first of equals) lands on 0, and zero in the middle.
-static __attribute__((noinline)) void ck_encode_legacy_plainly(const float *x, const ck_legacy format, uint8_t *to) {
+static __attribute__((noinline)) void ck_encode_q4_q5_plainly(const float *x, const ck_q4_q5 format, uint8_t *to) {
   const float middle = (float)(format.limit / 2 + 1);
   float low = 0, high, d, bias = 0.5f;
   if (format.hasMinimum) {
@@ -76,7 +76,7 @@ static __attribute__((noinline)) void ck_encode_legacy_plainly(const float *x, c
   ck_scale_to(to, d);
   _Alignas(32) uint8_t numbers[32];
   for (size_t i = 0; i < 32; i++) numbers[i] = ck_cut((x[i] - low) * inverse + bias, format.limit);
-  ck_store_legacy(*(const ck_u8x32 *)numbers, format, to);
+  ck_store_q4_q5(*(const ck_u8x32 *)numbers, format, to);
 }
 
 CK_INLINE ck_f32x8 ck_lesser(ck_f32x8 a, ck_f32x8 b) { return a < b ? a : b; }
@@ -112,7 +112,7 @@ CK_INLINE void ck_extremes_of_each(const float *from, ck_f32x8 *low, ck_f32x8 *h
 }
 
 /// The plain rule of a format, a constant after inlining.
-CK_INLINE void ck_encode_legacy(const float *from, uint8_t *to, size_t n, const ck_legacy format) {
+CK_INLINE void ck_encode_q4_q5(const float *from, uint8_t *to, size_t n, const ck_q4_q5 format) {
   const float middle = (float)(format.limit / 2 + 1);
   for (; n >= 32 * ck_batch; n -= 32 * ck_batch, from += 32 * ck_batch, to += format.bytes * ck_batch) {
     ck_f32x8 low, high, d;
@@ -153,18 +153,18 @@ CK_INLINE void ck_encode_legacy(const float *from, uint8_t *to, size_t n, const 
       ck_fetch(from + 32 * b, 32);
       ck_write16(block, scales[b]);
       if (format.hasMinimum) ck_write16(block + 2, minima[b]);
-      ck_store_legacy(__builtin_elementwise_min(q, (ck_u8x32)(uint8_t)format.limit), format, block);
+      ck_store_q4_q5(__builtin_elementwise_min(q, (ck_u8x32)(uint8_t)format.limit), format, block);
     }
     // An infinity or a NaN, among the weights or made by an inverse that overflowed, is in the sum.
     if (CK_IS_FINITE(sum)) continue;
-    for (size_t b = 0; b < ck_batch; b++) ck_encode_legacy_plainly(from + 32 * b, format, to + b * format.bytes);
+    for (size_t b = 0; b < ck_batch; b++) ck_encode_q4_q5_plainly(from + 32 * b, format, to + b * format.bytes);
   }
-  for (; n >= 32; n -= 32, from += 32, to += format.bytes) ck_encode_legacy_plainly(from, format, to);
+  for (; n >= 32; n -= 32, from += 32, to += format.bytes) ck_encode_q4_q5_plainly(from, format, to);
 }
 
 /// With importance: a block per lane; the spread is the mean square of the row.
-CK_INLINE void ck_encode_legacy_weighted(
-    const float *from, const float *importance, uint8_t *to, size_t n, const ck_legacy format) {
+CK_INLINE void ck_encode_q4_q5_weighted(
+    const float *from, const float *importance, uint8_t *to, size_t n, const ck_q4_q5 format) {
   // Without a minimum numbers are signed until they are stored.
   const int32_t limit = format.hasMinimum ? format.limit : format.limit / 2 + 1;
   float sum = 0;
@@ -194,7 +194,7 @@ CK_INLINE void ck_encode_legacy_weighted(
       uint8_t *bytes = to + block * format.bytes;
       ck_scale_to(bytes, scale[block]);
       if (format.hasMinimum) ck_scale_to(bytes + 2, minimum[block]);
-      ck_store_legacy(*(const ck_u8x32 *)numbers, format, bytes);
+      ck_store_q4_q5(*(const ck_u8x32 *)numbers, format, bytes);
     }
     from += count * 32;
     importance += count * 32;
@@ -203,21 +203,16 @@ CK_INLINE void ck_encode_legacy_weighted(
   }
 }
 
-static void encode_q4_0(const float *from, void *to, size_t n) { ck_encode_legacy(from, to, n, CK_Q4_0); }
-
-static void encode_q4_0_weighted(const float *from, const float *importance, void *to, size_t n) {
-  ck_encode_legacy_weighted(from, importance, to, n, CK_Q4_0);
-}
-
-#define CK_LEGACY_ENCODER(name, format)                                                       \
-  static void name(const float *from, const float *importance, void *to, size_t n) {         \
-    if (importance) {                                                                         \
-      ck_encode_legacy_weighted(from, importance, to, n, format);                             \
-    } else {                                                                                  \
-      ck_encode_legacy(from, to, n, format);                                                  \
-    }                                                                                         \
+#define CK_Q4_Q5_ENCODER(name, format)                             \
+  CK_ENCODER(name) {                                               \
+    if (importance) {                                              \
+      ck_encode_q4_q5_weighted(from, importance, to, n, format);   \
+    } else {                                                       \
+      ck_encode_q4_q5(from, to, n, format);                        \
+    }                                                              \
   }
 
-CK_LEGACY_ENCODER(encode_q4_1, CK_Q4_1)
-CK_LEGACY_ENCODER(encode_q5_0, CK_Q5_0)
-CK_LEGACY_ENCODER(encode_q5_1, CK_Q5_1)
+CK_Q4_Q5_ENCODER(encode_q4_0, CK_Q4_0)
+CK_Q4_Q5_ENCODER(encode_q4_1, CK_Q4_1)
+CK_Q4_Q5_ENCODER(encode_q5_0, CK_Q5_0)
+CK_Q4_Q5_ENCODER(encode_q5_1, CK_Q5_1)
