@@ -11,10 +11,10 @@ package enum ScaleCheck {
   /// - Returns: the block's index, or `nil` when all scales are finite or the type has none that can fail.
   package static func firstBadBlock(of type: TensorType, in bytes: UnsafeRawBufferPointer) -> Int? {
     let size = type.blockBytes
-    switch type.format.scalePlaces {
+    switch type.scalePlaces {
     case .none: return nil
-    case .halves(let places):
-      return places.compactMap { place in
+    case .halves(let place, let other):
+      return [place, other ?? place].compactMap { place in
         first(in: bytes, size) { isNoNumber(half: half(bytes, $0 + place)) }
       }.min()
     case .quarters(let place):

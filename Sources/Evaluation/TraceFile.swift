@@ -10,7 +10,7 @@ extension Trace {
     let descriptions = tensors.map { tensor in
       let type =
         switch tensor.value {
-        case .int32: TensorType(I32.self)
+        case .int32: TensorType.i32
         case .float32: TensorType.f32
         }
       return TensorDescription(name: tensor.name, type: type, shape: Shape(tensor.shape))

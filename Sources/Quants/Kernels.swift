@@ -33,11 +33,9 @@ package struct Kernels: @unchecked Sendable, CustomStringConvertible {  // the t
 
   /// The kernels of each format at each level.
   private static let formats: [[TensorType: FormatKernels]] = available.map { level in
-    let types = QuantFormats.all.map { TensorType($0) }
-    let found = types.map { type in
-      ck_format_named(level.table, type.name).map { FormatKernels($0, tables: type.codec?.kernelTables) }
+    QuantFormats.all.reduce(into: [:]) { found, type in
+      found[type] = ck_format_named(level.table, type.name).map { FormatKernels($0, tables: type.codec?.kernelTables) }
     }
-    return Dictionary(uniqueKeysWithValues: zip(types, found)).compactMapValues { $0 }
   }
 
   /// The kernels of a format; nil when it has none.

@@ -2,53 +2,79 @@ import Base
 
 /// The format of a tensor as a value: hashable, printable, looked up by name or number.
 package struct TensorType: Hashable, Sendable, CustomStringConvertible {
-  /// The format itself.
-  package let format: any QuantFormat.Type
+  /// The name as the field writes it.
+  package let name: String
+  /// The number in a GGUF file; nil where GGUF has none.
+  package let ggufID: UInt32?
+  /// The number type when weights stand alone; nil for blocks.
+  package let elementType: ElementType?
+  /// Weights in a block.
+  package let blockElements: Int
+  /// Bytes of a block.
+  package let blockBytes: Int
+  /// Where the scales of a block lie that can be NaN or infinite.
+  package let scalePlaces: ScalePlaces
+  /// The codec, for formats that can be decoded and encoded.
+  package let codec: (any QuantCodec.Type)?
 
-  /// Wraps a format.
-  package init(_ format: any QuantFormat.Type) {
-    self.format = format
+  /// A format with a codec.
+  package init(_ codec: any QuantCodec.Type) {
+    name = codec.name
+    ggufID = codec.ggufID
+    elementType = codec.elementType
+    blockElements = codec.blockElements
+    blockBytes = codec.blockBytes
+    scalePlaces = codec.scalePlaces
+    self.codec = codec
+  }
+
+  /// A plain number type without a codec.
+  init(_ element: ElementType, ggufID: UInt32? = nil) {
+    self.init(
+      element.rawValue, ggufID: ggufID, element: element, elements: 1, bytes: element.byteCount, scales: .none)
+  }
+
+  /// A format without a codec.
+  init(
+    _ name: String, ggufID: UInt32?, element: ElementType? = nil, elements: Int, bytes: Int, scales: ScalePlaces
+  ) {
+    self.name = name
+    self.ggufID = ggufID
+    elementType = element
+    blockElements = elements
+    blockBytes = bytes
+    scalePlaces = scales
+    codec = nil
   }
 
   /// The format of a name, whatever its case; nil when there is none.
   package init?(name: String) {
     let wanted = name.uppercased()
-    guard let format = QuantFormats.all.first(where: { $0.name.uppercased() == wanted }) else { return nil }
-    self.format = format
+    guard let type = QuantFormats.all.first(where: { $0.name.uppercased() == wanted }) else { return nil }
+    self = type
   }
 
   /// The format of a GGUF type number; nil when there is none.
   package init?(ggufID: UInt32) {
-    guard let format = QuantFormats.all.first(where: { $0.ggufID == ggufID }) else { return nil }
-    self.format = format
+    guard let type = QuantFormats.all.first(where: { $0.ggufID == ggufID }) else { return nil }
+    self = type
   }
 
   /// The format of a plain number type; nil when the registry has none.
   package init?(elementType: ElementType) {
-    guard let format = QuantFormats.all.first(where: { $0.elementType == .some(elementType) }) else { return nil }
-    self.format = format
+    guard let type = QuantFormats.all.first(where: { $0.elementType == elementType }) else { return nil }
+    self = type
   }
 
+  package static let i32 = TensorType(.i32, ggufID: 26)
   package static let f32 = TensorType(F32.self)
   package static let f16 = TensorType(F16.self)
   package static let bf16 = TensorType(BF16.self)
   package static let q8_0 = TensorType(Q8_0.self)
   package static let q4_0 = TensorType(Q4_0.self)
 
-  /// The name as the field writes it.
-  package var name: String { format.name }
-  /// The number in a GGUF file; nil where GGUF has none.
-  package var ggufID: UInt32? { format.ggufID }
-  /// The number type when weights stand alone; nil for blocks.
-  package var elementType: ElementType? { format.elementType }
-  /// Weights in a block.
-  package var blockElements: Int { format.blockElements }
-  /// Bytes of a block.
-  package var blockBytes: Int { format.blockBytes }
   /// Whether weights are stored in blocks of several.
-  package var isBlock: Bool { format.elementType == nil }
-  /// The codec, for formats that can be decoded and encoded.
-  package var codec: (any QuantCodec.Type)? { format as? any QuantCodec.Type }
+  package var isBlock: Bool { elementType == nil }
   /// Bits one weight takes, scales included.
   package var bitsPerWeight: Double { Double(blockBytes * 8) / Double(blockElements) }
   package var description: String { name }
@@ -56,7 +82,7 @@ package struct TensorType: Hashable, Sendable, CustomStringConvertible {
   /// Whether weights can be put into this type and into a GGUF.
   package var isWritable: Bool { codec != nil && ggufID != nil }
   /// The types weights can be put into, in the order of the registry.
-  package static let writable: [TensorType] = QuantFormats.all.map { TensorType($0) }.filter(\.isWritable)
+  package static let writable: [TensorType] = QuantFormats.all.filter(\.isWritable)
 
   /// The codec, or an error that names the format.
   package func requiredCodec() throws(CheckpointError) -> any QuantCodec.Type {
@@ -89,7 +115,7 @@ package struct TensorType: Hashable, Sendable, CustomStringConvertible {
     return bytes
   }
 
-  package static func == (a: TensorType, b: TensorType) -> Bool { a.format == b.format }
+  package static func == (a: TensorType, b: TensorType) -> Bool { a.name == b.name }
 
-  package func hash(into hasher: inout Hasher) { hasher.combine(ObjectIdentifier(format)) }
+  package func hash(into hasher: inout Hasher) { hasher.combine(name) }
 }

@@ -129,7 +129,7 @@ import Testing
 
   /// One tensor of every format that GGUF has, two rows of two blocks each.
   private static func writeBlocks(_ path: String) throws {
-    let types = QuantFormats.all.map(TensorType.init).filter { $0.ggufID != nil }
+    let types = QuantFormats.all.filter { $0.ggufID != nil }
     let tensors = types.map {
       TensorDescription(name: "w.\($0.name)", type: $0, shape: Shape([2, $0.blockElements * 2]))
     }

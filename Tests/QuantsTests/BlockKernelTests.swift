@@ -8,7 +8,7 @@ import Testing
 struct BlockKernelTests {
   /// Every level with every block format it has a kernel for.
   static let kernels: [(level: Kernels, name: String)] = Kernels.available.flatMap { level in
-    QuantFormats.all.map { TensorType($0) }.filter { $0.isBlock && level[$0] != nil }.map { (level, $0.name) }
+    QuantFormats.all.filter { $0.isBlock && level[$0] != nil }.map { (level, $0.name) }
   }
 
   @Test(arguments: kernels)

@@ -5,7 +5,7 @@ import Testing
 
 /// Scales that are no numbers are found in every format that can have them.
 struct ScaleCheckTests {
-  static let blocks: [String] = QuantFormats.all.map { TensorType($0) }.filter(\.isBlock).map(\.name)
+  static let blocks: [String] = QuantFormats.all.filter(\.isBlock).map(\.name)
 
   /// The places of the fields that hold floating-point scales by the table of formats.
   private func fields(_ name: String) throws -> [(place: Int, width: Int)] {
@@ -27,8 +27,9 @@ struct ScaleCheckTests {
   func `every scale of the table is looked at`(name: String) throws {
     let type = try #require(TensorType(name: name))
     let fields = try fields(name)
-    switch type.format.scalePlaces {
-    case .halves(let places): #expect(fields.map(\.place) == places && fields.allSatisfy { $0.width == 2 })
+    switch type.scalePlaces {
+    case .halves(let place, let other):
+      #expect(fields.map(\.place) == [place] + (other.map { [$0] } ?? []) && fields.allSatisfy { $0.width == 2 })
     case .single(let place): #expect(fields.map(\.place) == [place] && fields[0].width == 4)
     case .none, .quarters: #expect(fields.isEmpty)
     }

@@ -14,7 +14,7 @@ package enum IQ1_S: QuantCodec {
   package static let ggufID: UInt32? = 19
   package static let blockElements = 256
   package static let blockBytes = 50
-  package static let scalePlaces = ScalePlaces.halves(at: [0])
+  package static let scalePlaces = ScalePlaces.halves(at: 0)
   package static let kernelTables: KernelTables? = .iq1
   package static let importanceGroup: Int? = 32
   package static let needsImportance = true

@@ -15,7 +15,7 @@ package enum IQ2_S: QuantCodec {
   package static let ggufID: UInt32? = 22
   package static let blockElements = 256
   package static let blockBytes = 82
-  package static let scalePlaces = ScalePlaces.halves(at: [0])
+  package static let scalePlaces = ScalePlaces.halves(at: 0)
   package static let kernelTables: KernelTables? = .iq2S
   package static let importanceGroup: Int? = 16
 

@@ -14,7 +14,7 @@ package enum IQ2_XS: QuantCodec {
   package static let ggufID: UInt32? = 17
   package static let blockElements = 256
   package static let blockBytes = 74
-  package static let scalePlaces = ScalePlaces.halves(at: [0])
+  package static let scalePlaces = ScalePlaces.halves(at: 0)
   package static let kernelTables: KernelTables? = .iq2XS
   package static let importanceGroup: Int? = 16
   package static let needsImportance = true

@@ -15,7 +15,7 @@ package enum IQ2_XXS: QuantCodec {
   package static let ggufID: UInt32? = 16
   package static let blockElements = 256
   package static let blockBytes = 66
-  package static let scalePlaces = ScalePlaces.halves(at: [0])
+  package static let scalePlaces = ScalePlaces.halves(at: 0)
   package static let kernelTables: KernelTables? = .iq2XXS
   package static let importanceGroup: Int? = 32
   package static let needsImportance = true

@@ -15,7 +15,7 @@ package enum IQ3_S: QuantCodec {
   package static let ggufID: UInt32? = 21
   package static let blockElements = 256
   package static let blockBytes = 110
-  package static let scalePlaces = ScalePlaces.halves(at: [0])
+  package static let scalePlaces = ScalePlaces.halves(at: 0)
   package static let kernelTables: KernelTables? = .iq3S
   package static let importanceGroup: Int? = 32
 

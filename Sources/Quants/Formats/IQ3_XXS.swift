@@ -14,7 +14,7 @@ package enum IQ3_XXS: QuantCodec {
   package static let ggufID: UInt32? = 18
   package static let blockElements = 256
   package static let blockBytes = 98
-  package static let scalePlaces = ScalePlaces.halves(at: [0])
+  package static let scalePlaces = ScalePlaces.halves(at: 0)
   package static let kernelTables: KernelTables? = .iq3XXS
   package static let importanceGroup: Int? = 32
 

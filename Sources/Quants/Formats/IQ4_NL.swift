@@ -12,7 +12,7 @@ package enum IQ4_NL: QuantCodec {
   package static let ggufID: UInt32? = 20
   package static let blockElements = 32
   package static let blockBytes = 18
-  package static let scalePlaces = ScalePlaces.halves(at: [0])
+  package static let scalePlaces = ScalePlaces.halves(at: 0)
   package static let importanceGroup: Int? = 32
 
   package static func decode(_ source: UnsafeRawBufferPointer, into row: UnsafeMutableBufferPointer<Float>) {

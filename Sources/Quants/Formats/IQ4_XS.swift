@@ -15,7 +15,7 @@ package enum IQ4_XS: QuantCodec {
   package static let ggufID: UInt32? = 23
   package static let blockElements = 256
   package static let blockBytes = 136
-  package static let scalePlaces = ScalePlaces.halves(at: [0])
+  package static let scalePlaces = ScalePlaces.halves(at: 0)
   package static let importanceGroup: Int? = 32
 
   package static func decode(_ source: UnsafeRawBufferPointer, into row: UnsafeMutableBufferPointer<Float>) {

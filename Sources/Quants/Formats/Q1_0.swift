@@ -11,7 +11,7 @@ package enum Q1_0: QuantCodec {
   package static let ggufID: UInt32? = 41
   package static let blockElements = 128
   package static let blockBytes = 18
-  package static let scalePlaces = ScalePlaces.halves(at: [0])
+  package static let scalePlaces = ScalePlaces.halves(at: 0)
 
   package static func decode(_ source: UnsafeRawBufferPointer, into row: UnsafeMutableBufferPointer<Float>) {
     for block in 0..<source.count / blockBytes {

@@ -10,12 +10,12 @@
 /// ```
 ///
 /// Source: ggml, `block_q2_K`. 2.625 bits per weight.
-package enum Q2_K: QuantCodec {
+package enum Q2_K: FittedCodec {
   package static let name = "Q2_K"
   package static let ggufID: UInt32? = 10
   package static let blockElements = 256
   package static let blockBytes = 84
-  package static let scalePlaces = ScalePlaces.halves(at: [80, 82])
+  package static let scalePlaces = ScalePlaces.halves(at: 80, and: 82)
   package static let importanceGroup: Int? = 16
 
   package static func decode(_ source: UnsafeRawBufferPointer, into row: UnsafeMutableBufferPointer<Float>) {
@@ -29,96 +29,29 @@ package enum Q2_K: QuantCodec {
     }
   }
 
-  /// Each group's scale and offset are searched for, then rounded to four bits, then every number is chosen anew.
-  package static func encode(
-    _ row: UnsafeBufferPointer<Float>, importance: UnsafeBufferPointer<Float>?,
-    into blocks: UnsafeMutableRawBufferPointer
-  ) {
-    let room = Room()
-    for block in 0..<row.count / blockElements {
-      let x = row.slice(block * blockElements, blockElements)
-      let bytes = UnsafeMutableRawBufferPointer(rebasing: blocks[block * blockBytes..<(block + 1) * blockBytes])
-      if let importance {
-        fit(x, importance.slice(block * blockElements, blockElements), room, bytes)
-      } else {
-        fit(x, room, bytes)
-      }
-      for j in 0..<16 {
-        let (step, offset) = group(j, UnsafeRawBufferPointer(bytes))
-        // A group without a step keeps the numbers of its own search, which decode to the offset.
-        guard step != 0 else { continue }
-        for i in j * 16..<j * 16 + 16 {
-          room.numbers[i] = UInt8(truncatingIfNeeded: nearestInteger((x[i] + offset) / step, 0, 3))
-        }
-      }
-      TwoBits.store(room.numbers, UnsafeMutableRawBufferPointer(rebasing: bytes[16..<80]))
-    }
-  }
-
-  private struct Room: ~Copyable {
-    let numbers = Scratch<UInt8>(256, 0)
-    let factors = Scratch<Float>(16, 0)
-    let sums = Scratch<Float>(16, 0)
-    let scales = Scratch<Float>(16, 0)
-    let offsets = Scratch<Float>(16, 0)
-    let scaleNumbers = Scratch<UInt8>(16, 0)
-    let offsetNumbers = Scratch<UInt8>(16, 0)
-  }
-
   /// The step and the offset of a group.
   private static func group(_ j: Int, _ bytes: UnsafeRawBufferPointer) -> (step: Float, offset: Float) {
     (bytes.half(at: 80) * Float(bytes[j] & 15), bytes.half(at: 82) * Float(bytes[j] >> 4))
   }
 
-  /// Plain: absolute errors count by the weight's magnitude; the largest scale becomes 15.
-  private static func fit(
-    _ x: UnsafeBufferPointer<Float>, _ room: borrowing Room, _ bytes: UnsafeMutableRawBufferPointer
+  private static let scales = AffineSuperBlock(
+    plain: AffineScale(limit: 3, first: -0.5, step: 0.1, last: 15, isAbsolute: true), scaleLimit: 15, spread: 1,
+    addsTypical: false)
+
+  /// Each group's scale and offset are searched for, then rounded to four bits, then every number is chosen anew.
+  package static func fit(
+    _ x: UnsafeBufferPointer<Float>, importance: UnsafeBufferPointer<Float>?, meanSquare: Float,
+    _ fit: borrowing BlockFit, into block: UnsafeMutableRawBufferPointer
   ) {
-    let rule = AffineScale(limit: 3, first: -0.5, step: 0.1, last: 15, isAbsolute: true)
-    var largestScale: Float = 0
-    var largestOffset: Float = 0
-    for j in 0..<16 {
-      let group = x.slice(j * 16, 16)
-      for i in 0..<16 { room.factors[i] = abs(group[i]) }
-      (room.scales[j], room.offsets[j]) = rule.search(
-        group, factors: room.factors.slice(0, 16), numbers: room.numbers.room(j * 16, 16))
-      if room.scales[j] > largestScale { largestScale = room.scales[j] }
-      if room.offsets[j] > largestOffset { largestOffset = room.offsets[j] }
-    }
-    let inverseScale = largestScale > 0 ? 15 / largestScale : 0
-    let inverseOffset = largestOffset > 0 ? 15 / largestOffset : 0
-    for j in 0..<16 {
-      let scale = UInt8(truncatingIfNeeded: nearestInteger(inverseScale * room.scales[j]))
-      let offset = UInt8(truncatingIfNeeded: nearestInteger(inverseOffset * room.offsets[j]))
-      bytes[j] = scale | offset << 4
-    }
-    bytes.storeHalf(largestScale > 0 ? largestScale / 15 : 0, at: 80)
-    bytes.storeHalf(largestOffset > 0 ? largestOffset / 15 : 0, at: 82)
+    let (d, dmin) = scales.fit(x, importance, fit)
+    block.storeHalf(d, at: 80)
+    block.storeHalf(dmin, at: 82)
+    for j in 0..<16 { block[j] = fit.scaleNumbers[j] | fit.offsetNumbers[j] << 4 }
+    fit.settle(highest: 3) { group($0, UnsafeRawBufferPointer(block)) }
   }
 
-  /// With importance: scales and offsets are themselves fitted, each group counting by the sum of its factors.
-  private static func fit(
-    _ x: UnsafeBufferPointer<Float>, _ importance: UnsafeBufferPointer<Float>, _ room: borrowing Room,
-    _ bytes: UnsafeMutableRawBufferPointer
-  ) {
-    let spread = ErrorFactors.sumOfSquares(x) / 256
-    for j in 0..<16 {
-      let group = x.slice(j * 16, 16)
-      ErrorFactors.weighted(
-        group, importance: importance.slice(j * 16, 16), spread: spread, into: room.factors.buffer)
-      room.sums[j] = 0
-      for i in 0..<16 { room.sums[j] += room.factors[i] }
-      (room.scales[j], room.offsets[j]) = AffineScale.weighted(limit: 3).search(
-        group, factors: room.factors.slice(0, 16), numbers: room.numbers.room(j * 16, 16))
-    }
-    let weights = room.sums.slice(0, 16)
-    let d = PositiveScale.search(
-      room.scales.slice(0, 16), factors: weights, limit: 15, numbers: room.scaleNumbers.buffer)
-    let dmin = PositiveScale.search(
-      room.offsets.slice(0, 16), factors: weights, limit: 15, numbers: room.offsetNumbers.buffer)
-    bytes.storeHalf(d, at: 80)
-    bytes.storeHalf(dmin, at: 82)
-    for j in 0..<16 { bytes[j] = room.scaleNumbers[j] | room.offsetNumbers[j] << 4 }
+  package static func pack(_ numbers: UnsafeMutableBufferPointer<UInt8>, into block: UnsafeMutableRawBufferPointer) {
+    TwoBits.store(numbers, UnsafeMutableRawBufferPointer(rebasing: block[16..<80]))
   }
 }
 
@@ -131,7 +64,7 @@ enum TwoBits {
   static func shift(_ i: Int) -> UInt8 { UInt8(truncatingIfNeeded: i % 128 / 32 * 2) }
 
   /// Stores the lower two bits of a block's numbers in 64 bytes.
-  static func store(_ numbers: borrowing Scratch<UInt8>, _ bytes: UnsafeMutableRawBufferPointer) {
+  static func store(_ numbers: UnsafeMutableBufferPointer<UInt8>, _ bytes: UnsafeMutableRawBufferPointer) {
     for i in bytes.indices { bytes[i] = 0 }
     for i in 0..<256 { bytes[byte(i)] |= (numbers[i] & 3) << shift(i) }
   }

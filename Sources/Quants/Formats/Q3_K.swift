@@ -11,12 +11,12 @@
 /// ```
 ///
 /// Source: ggml, `block_q3_K`. 3.4375 bits per weight.
-package enum Q3_K: QuantCodec {
+package enum Q3_K: FittedCodec {
   package static let name = "Q3_K"
   package static let ggufID: UInt32? = 11
   package static let blockElements = 256
   package static let blockBytes = 110
-  package static let scalePlaces = ScalePlaces.halves(at: [108])
+  package static let scalePlaces = ScalePlaces.halves(at: 108)
   package static let importanceGroup: Int? = 16
 
   package static func decode(_ source: UnsafeRawBufferPointer, into row: UnsafeMutableBufferPointer<Float>) {
@@ -30,51 +30,6 @@ package enum Q3_K: QuantCodec {
     }
   }
 
-  /// Each group's scale is searched for, then rounded to six bits, then every number is chosen anew.
-  package static func encode(
-    _ row: UnsafeBufferPointer<Float>, importance: UnsafeBufferPointer<Float>?,
-    into blocks: UnsafeMutableRawBufferPointer
-  ) {
-    let room = Room()
-    for block in 0..<row.count / blockElements {
-      let x = row.slice(block * blockElements, blockElements)
-      let bytes = UnsafeMutableRawBufferPointer(rebasing: blocks[block * blockBytes..<(block + 1) * blockBytes])
-      let d =
-        if let importance {
-          fit(x, importance.slice(block * blockElements, blockElements), room)
-        } else {
-          fit(x, room)
-        }
-      for i in 96..<108 { bytes[i] = 0 }
-      for j in 0..<16 {
-        bytes[96 + j % 8] |= (room.scaleNumbers[j] & 15) << (j < 8 ? 0 : 4)
-        bytes[104 + j % 4] |= (room.scaleNumbers[j] >> 4) << UInt8(truncatingIfNeeded: j / 4 * 2)
-      }
-      bytes.storeHalf(d, at: 108)
-      for j in 0..<16 {
-        let step = step(j, UnsafeRawBufferPointer(bytes))
-        // A group without a step keeps the numbers of its own search, which decode to zero.
-        guard step != 0 else { continue }
-        for i in j * 16..<j * 16 + 16 {
-          room.numbers[i] = UInt8(truncatingIfNeeded: nearestInteger(x[i] / step, -4, 3) + 4)
-        }
-      }
-      for l in 0..<32 {
-        bytes[l] = 0
-        for j in 0..<8 { bytes[l] |= (room.numbers[j * 32 + l] >> 2) << UInt8(truncatingIfNeeded: j) }
-      }
-      TwoBits.store(room.numbers, UnsafeMutableRawBufferPointer(rebasing: bytes[32..<96]))
-    }
-  }
-
-  private struct Room: ~Copyable {
-    let numbers = Scratch<UInt8>(256, 0)
-    let factors = Scratch<Float>(16, 0)
-    let sums = Scratch<Float>(16, 0)
-    let scales = Scratch<Float>(16, 0)
-    let scaleNumbers = Scratch<UInt8>(16, 0)
-  }
-
   /// What one unit of a group's numbers is worth.
   private static func step(_ j: Int, _ bytes: UnsafeRawBufferPointer) -> Float {
     let low = bytes[96 + j % 8] >> (j < 8 ? 0 : 4) & 15
@@ -82,39 +37,61 @@ package enum Q3_K: QuantCodec {
     return bytes.half(at: 108) * Float(Int(low | high << 4) - 32)
   }
 
-  /// Plain: errors count by the weight's square; the scale of largest magnitude becomes -32.
-  private static func fit(_ x: UnsafeBufferPointer<Float>, _ room: borrowing Room) -> Float {
+  /// Each group's scale is searched for, then rounded to six bits, then every number is chosen anew.
+  ///
+  /// Plain, errors count by the weight's square, and the scale of largest magnitude becomes -32. With importance the scales are
+  /// themselves fitted, each group counting by the sum of its factors.
+  package static func fit(
+    _ x: UnsafeBufferPointer<Float>, importance: UnsafeBufferPointer<Float>?, meanSquare: Float,
+    _ fit: borrowing BlockFit, into block: UnsafeMutableRawBufferPointer
+  ) {
+    let d = if let importance { scales(x, importance: importance, fit) } else { scales(x, fit) }
+    block.storeHalf(d, at: 108)
+    for i in 96..<108 { block[i] = 0 }
     for j in 0..<16 {
-      room.scales[j] = SymmetricScale.descend(x.slice(j * 16, 16), limit: 4, numbers: room.numbers.room(j * 16, 16))
+      block[96 + j % 8] |= (fit.scaleNumbers[j] & 15) << (j < 8 ? 0 : 4)
+      block[104 + j % 4] |= (fit.scaleNumbers[j] >> 4) << UInt8(truncatingIfNeeded: j / 4 * 2)
     }
-    let largest = SymmetricScale.extremeWeight(room.scales.slice(0, 16))
+    fit.settle(lowest: -4, highest: 3) { (step($0, UnsafeRawBufferPointer(block)), 0) }
+  }
+
+  package static func pack(_ numbers: UnsafeMutableBufferPointer<UInt8>, into block: UnsafeMutableRawBufferPointer) {
+    for l in 0..<32 {
+      block[l] = 0
+      for j in 0..<8 { block[l] |= (numbers[j * 32 + l] >> 2) << UInt8(truncatingIfNeeded: j) }
+    }
+    TwoBits.store(numbers, UnsafeMutableRawBufferPointer(rebasing: block[32..<96]))
+  }
+
+  private static func scales(_ x: UnsafeBufferPointer<Float>, _ fit: borrowing BlockFit) -> Float {
+    for j in 0..<16 {
+      fit.scales[j] = SymmetricScale.descend(x.slice(j * 16, 16), limit: 4, numbers: fit.numbers.room(j * 16, 16))
+      fit.roundings[j] = .kept
+    }
+    let largest = SymmetricScale.extremeWeight(fit.scales.slice(0, 16))
     guard largest != 0 else {
-      room.scaleNumbers.buffer.update(repeating: 0)
+      fit.scaleNumbers.buffer.update(repeating: 0)
       return 0
     }
     let inverse = -32 / largest
     for j in 0..<16 {
-      let nearest = Int8(truncatingIfNeeded: nearestInteger(inverse * room.scales[j]))
-      room.scaleNumbers[j] = UInt8(bitPattern: max(-32, min(31, nearest)) + 32)
+      let nearest = Int8(truncatingIfNeeded: nearestInteger(inverse * fit.scales[j]))
+      fit.scaleNumbers[j] = UInt8(bitPattern: max(-32, min(31, nearest)) + 32)
     }
     return 1 / inverse
   }
 
-  /// With importance: the scales are themselves fitted, each group counting by the sum of its factors.
-  private static func fit(
-    _ x: UnsafeBufferPointer<Float>, _ importance: UnsafeBufferPointer<Float>, _ room: borrowing Room
+  private static func scales(
+    _ x: UnsafeBufferPointer<Float>, importance: UnsafeBufferPointer<Float>, _ fit: borrowing BlockFit
   ) -> Float {
     let spread = 2 * ErrorFactors.sumOfSquares(x) / 256
     for j in 0..<16 {
-      let group = x.slice(j * 16, 16)
-      ErrorFactors.weighted(
-        group, importance: importance.slice(j * 16, 16), spread: spread, into: room.factors.buffer)
-      room.sums[j] = 0
-      for i in 0..<16 { room.sums[j] += room.factors[i] }
-      room.scales[j] = SymmetricScale.search(
-        group, factors: room.factors.slice(0, 16), limit: 4, numbers: room.numbers.room(j * 16, 16))
+      fit.weigh(j, x, importance, spread: spread)
+      let found = SymmetricScale.search(x.slice(j * 16, 16), factors: fit.factors.slice(0, 16), limit: 4)
+      (fit.scales[j], fit.roundings[j]) = found
     }
-    return SymmetricScale.search(
-      room.scales.slice(0, 16), factors: room.sums.slice(0, 16), limit: 32, numbers: room.scaleNumbers.buffer)
+    let (d, rounding) = SymmetricScale.search(fit.scales.slice(0, 16), factors: fit.sums.slice(0, 16), limit: 32)
+    for j in 0..<16 { fit.scaleNumbers[j] = rounding.number(fit.scales[j]) ?? 0 }
+    return d
   }
 }

@@ -7,12 +7,12 @@
 /// ```
 ///
 /// Source: ggml, `block_q4_0`. 4.5 bits per weight.
-package enum Q4_0: QuantCodec {
+package enum Q4_0: FittedCodec {
   package static let name = "Q4_0"
   package static let ggufID: UInt32? = 2
   package static let blockElements = 32
   package static let blockBytes = 18
-  package static let scalePlaces = ScalePlaces.halves(at: [0])
+  package static let scalePlaces = ScalePlaces.halves(at: 0)
   package static let importanceGroup: Int? = 32
 
   package static func decode(_ source: UnsafeRawBufferPointer, into row: UnsafeMutableBufferPointer<Float>) {
@@ -31,35 +31,14 @@ package enum Q4_0: QuantCodec {
   /// The weight of largest magnitude (the first of equals) lands exactly on -8, so the scale carries its sign.
   ///
   /// With importance the scale is searched for instead.
-  package static func encode(
-    _ row: UnsafeBufferPointer<Float>, importance: UnsafeBufferPointer<Float>?,
-    into blocks: UnsafeMutableRawBufferPointer
+  package static func fit(
+    _ x: UnsafeBufferPointer<Float>, importance: UnsafeBufferPointer<Float>?, meanSquare: Float,
+    _ fit: borrowing BlockFit, into block: UnsafeMutableRawBufferPointer
   ) {
-    if let importance { return encodeWeighted(row, importance: importance, into: blocks) }
-    for block in 0..<row.count / blockElements {
-      let weights = UnsafeBufferPointer(rebasing: row[block * blockElements..<(block + 1) * blockElements])
-      let start = block * blockBytes
-      var largest: Float = 0
-      var extreme: Float = 0
-      for weight in weights where abs(weight) > largest {
-        largest = abs(weight)
-        extreme = weight
-      }
-      let d = extreme / -8
-      let inverse: Float = d != 0 ? 1 / d : 0
-      blocks.storeBytes(of: HalfPrecision.f16(d).littleEndian, toByteOffset: start, as: UInt16.self)
-      for i in 0..<16 {
-        let low = nibble(weights[i] * inverse)
-        let high = nibble(weights[16 + i] * inverse)
-        blocks[start + 2 + i] = low | high << 4
-      }
-    }
+    block.storeHalf(fit.symmetric(x, importance, meanSquare: meanSquare, limit: 8), at: 0)
   }
 
-  /// A scaled weight in -8...8 as the number 0...15: half a step is added and the fraction cut off.
-  private static func nibble(_ scaled: Float) -> UInt8 {
-    let shifted = scaled + 8.5
-    guard abs(shifted) < 128 else { return 0 }
-    return UInt8(truncatingIfNeeded: min(15, Int(shifted)))
+  package static func pack(_ numbers: UnsafeMutableBufferPointer<UInt8>, into block: UnsafeMutableRawBufferPointer) {
+    for i in 0..<16 { block[2 + i] = numbers[i] | numbers[16 + i] << 4 }
   }
 }

@@ -7,12 +7,12 @@
 /// ```
 ///
 /// Source: ggml, `block_q4_1`. 5 bits per weight.
-package enum Q4_1: QuantCodec {
+package enum Q4_1: FittedCodec {
   package static let name = "Q4_1"
   package static let ggufID: UInt32? = 3
   package static let blockElements = 32
   package static let blockBytes = 20
-  package static let scalePlaces = ScalePlaces.halves(at: [0, 2])
+  package static let scalePlaces = ScalePlaces.halves(at: 0, and: 2)
   package static let importanceGroup: Int? = 32
 
   package static func decode(_ source: UnsafeRawBufferPointer, into row: UnsafeMutableBufferPointer<Float>) {
@@ -29,15 +29,16 @@ package enum Q4_1: QuantCodec {
   }
 
   /// The smallest weight lands on 0 and the largest on 15; with importance, scale and minimum are searched for.
-  package static func encode(
-    _ row: UnsafeBufferPointer<Float>, importance: UnsafeBufferPointer<Float>?,
-    into blocks: UnsafeMutableRawBufferPointer
+  package static func fit(
+    _ x: UnsafeBufferPointer<Float>, importance: UnsafeBufferPointer<Float>?, meanSquare: Float,
+    _ fit: borrowing BlockFit, into block: UnsafeMutableRawBufferPointer
   ) {
-    AffineBlocks(limit: 15).encode(row, importance: importance) { block, d, m, numbers in
-      let start = block * blockBytes
-      blocks.storeHalf(d, at: start)
-      blocks.storeHalf(m, at: start + 2)
-      for i in 0..<16 { blocks[start + 4 + i] = numbers[i] | numbers[16 + i] << 4 }
-    }
+    let (d, m) = fit.affine(x, importance, meanSquare: meanSquare, limit: 15)
+    block.storeHalf(d, at: 0)
+    block.storeHalf(m, at: 2)
+  }
+
+  package static func pack(_ numbers: UnsafeMutableBufferPointer<UInt8>, into block: UnsafeMutableRawBufferPointer) {
+    for i in 0..<16 { block[4 + i] = numbers[i] | numbers[16 + i] << 4 }
   }
 }

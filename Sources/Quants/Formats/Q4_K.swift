@@ -10,12 +10,12 @@
 /// ```
 ///
 /// Source: ggml, `block_q4_K`. 4.5 bits per weight.
-package enum Q4_K: QuantCodec {
+package enum Q4_K: FittedCodec {
   package static let name = "Q4_K"
   package static let ggufID: UInt32? = 12
   package static let blockElements = 256
   package static let blockBytes = 144
-  package static let scalePlaces = ScalePlaces.halves(at: [0, 2])
+  package static let scalePlaces = ScalePlaces.halves(at: 0, and: 2)
   package static let importanceGroup: Int? = 32
 
   package static func decode(_ source: UnsafeRawBufferPointer, into row: UnsafeMutableBufferPointer<Float>) {
@@ -32,23 +32,20 @@ package enum Q4_K: QuantCodec {
     }
   }
 
+  private static let scales = AffineSuperBlock(plain: AffineScale(limit: 15, first: -1, step: 0.1, last: 20))
+
   /// Each group's scale and offset are searched for, then rounded to six bits, then every number is chosen anew.
-  package static func encode(
-    _ row: UnsafeBufferPointer<Float>, importance: UnsafeBufferPointer<Float>?,
-    into blocks: UnsafeMutableRawBufferPointer
+  package static func fit(
+    _ x: UnsafeBufferPointer<Float>, importance: UnsafeBufferPointer<Float>?, meanSquare: Float,
+    _ fit: borrowing BlockFit, into block: UnsafeMutableRawBufferPointer
   ) {
-    let fitted = AffineSuperBlock(plain: AffineScale(limit: 15, first: -1, step: 0.1, last: 20))
-    for block in 0..<row.count / blockElements {
-      let bytes = UnsafeMutableRawBufferPointer(rebasing: blocks[block * blockBytes..<(block + 1) * blockBytes])
-      fitted.encode(
-        row.slice(block * blockElements, blockElements),
-        importance: importance?.slice(block * blockElements, blockElements), header: bytes)
-      for pair in 0..<4 {
-        for l in 0..<32 {
-          let low = fitted.numbers[pair * 64 + l]
-          let high = fitted.numbers[pair * 64 + 32 + l]
-          bytes[AffineSuperBlock.headerBytes + pair * 32 + l] = low | high << 4
-        }
+    scales.fit(x, importance, fit, header: block)
+  }
+
+  package static func pack(_ numbers: UnsafeMutableBufferPointer<UInt8>, into block: UnsafeMutableRawBufferPointer) {
+    for pair in 0..<4 {
+      for l in 0..<32 {
+        block[AffineSuperBlock.headerBytes + pair * 32 + l] = numbers[pair * 64 + l] | numbers[pair * 64 + 32 + l] << 4
       }
     }
   }

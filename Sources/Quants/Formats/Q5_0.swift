@@ -7,12 +7,12 @@
 /// ```
 ///
 /// Source: ggml, `block_q5_0`. 5.5 bits per weight.
-package enum Q5_0: QuantCodec {
+package enum Q5_0: FittedCodec {
   package static let name = "Q5_0"
   package static let ggufID: UInt32? = 6
   package static let blockElements = 32
   package static let blockBytes = 22
-  package static let scalePlaces = ScalePlaces.halves(at: [0])
+  package static let scalePlaces = ScalePlaces.halves(at: 0)
   package static let importanceGroup: Int? = 32
 
   package static func decode(_ source: UnsafeRawBufferPointer, into row: UnsafeMutableBufferPointer<Float>) {
@@ -26,31 +26,14 @@ package enum Q5_0: QuantCodec {
   }
 
   /// The weight of largest magnitude (the first of equals) lands exactly on -16; with importance the scale is searched for.
-  package static func encode(
-    _ row: UnsafeBufferPointer<Float>, importance: UnsafeBufferPointer<Float>?,
-    into blocks: UnsafeMutableRawBufferPointer
+  package static func fit(
+    _ x: UnsafeBufferPointer<Float>, importance: UnsafeBufferPointer<Float>?, meanSquare: Float,
+    _ fit: borrowing BlockFit, into block: UnsafeMutableRawBufferPointer
   ) {
-    let numbers = Scratch<UInt8>(blockElements, 0)
-    let factors = Scratch<Float>(blockElements, 0)
-    let meanSquare = importance == nil ? 0 : ErrorFactors.sumOfSquares(row) / Float(row.count)
-    for block in 0..<row.count / blockElements {
-      let x = row.slice(block * blockElements, blockElements)
-      let d: Float
-      if let importance {
-        ErrorFactors.weighted(
-          x, importance: importance.slice(block * blockElements, blockElements), spread: meanSquare,
-          into: factors.buffer)
-        d = SymmetricScale.search(x, factors: factors.slice(0, 32), limit: 16, numbers: numbers.buffer)
-      } else {
-        d = SymmetricScale.extremeWeight(x) / -16
-        let inverse: Float = d != 0 ? 1 / d : 0
-        for i in 0..<blockElements {
-          let number = Int8(truncatingIfNeeded: truncatedInteger(x[i] * inverse + 16.5))
-          numbers[i] = UInt8(bitPattern: min(31, number))
-        }
-      }
-      blocks.storeHalf(d, at: block * blockBytes)
-      FiveBits.store(numbers.buffer, blocks, highBits: block * blockBytes + 2)
-    }
+    block.storeHalf(fit.symmetric(x, importance, meanSquare: meanSquare, limit: 16), at: 0)
+  }
+
+  package static func pack(_ numbers: UnsafeMutableBufferPointer<UInt8>, into block: UnsafeMutableRawBufferPointer) {
+    FiveBits.store(numbers, block, highBits: 2)
   }
 }

@@ -7,12 +7,12 @@
 /// ```
 ///
 /// Source: ggml, `block_q5_1`. 6 bits per weight.
-package enum Q5_1: QuantCodec {
+package enum Q5_1: FittedCodec {
   package static let name = "Q5_1"
   package static let ggufID: UInt32? = 7
   package static let blockElements = 32
   package static let blockBytes = 24
-  package static let scalePlaces = ScalePlaces.halves(at: [0, 2])
+  package static let scalePlaces = ScalePlaces.halves(at: 0, and: 2)
   package static let importanceGroup: Int? = 32
 
   package static func decode(_ source: UnsafeRawBufferPointer, into row: UnsafeMutableBufferPointer<Float>) {
@@ -27,16 +27,17 @@ package enum Q5_1: QuantCodec {
   }
 
   /// The smallest weight lands on 0 and the largest on 31; with importance, scale and minimum are searched for.
-  package static func encode(
-    _ row: UnsafeBufferPointer<Float>, importance: UnsafeBufferPointer<Float>?,
-    into blocks: UnsafeMutableRawBufferPointer
+  package static func fit(
+    _ x: UnsafeBufferPointer<Float>, importance: UnsafeBufferPointer<Float>?, meanSquare: Float,
+    _ fit: borrowing BlockFit, into block: UnsafeMutableRawBufferPointer
   ) {
-    AffineBlocks(limit: 31).encode(row, importance: importance) { block, d, m, numbers in
-      let start = block * blockBytes
-      blocks.storeHalf(d, at: start)
-      blocks.storeHalf(m, at: start + 2)
-      FiveBits.store(numbers, blocks, highBits: start + 4)
-    }
+    let (d, m) = fit.affine(x, importance, meanSquare: meanSquare, limit: 31)
+    block.storeHalf(d, at: 0)
+    block.storeHalf(m, at: 2)
+  }
+
+  package static func pack(_ numbers: UnsafeMutableBufferPointer<UInt8>, into block: UnsafeMutableRawBufferPointer) {
+    FiveBits.store(numbers, block, highBits: 4)
   }
 }
 

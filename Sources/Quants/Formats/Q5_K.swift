@@ -11,12 +11,12 @@
 /// ```
 ///
 /// Source: ggml, `block_q5_K`. 5.5 bits per weight.
-package enum Q5_K: QuantCodec {
+package enum Q5_K: FittedCodec {
   package static let name = "Q5_K"
   package static let ggufID: UInt32? = 13
   package static let blockElements = 256
   package static let blockBytes = 176
-  package static let scalePlaces = ScalePlaces.halves(at: [0, 2])
+  package static let scalePlaces = ScalePlaces.halves(at: 0, and: 2)
   package static let importanceGroup: Int? = 32
 
   private static let highBits = AffineSuperBlock.headerBytes
@@ -37,25 +37,22 @@ package enum Q5_K: QuantCodec {
     }
   }
 
+  private static let scales = AffineSuperBlock(plain: AffineScale(limit: 31, first: -0.5, step: 0.1, last: 15))
+
   /// Each group's scale and offset are searched for, then rounded to six bits, then every number is chosen anew.
-  package static func encode(
-    _ row: UnsafeBufferPointer<Float>, importance: UnsafeBufferPointer<Float>?,
-    into blocks: UnsafeMutableRawBufferPointer
+  package static func fit(
+    _ x: UnsafeBufferPointer<Float>, importance: UnsafeBufferPointer<Float>?, meanSquare: Float,
+    _ fit: borrowing BlockFit, into block: UnsafeMutableRawBufferPointer
   ) {
-    let fitted = AffineSuperBlock(plain: AffineScale(limit: 31, first: -0.5, step: 0.1, last: 15))
-    for block in 0..<row.count / blockElements {
-      let bytes = UnsafeMutableRawBufferPointer(rebasing: blocks[block * blockBytes..<(block + 1) * blockBytes])
-      fitted.encode(
-        row.slice(block * blockElements, blockElements),
-        importance: importance?.slice(block * blockElements, blockElements), header: bytes)
-      for l in 0..<32 {
-        var high: UInt8 = 0
-        for j in 0..<8 { high |= (fitted.numbers[j * 32 + l] >> 4) << UInt8(truncatingIfNeeded: j) }
-        bytes[highBits + l] = high
-        for pair in 0..<4 {
-          let low = fitted.numbers[pair * 64 + l] & 15
-          bytes[nibbles + pair * 32 + l] = low | fitted.numbers[pair * 64 + 32 + l] << 4
-        }
+    scales.fit(x, importance, fit, header: block)
+  }
+
+  package static func pack(_ numbers: UnsafeMutableBufferPointer<UInt8>, into block: UnsafeMutableRawBufferPointer) {
+    for l in 0..<32 {
+      block[highBits + l] = 0
+      for j in 0..<8 { block[highBits + l] |= (numbers[j * 32 + l] >> 4) << UInt8(truncatingIfNeeded: j) }
+      for pair in 0..<4 {
+        block[nibbles + pair * 32 + l] = numbers[pair * 64 + l] & 15 | numbers[pair * 64 + 32 + l] << 4
       }
     }
   }

@@ -11,12 +11,12 @@
 /// ```
 ///
 /// Source: ggml, `block_q6_K`. 6.5625 bits per weight.
-package enum Q6_K: QuantCodec {
+package enum Q6_K: FittedCodec {
   package static let name = "Q6_K"
   package static let ggufID: UInt32? = 14
   package static let blockElements = 256
   package static let blockBytes = 210
-  package static let scalePlaces = ScalePlaces.halves(at: [208])
+  package static let scalePlaces = ScalePlaces.halves(at: 208)
   package static let importanceGroup: Int? = 16
 
   private static let highBits = 128
@@ -40,44 +40,36 @@ package enum Q6_K: QuantCodec {
   /// Each group's scale is searched for; the block's scale puts the largest of them on -128.
   ///
   /// An error counts by the weight's square, or by its importance alone.
-  package static func encode(
-    _ row: UnsafeBufferPointer<Float>, importance: UnsafeBufferPointer<Float>?,
-    into blocks: UnsafeMutableRawBufferPointer
+  package static func fit(
+    _ x: UnsafeBufferPointer<Float>, importance: UnsafeBufferPointer<Float>?, meanSquare: Float,
+    _ fit: borrowing BlockFit, into block: UnsafeMutableRawBufferPointer
   ) {
-    let numbers = Scratch<UInt8>(blockElements, 0)
-    let factors = Scratch<Float>(16, 0)
-    let groupScales = Scratch<Float>(16, 0)
-    for block in 0..<row.count / blockElements {
-      let x = row.slice(block * blockElements, blockElements)
-      let bytes = UnsafeMutableRawBufferPointer(rebasing: blocks[block * blockBytes..<(block + 1) * blockBytes])
-      for i in bytes.indices { bytes[i] = 0 }
-      for group in 0..<16 {
-        for i in 0..<16 {
-          let weight = x[group * 16 + i]
-          factors[i] = importance.map { $0[block * blockElements + group * 16 + i] } ?? weight * weight
-        }
-        groupScales[group] = SymmetricScale.search(
-          x.slice(group * 16, 16), factors: factors.slice(0, 16), limit: 32, numbers: numbers.room(group * 16, 16))
+    for group in 0..<16 {
+      for i in 0..<16 {
+        let weight = x[group * 16 + i]
+        fit.factors[i] = importance.map { $0[group * 16 + i] } ?? weight * weight
       }
-      let largest = SymmetricScale.extremeWeight(groupScales.slice(0, 16))
-      guard abs(largest) >= SymmetricScale.smallest else { continue }
-      let inverse = -128 / largest
-      let d = bytes.storeHalf(1 / inverse, at: scale)
-      for group in 0..<16 {
-        let groupScale = Int8(truncatingIfNeeded: min(127, nearestInteger(inverse * groupScales[group])))
-        bytes[scales + group] = UInt8(bitPattern: groupScale)
-        let step = d * Float(groupScale)
-        // A group without a scale keeps the numbers of its own search, which decode to zero.
-        guard step != 0 else { continue }
-        for i in group * 16..<group * 16 + 16 {
-          numbers[i] = UInt8(truncatingIfNeeded: nearestInteger(x[i] / step, -32, 31) + 32)
-        }
-      }
-      for i in 0..<blockElements {
-        let place = Place(i)
-        bytes[place.lowByte] |= (numbers[i] & 15) << place.lowShift
-        bytes[highBits + place.highByte] |= (numbers[i] >> 4) << place.highShift
-      }
+      (fit.scales[group], fit.roundings[group]) = SymmetricScale.search(
+        x.slice(group * 16, 16), factors: fit.factors.slice(0, 16), limit: 32)
+    }
+    for i in scales..<blockBytes { block[i] = 0 }
+    let largest = SymmetricScale.extremeWeight(fit.scales.slice(0, 16))
+    guard abs(largest) >= SymmetricScale.smallest else { return fit.roundings.buffer.update(repeating: .zero) }
+    let inverse = -128 / largest
+    let d = block.storeHalf(1 / inverse, at: scale)
+    for group in 0..<16 {
+      let groupScale = Int8(truncatingIfNeeded: min(127, nearestInteger(inverse * fit.scales[group])))
+      block[scales + group] = UInt8(bitPattern: groupScale)
+    }
+    fit.settle(lowest: -32, highest: 31) { (d * Float(Int8(bitPattern: block[scales + $0])), 0) }
+  }
+
+  package static func pack(_ numbers: UnsafeMutableBufferPointer<UInt8>, into block: UnsafeMutableRawBufferPointer) {
+    for i in 0..<scales { block[i] = 0 }
+    for i in 0..<blockElements {
+      let place = Place(i)
+      block[place.lowByte] |= (numbers[i] & 15) << place.lowShift
+      block[highBits + place.highByte] |= (numbers[i] >> 4) << place.highShift
     }
   }
 

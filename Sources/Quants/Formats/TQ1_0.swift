@@ -17,7 +17,7 @@ package enum TQ1_0: QuantCodec {
   package static let ggufID: UInt32? = 34
   package static let blockElements = 256
   package static let blockBytes = 54
-  package static let scalePlaces = ScalePlaces.halves(at: [52])
+  package static let scalePlaces = ScalePlaces.halves(at: 52)
 
   private static let powers: [UInt8] = [1, 3, 9, 27, 81]
   /// First byte, first weight, bytes, digits used.

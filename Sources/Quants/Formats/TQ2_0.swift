@@ -13,7 +13,7 @@ package enum TQ2_0: QuantCodec {
   package static let ggufID: UInt32? = 35
   package static let blockElements = 256
   package static let blockBytes = 66
-  package static let scalePlaces = ScalePlaces.halves(at: [64])
+  package static let scalePlaces = ScalePlaces.halves(at: 64)
 
   package static func decode(_ source: UnsafeRawBufferPointer, into row: UnsafeMutableBufferPointer<Float>) {
     for block in 0..<source.count / blockBytes {
@@ -37,7 +37,7 @@ package enum TQ2_0: QuantCodec {
       let (d, inverse) = Ternary.scale(x)
       for i in x.indices { numbers[i] = Ternary.number(x[i] * inverse) }
       let start = block * blockBytes
-      TwoBits.store(numbers, UnsafeMutableRawBufferPointer(rebasing: blocks[start..<start + 64]))
+      TwoBits.store(numbers.buffer, UnsafeMutableRawBufferPointer(rebasing: blocks[start..<start + 64]))
       blocks.storeHalf(d, at: start + 64)
     }
   }

@@ -23,11 +23,10 @@ struct AffineScale {
   /// - Parameters:
   ///   - x: the group.
   ///   - factors: how much each error counts.
-  ///   - numbers: receives each weight's number.
-  /// - Returns: the scale and the offset to be subtracted.
+  /// - Returns: the scale, the offset to be subtracted, and how the weights became numbers.
   func search(
-    _ x: UnsafeBufferPointer<Float>, factors: UnsafeBufferPointer<Float>, numbers: UnsafeMutableBufferPointer<UInt8>
-  ) -> (scale: Float, offset: Float) {
+    _ x: UnsafeBufferPointer<Float>, factors: UnsafeBufferPointer<Float>
+  ) -> (scale: Float, offset: Float, rounding: Rounding) {
     var (low, high) = (x[0], x[0])
     var sumFactors = factors[0]
     var sumWeights = sumFactors * x[0]
@@ -39,10 +38,7 @@ struct AffineScale {
     }
     // Zero is always inside the range, so that the offset needs no sign.
     if low > 0 { low = 0 }
-    if high == low {
-      numbers.update(repeating: 0)
-      return (0, -low)
-    }
+    if high == low { return (0, -low, .zero) }
     var chosen = Numbering(inverse: Float(limit) / (high - low), origin: low)
     var best = (scale: 1 / chosen.inverse, offset: low)
     var bestError = error(x, factors, chosen, best)
@@ -73,8 +69,8 @@ struct AffineScale {
         chosen = numbering
       }
     }
-    for i in x.indices { numbers[i] = UInt8(truncatingIfNeeded: chosen.number(x[i], limit)) }
-    return (best.scale, -best.offset)
+    let rounding = Rounding.scaled(inverse: chosen.inverse, origin: chosen.origin, lowest: 0, highest: limit)
+    return (best.scale, -best.offset, rounding)
   }
 
   /// How weights become numbers: an inverse scale, counted from an origin.

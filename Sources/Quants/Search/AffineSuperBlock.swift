@@ -1,30 +1,24 @@
-/// What Q4_K and Q5_K share: eight groups of thirty-two weights, each with a six-bit scale and a six-bit offset.
+/// What Q2_K, Q4_K and Q5_K share: groups of weights with a scale and an offset each, which are stored as small numbers.
 ///
-/// A block starts with `d` and `dmin` (F16) and twelve bytes of scales:
+/// A block of Q4_K and Q5_K starts with `d` and `dmin` (F16) and twelve bytes of six-bit scales and offsets:
 ///
 /// ```
 /// byte  0 .. 3   scale of group j = 0..3 in bits 0..5, upper two bits of the scale of group j + 4 in bits 6..7
 ///       4 .. 7   offset of group j = 0..3 in bits 0..5, upper two bits of the offset of group j + 4 in bits 6..7
 ///       8 .. 11  group j = 4..7: lower nibble of the scale : of the offset      (low nibble : high nibble)
 /// ```
-struct AffineSuperBlock: ~Copyable {
-  /// Bytes from the block's start to the numbers.
+struct AffineSuperBlock {
+  /// Bytes from the start of a Q4_K or Q5_K block to the numbers.
   static let headerBytes = 16
 
   /// The rule of the plain search.
   let plain: AffineScale
-  /// The result of ``encode(_:importance:header:)``: one number a weight.
-  let numbers = Scratch<UInt8>(256, 0)
-  private let factors = Scratch<Float>(32, 0)
-  private let sums = Scratch<Float>(8, 0)
-  private let scales = Scratch<Float>(8, 0)
-  private let offsets = Scratch<Float>(8, 0)
-  private let scaleNumbers = Scratch<UInt8>(8, 0)
-  private let offsetNumbers = Scratch<UInt8>(8, 0)
-
-  init(plain: AffineScale) {
-    self.plain = plain
-  }
+  /// The largest number of a scale or an offset.
+  var scaleLimit: Int32 = 63
+  /// How often the block's mean square counts in the factors with importance.
+  var spread: Float = 2
+  /// Whether a plain error counts by the group's root mean square plus the weight's magnitude, or by the magnitude alone.
+  var addsTypical = true
 
   /// The step and the offset of a group, from a block's header.
   static func group(_ j: Int, _ header: UnsafeRawBufferPointer) -> (step: Float, offset: Float) {
@@ -40,17 +34,61 @@ struct AffineSuperBlock: ~Copyable {
     return (header.half(at: 0) * Float(scale), header.half(at: 2) * Float(offset))
   }
 
-  /// Fits the groups, writes the header, and chooses each number anew from what the header decodes to.
-  func encode(
-    _ x: UnsafeBufferPointer<Float>, importance: UnsafeBufferPointer<Float>?, header: UnsafeMutableRawBufferPointer
-  ) {
-    if let importance {
-      fit(x, importance, header)
-    } else {
-      fit(x, header)
+  /// Fits the groups; ``BlockFit`` receives the numbers of their scales and offsets.
+  ///
+  /// Plain, the largest scale becomes `scaleLimit`. With importance, scales and offsets are themselves fitted, each group
+  /// counting by the sum of its factors.
+  ///
+  /// - Returns: the scales of the scales and of the offsets.
+  func fit(
+    _ x: UnsafeBufferPointer<Float>, _ importance: UnsafeBufferPointer<Float>?, _ fit: borrowing BlockFit
+  ) -> (d: Float, dmin: Float) {
+    let groups = x.count / fit.group
+    let rule = importance == nil ? plain : AffineScale.weighted(limit: plain.limit)
+    let spread = importance == nil ? 0 : self.spread * ErrorFactors.sumOfSquares(x) / 256
+    for j in 0..<groups {
+      let group = x.slice(j * fit.group, fit.group)
+      if let importance {
+        fit.weigh(j, x, importance, spread: spread)
+      } else {
+        let typical = addsTypical ? (ErrorFactors.sumOfSquares(group) / Float(group.count)).squareRoot() : 0
+        for i in group.indices { fit.factors[i] = typical + abs(group[i]) }
+      }
+      let factors = fit.factors.slice(0, fit.group)
+      (fit.scales[j], fit.offsets[j], fit.roundings[j]) = rule.search(group, factors: factors)
     }
+    let (scales, offsets, sums) = (fit.scales.slice(0, groups), fit.offsets.slice(0, groups), fit.sums.slice(0, groups))
+    guard importance == nil else {
+      return (
+        PositiveScale.search(scales, factors: sums, limit: scaleLimit, numbers: fit.scaleNumbers.buffer),
+        PositiveScale.search(offsets, factors: sums, limit: scaleLimit, numbers: fit.offsetNumbers.buffer)
+      )
+    }
+    return (even(scales, fit.scaleNumbers.buffer), even(offsets, fit.offsetNumbers.buffer))
+  }
+
+  /// Numbers in proportion, the largest value becoming `scaleLimit`; returns what one unit is worth.
+  private func even(_ values: UnsafeBufferPointer<Float>, _ numbers: UnsafeMutableBufferPointer<UInt8>) -> Float {
+    var largest: Float = 0
+    for value in values where value > largest { largest = value }
+    let inverse = largest > 0 ? Float(scaleLimit) / largest : 0
+    for j in values.indices {
+      let number = UInt8(truncatingIfNeeded: nearestInteger(inverse * values[j]))
+      numbers[j] = min(UInt8(truncatingIfNeeded: scaleLimit), number)
+    }
+    return largest / Float(scaleLimit)
+  }
+
+  /// Fits the groups of a Q4_K or Q5_K block and writes its header.
+  func fit(
+    _ x: UnsafeBufferPointer<Float>, _ importance: UnsafeBufferPointer<Float>?, _ fit: borrowing BlockFit,
+    header: UnsafeMutableRawBufferPointer
+  ) {
+    let (d, dmin) = self.fit(x, importance, fit)
+    header.storeHalf(d, at: 0)
+    header.storeHalf(dmin, at: 2)
     for j in 0..<8 {
-      let (scale, offset) = (scaleNumbers[j], offsetNumbers[j])
+      let (scale, offset) = (fit.scaleNumbers[j], fit.offsetNumbers[j])
       if j < 4 {
         header[4 + j] = scale
         header[8 + j] = offset
@@ -60,55 +98,6 @@ struct AffineSuperBlock: ~Copyable {
         header[4 + j] |= (offset >> 4) << 6
       }
     }
-    for j in 0..<8 {
-      let (step, offset) = Self.group(j, UnsafeRawBufferPointer(header))
-      // A group without a step keeps the numbers of its own search, which decode to the offset.
-      guard step != 0 else { continue }
-      for i in j * 32..<j * 32 + 32 {
-        numbers[i] = UInt8(truncatingIfNeeded: nearestInteger((x[i] + offset) / step, 0, plain.limit))
-      }
-    }
-  }
-
-  /// Plain: an error counts by the group's root mean square plus the weight's magnitude; the largest scale becomes 63.
-  private func fit(_ x: UnsafeBufferPointer<Float>, _ header: UnsafeMutableRawBufferPointer) {
-    var largestScale: Float = 0
-    var largestOffset: Float = 0
-    for j in 0..<8 {
-      let group = x.slice(j * 32, 32)
-      let typical = (ErrorFactors.sumOfSquares(group) / 32).squareRoot()
-      for i in 0..<32 { factors[i] = typical + abs(group[i]) }
-      (scales[j], offsets[j]) = plain.search(group, factors: factors.slice(0, 32), numbers: numbers.room(j * 32, 32))
-      if scales[j] > largestScale { largestScale = scales[j] }
-      if offsets[j] > largestOffset { largestOffset = offsets[j] }
-    }
-    let inverseScale = largestScale > 0 ? 63 / largestScale : 0
-    let inverseOffset = largestOffset > 0 ? 63 / largestOffset : 0
-    for j in 0..<8 {
-      scaleNumbers[j] = min(63, UInt8(truncatingIfNeeded: nearestInteger(inverseScale * scales[j])))
-      offsetNumbers[j] = min(63, UInt8(truncatingIfNeeded: nearestInteger(inverseOffset * offsets[j])))
-    }
-    header.storeHalf(largestScale / 63, at: 0)
-    header.storeHalf(largestOffset / 63, at: 2)
-  }
-
-  /// With importance: scales and offsets are themselves fitted, each group counting by the sum of its factors.
-  private func fit(
-    _ x: UnsafeBufferPointer<Float>, _ importance: UnsafeBufferPointer<Float>, _ header: UnsafeMutableRawBufferPointer
-  ) {
-    let spread = 2 * ErrorFactors.sumOfSquares(x) / 256
-    let rule = AffineScale.weighted(limit: plain.limit)
-    for j in 0..<8 {
-      let group = x.slice(j * 32, 32)
-      ErrorFactors.weighted(group, importance: importance.slice(j * 32, 32), spread: spread, into: factors.buffer)
-      sums[j] = 0
-      for i in 0..<32 { sums[j] += factors[i] }
-      (scales[j], offsets[j]) = rule.search(group, factors: factors.slice(0, 32), numbers: numbers.room(j * 32, 32))
-    }
-    let weights = sums.slice(0, 8)
-    let d = PositiveScale.search(scales.slice(0, 8), factors: weights, limit: 63, numbers: scaleNumbers.buffer)
-    let dmin = PositiveScale.search(offsets.slice(0, 8), factors: weights, limit: 63, numbers: offsetNumbers.buffer)
-    header.storeHalf(d, at: 0)
-    header.storeHalf(dmin, at: 2)
+    fit.settle(highest: plain.limit) { Self.group($0, UnsafeRawBufferPointer(header)) }
   }
 }

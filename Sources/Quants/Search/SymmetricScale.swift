@@ -13,32 +13,27 @@ enum SymmetricScale {
   ///   - x: the group.
   ///   - factors: how much each error counts.
   ///   - limit: the numbers run from `-limit` to `limit - 1`.
-  ///   - numbers: receives each weight's number plus `limit`; all zero for a group of zeros.
-  /// - Returns: the scale, which may be negative.
+  /// - Returns: the scale, which may be negative, and how it was reached: numbers count from `-limit`, all zero for a group
+  ///   of zeros.
   static func search(
-    _ x: UnsafeBufferPointer<Float>, factors: UnsafeBufferPointer<Float>, limit: Int32,
-    numbers: UnsafeMutableBufferPointer<UInt8>
-  ) -> Float {
+    _ x: UnsafeBufferPointer<Float>, factors: UnsafeBufferPointer<Float>, limit: Int32
+  ) -> (scale: Float, rounding: Rounding) {
     let extreme = extremeWeight(x)
-    guard abs(extreme) >= smallest else {
-      numbers.update(repeating: 0)
-      return 0
-    }
-    var inverse = Float(-limit) / extreme
-    assign(x, inverse, limit, numbers)
-    var fit = sums(x, factors, inverse, limit)
+    guard abs(extreme) >= smallest else { return (0, .zero) }
+    var chosen = Float(-limit) / extreme
+    var fit = sums(x, factors, chosen, limit)
     var scale = fit.squares != 0 ? fit.products / fit.squares : 0
     var best = scale * fit.products
     for step in -9...9 where step != 0 {
-      inverse = -(Float(limit) + 0.1 * Float(step)) / extreme
+      let inverse = -(Float(limit) + 0.1 * Float(step)) / extreme
       fit = sums(x, factors, inverse, limit)
       if fit.squares > 0 && fit.products * fit.products > best * fit.squares {
-        assign(x, inverse, limit, numbers)
+        chosen = inverse
         scale = fit.products / fit.squares
         best = scale * fit.products
       }
     }
-    return scale
+    return (scale, .scaled(inverse: chosen, origin: 0, lowest: -limit, highest: limit - 1))
   }
 
   /// Starts with the extreme weight on `-limit` and moves one number at a time while that lowers the error.
@@ -53,7 +48,9 @@ enum SymmetricScale {
       return 0
     }
     let inverse = Float(-limit) / extreme
-    assign(x, inverse, limit, numbers)
+    for i in x.indices {
+      numbers[i] = UInt8(truncatingIfNeeded: nearestInteger(inverse * x[i], -limit, limit - 1) + limit)
+    }
     var (products, squares): (Float, Float) = (0, 0)
     for i in x.indices {
       let factor = x[i] * x[i]
@@ -103,13 +100,5 @@ enum SymmetricScale {
       squares += factors[i] * number * number
     }
     return (products, squares)
-  }
-
-  private static func assign(
-    _ x: UnsafeBufferPointer<Float>, _ inverse: Float, _ limit: Int32, _ numbers: UnsafeMutableBufferPointer<UInt8>
-  ) {
-    for i in x.indices {
-      numbers[i] = UInt8(truncatingIfNeeded: nearestInteger(inverse * x[i], -limit, limit - 1) + limit)
-    }
   }
 }

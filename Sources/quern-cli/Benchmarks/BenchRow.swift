@@ -33,7 +33,7 @@ package struct BenchRow: Sendable {
 /// Rows that look like weights: small numbers of both signs, the same every time.
 struct BenchWeights {
   /// What can be encoded, in the order of the registry.
-  static let types = QuantFormats.all.map { TensorType($0) }.filter { $0.codec != nil }
+  static let types = QuantFormats.all.filter { $0.codec != nil }
 
   /// Weights that are all as important, for formats that cannot be encoded without.
   let importance: [Float]?

@@ -56,7 +56,7 @@ extension FuzzTargets {
   /// One tensor of every format that GGUF has.
   private static func everyBlock() throws -> [UInt8] {
     let folder = try FuzzFolder()
-    let types = QuantFormats.all.map(TensorType.init).filter { $0.ggufID != nil }
+    let types = QuantFormats.all.filter { $0.ggufID != nil }
     let tensors = types.map { TensorDescription(name: $0.name, type: $0, shape: Shape([1, $0.blockElements])) }
     var metadata = Metadata()
     metadata["general.architecture"] = .string("qwen35")

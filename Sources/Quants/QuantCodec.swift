@@ -1,10 +1,25 @@
 import Base
 
-/// A way of storing a row of weights: how many weights make a block, and how many bytes that block takes.
+/// The places of a block's floating-point scales, for finding those that are no numbers.
 ///
-/// Plain number types are formats with one weight a block. A format that quern can also decode and encode
-/// conforms to ``QuantCodec``; the others can be shown, copied and converted between containers.
-package protocol QuantFormat: Sendable {
+/// Every format states its own: one that forgot could write infinities and nobody would notice.
+package enum ScalePlaces: Sendable, Equatable {
+  /// No scale, or none that can fail: numbers that stand alone, powers of two.
+  case none
+  /// Half-precision scales at one or two bytes of the block.
+  case halves(at: Int, and: Int? = nil)
+  /// One half-precision scale in the upper four bits of four little-endian 16-bit words, its lowest bits first.
+  case quarters(at: Int)
+  /// One single-precision scale.
+  case single(at: Int)
+}
+
+/// A way of storing a row of weights that quern can decode and encode: how many weights make a block, how many bytes that block
+/// takes, and what they mean.
+///
+/// Plain number types are formats with one weight a block. These functions are the readable reference: kernels must give the
+/// same bits. Formats that are only shown, copied and converted between containers stand in ``QuantFormats``.
+package protocol QuantCodec: Sendable {
   /// The format's name as the field writes it, for example `Q4_K`.
   static var name: String { get }
   /// The type number in a GGUF file; nil where GGUF has none.
@@ -17,31 +32,6 @@ package protocol QuantFormat: Sendable {
   static var blockBytes: Int { get }
   /// Where the scales of a block lie that can be NaN or infinite.
   static var scalePlaces: ScalePlaces { get }
-}
-
-/// The places of a block's floating-point scales, for finding those that are no numbers.
-///
-/// Every format states its own: one that forgot could write infinities and nobody would notice.
-package enum ScalePlaces: Sendable, Equatable {
-  /// No scale, or none that can fail: numbers that stand alone, powers of two.
-  case none
-  /// Half-precision scales at these bytes of the block.
-  case halves(at: [Int])
-  /// One half-precision scale in the upper four bits of four little-endian 16-bit words, its lowest bits first.
-  case quarters(at: Int)
-  /// One single-precision scale.
-  case single(at: Int)
-}
-
-extension QuantFormat {
-  /// Blocks are the rule; plain number types say otherwise.
-  package static var elementType: ElementType? { nil }
-}
-
-/// A format that can be decoded and encoded.
-///
-/// These functions are the readable reference: kernels must give the same bits.
-package protocol QuantCodec: QuantFormat {
   /// Whether rows may only be encoded with importance: with so few bits the reference has no plain rule.
   static var needsImportance: Bool { get }
   /// The weights that share one search for a scale; nil for a format that takes no account of importance.
@@ -69,6 +59,8 @@ package protocol QuantCodec: QuantFormat {
 }
 
 extension QuantCodec {
+  /// Blocks are the rule; plain number types say otherwise.
+  package static var elementType: ElementType? { nil }
   /// Most formats have a plain rule.
   package static var needsImportance: Bool { false }
   /// Formats without a weighted rule are the rule.
