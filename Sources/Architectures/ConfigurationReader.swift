@@ -141,6 +141,15 @@ package struct ConfigurationReader: Sendable {
     return json[key]
   }
 
+  /// The text of a `config.json` key; nil when it is absent or not a text.
+  package func text(_ key: String) -> String? { value(key)?.stringValue }
+
+  /// The list of truth values under a GGUF key, empty for anything else there; nil when the source is `config.json`.
+  package func flags(_ key: Key) -> [Bool]? {
+    guard case .gguf(let metadata, let prefix) = source else { return nil }
+    return metadata.bools("\(prefix).\(key.gguf)") ?? []
+  }
+
   /// Python reads and writes NaN and infinities, and so they may be in a file; what is used has to be a number.
   private func refuseNonFinite(_ key: Key) throws(CheckpointError) {
     guard case .json(let json, _) = source, let value = json[key.huggingFace]?.doubleValue, !value.isFinite else {

@@ -12,7 +12,7 @@ struct Qwen35ConfigurationTests {
   ]
 
   private func read(_ json: OrderedJSON) throws(CheckpointError) -> Qwen35.Configuration {
-    try Qwen35.Configuration(json: json, tensors: Self.names, file: "config.json")
+    try Qwen35.Configuration(DecoderSource(json: json, tensors: Self.names, file: "config.json", of: Qwen35.self))
   }
 
   /// The tiny model's configuration with one field of a section changed.
@@ -40,7 +40,9 @@ struct Qwen35ConfigurationTests {
     var text = try #require(try Fixtures.json("tiny-qwen3.5/config.json")["text_config"]?.objectValue)
     text["layer_types"] = nil
     let c = try Qwen35.Configuration(
-      json: .object(text), tensors: [BinaryString("model.embed_tokens.weight")], file: "config.json")
+      DecoderSource(
+        json: .object(text), tensors: [BinaryString("model.embed_tokens.weight")], file: "config.json", of: Qwen35.self)
+    )
     #expect(c.layerIsFull == [false, false, false, true, false, false, false, true])
     #expect(c.vision == nil && c.mtpLayers == 0)
   }
@@ -128,7 +130,8 @@ struct Qwen35ConfigurationTests {
   @Test func `GGUF metadata gives the same configuration`() throws {
     let json = try read(try Fixtures.json("tiny-qwen3.5/config.json"))
     let (metadata, shapes) = try metadata(json)
-    var gguf = try Qwen35.Configuration(metadata: metadata, tensors: shapes, file: "model.gguf")
+    var gguf = try Qwen35.Configuration(
+      DecoderSource(metadata: metadata, tensors: shapes, file: "model.gguf", of: Qwen35.self))
     #expect(gguf.endOfSequence == nil)
     // What a text GGUF does not say.
     (gguf.endOfSequence, gguf.vision) = (json.endOfSequence, json.vision)
@@ -148,7 +151,8 @@ struct Qwen35ConfigurationTests {
         var broken = metadata
         broken[key] = value
         let error = #expect(throws: CheckpointError.self, "\(key) \(value)") {
-          try Qwen35.Configuration(metadata: broken, tensors: shapes, file: "model.gguf")
+          try Qwen35.Configuration(
+            DecoderSource(metadata: broken, tensors: shapes, file: "model.gguf", of: Qwen35.self))
         }
         #expect(error?.message.contains(key) == true, "\(key): \(error?.description ?? "")")
       }
@@ -165,14 +169,15 @@ struct Qwen35ConfigurationTests {
       var changed = metadata
       changed["qwen35.rope.\(key)"] = value
       let error = #expect(throws: CheckpointError.self, "\(key)") {
-        try Qwen35.Configuration(metadata: changed, tensors: shapes, file: "model.gguf")
+        try Qwen35.Configuration(DecoderSource(metadata: changed, tensors: shapes, file: "model.gguf", of: Qwen35.self))
       }
       #expect(error?.code == .unsupported && error?.message.contains("qwen35.rope.\(key)") == true)
     }
     var harmless = metadata
     harmless["qwen35.rope.scaling.type"] = .string("none")
     harmless["qwen35.rope.scaling.factor"] = .float32(1)
-    _ = try Qwen35.Configuration(metadata: harmless, tensors: shapes, file: "model.gguf")
+    _ = try Qwen35.Configuration(
+      DecoderSource(metadata: harmless, tensors: shapes, file: "model.gguf", of: Qwen35.self))
   }
 
   /// Which of announcement and tensors there is, and what comes out.
@@ -181,7 +186,8 @@ struct Qwen35ConfigurationTests {
     var (metadata, shapes) = try metadata(try read(try Fixtures.json("tiny-qwen3.5/config.json")))
     if !announced { metadata.remove("qwen35.nextn_predict_layers") }
     if !there { shapes = shapes.filter { !$0.key.text.hasPrefix("blk.8.nextn.") } }
-    let c = try Qwen35.Configuration(metadata: metadata, tensors: shapes, file: "model.gguf")
+    let c = try Qwen35.Configuration(
+      DecoderSource(metadata: metadata, tensors: shapes, file: "model.gguf", of: Qwen35.self))
     #expect(c.layerCount == layers && c.mtpLayers == mtp)
   }
 
@@ -192,12 +198,12 @@ struct Qwen35ConfigurationTests {
     let shape = shapes.removeValue(forKey: BinaryString("blk.8.nextn.eh_proj.weight"))
     for block in blocks { shapes[BinaryString("blk.\(block).nextn.eh_proj.weight")] = shape }
     let error = #expect(throws: CheckpointError.self) {
-      try Qwen35.Configuration(metadata: metadata, tensors: shapes, file: "model.gguf")
+      try Qwen35.Configuration(DecoderSource(metadata: metadata, tensors: shapes, file: "model.gguf", of: Qwen35.self))
     }
     #expect(error?.code == .unsupported && error?.message.contains("blk.\(blocks[0])") == true)
     metadata.remove("qwen35.nextn_predict_layers")
     #expect(throws: CheckpointError.self) {
-      try Qwen35.Configuration(metadata: metadata, tensors: shapes, file: "model.gguf")
+      try Qwen35.Configuration(DecoderSource(metadata: metadata, tensors: shapes, file: "model.gguf", of: Qwen35.self))
     }
   }
 

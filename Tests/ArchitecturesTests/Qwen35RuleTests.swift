@@ -25,7 +25,9 @@ struct Qwen35RuleTests {
       """
     let json = try OrderedJSON(parsing: Array(config.utf8), file: "config.json")
     let present = ["model.language_model.embed_tokens.weight", "mtp.fc.weight", "model.visual.pos_embed.weight"]
-    let c = try Qwen35.Configuration(json: json, tensors: Set(present.map { BinaryString($0) }), file: "config.json")
+    let c = try Qwen35.Configuration(
+      DecoderSource(
+        json: json, tensors: Set(present.map { BinaryString($0) }), file: "config.json", of: Qwen35.self))
     let rules = Qwen35.rules(c)
     #expect(Set(rules.map { $0.name(in: .huggingFace) }).count == tensors)
     // The patch embedding has two planes in GGUF.
@@ -50,7 +52,9 @@ struct Qwen35RuleTests {
   }
 
   @Test func `names are found under every known prefix`() {
-    func names(_ list: [String]) -> Qwen35.Names { Qwen35.Names(tensors: Set(list.map { BinaryString($0) })) }
+    func names(_ list: [String]) -> PartNames {
+      PartNames(tensors: Set(list.map { BinaryString($0) }), published: Qwen35.published)
+    }
     #expect(names(["model.embed_tokens.weight"]).text == "model.")
     let mlx = names(["language_model.model.embed_tokens.weight", "language_model.lm_head.weight", "vision_tower.x"])
     #expect(mlx.text == "language_model.model." && mlx.head == "language_model." && mlx.vision == "vision_tower.")

@@ -1,46 +1,86 @@
 import Containers
 import Base
 
-extension Qwen35 {
+/// Qwen3.5: gated delta net and gated attention in turns, an MTP block, and a vision encoder that feeds it.
+///
+/// Source: the published `config.json` and transformers' `models/qwen3_5`; `formats/architectures/qwen35.md` has the rules.
+package struct Qwen35: Architecture {
+  package static let modelTypes = ["qwen3_5", "qwen3_5_text"]
+  package static let textClass = "Qwen3_5ForCausalLM"
+  package static let ggufName = "qwen35"
+  package static let splitName = "qwen35"
+  package static let published = PartNames(text: "model.language_model.", mtp: "mtp.", vision: "model.visual.")
+  package static let misplacedPrefixes = [
+    (wrong: "model.language_model.visual.", right: "model.visual."),
+    (wrong: "language_model.visual.", right: "visual."),
+    (wrong: "model.language_model.lm_head.", right: "lm_head."), (wrong: "model.lm_head.", right: "lm_head."),
+  ]
+  package static let stopWords = [chat.endOfTurn, "<|endoftext|>"]
+  package static let picture: PictureMarkup? = PictureMarkup(
+    before: "<|vision_start|>", token: "<|image_pad|>", after: "<|vision_end|>")
+
+  package var configuration: Configuration
+  package var names: PartNames
+  package let dialect: Dialect
+  package var notes: [String] = []
+
+  package var decoder: DecoderConfiguration {
+    get { configuration.decoder }
+    set { configuration.decoder = newValue }
+  }
+
+  /// Reads a checkpoint of either container.
+  package init(checkpoint: Checkpoint) throws(CheckpointError) {
+    let source = try DecoderSource(checkpoint, of: Self.self)
+    names = source.names
+    configuration = try Configuration(source)
+    dialect = source.isGGUF ? .huggingFace : try Self.dialect(of: checkpoint, names: names, configuration)
+    try settle(checkpoint, source)
+  }
+
+  /// Tells the dialects apart by the layout of the first convolution; how the norms are stored follows from it.
+  private static func dialect(
+    of checkpoint: Checkpoint, names: PartNames, _ c: Configuration
+  ) throws(CheckpointError) -> Dialect {
+    guard let layer = c.layerIsFull.firstIndex(of: false) else { return .huggingFace }
+    let name = names.text + "layers.\(layer).linear_attn.conv1d.weight"
+    guard let shape = checkpoint[name]?.shape.dimensions else { return .huggingFace }
+    switch shape {
+    case [c.convolutionChannels, 1, c.convolutionKernel]: return .huggingFace
+    case [c.convolutionChannels, c.convolutionKernel, 1]: return .mlx
+    default:
+      throw CheckpointError(
+        .mismatch,
+        "the convolution is \(shape); the configuration asks for [\(c.convolutionChannels), 1, \(c.convolutionKernel)]",
+        file: checkpoint.path, tensor: name)
+    }
+  }
+
   /// The hyper-parameters of a Qwen3.5, every field checked before anything is computed from it.
   ///
   /// Source: `config.json` (nested `text_config`, or flat as `qwen3_5_text`), or GGUF metadata under `qwen35.`.
+  @dynamicMemberLookup
   package struct Configuration: Sendable, Equatable {
-    package var hiddenSize: Int
-    package var layerCount: Int
-    package var intermediateSize: Int
-    package var headCount: Int
-    package var keyValueHeadCount: Int
-    /// Width of one attention head.
-    package var headDimension: Int
+    package var decoder: DecoderConfiguration
     package var linearKeyHeads: Int
     package var linearValueHeads: Int
     package var linearKeyHeadDimension: Int
     package var linearValueHeadDimension: Int
     /// Taps of the causal convolution.
     package var convolutionKernel: Int
-    package var rmsEpsilon: Float
-    package var ropeTheta: Double
-    /// Leading dimensions of a head that are rotated, even.
-    package var rotaryDimension: Int
-    /// Frequencies that follow time, height and width; three numbers that sum to `rotaryDimension / 2`.
-    package var mropeSection: [Int]
     /// One entry a decoder layer: true for gated attention, false for gated delta net.
     package var layerIsFull: [Bool]
     package var fullAttentionInterval: Int
-    package var vocabularySize: Int
-    /// Whether the head is the embedding table.
-    package var tied: Bool
-    /// Multi-token-prediction layers for which tensors exist (0 or 1).
-    package var mtpLayers: Int
-    package var contextLength: Int
-    /// End-of-sequence token of the configuration file, where it has one.
-    package var endOfSequence: Int?
     package var imageTokenID: Int?
     package var videoTokenID: Int?
     package var visionStartTokenID: Int?
     package var visionEndTokenID: Int?
     package var vision: Vision?
+
+    package subscript<Value>(dynamicMember field: WritableKeyPath<DecoderConfiguration, Value>) -> Value {
+      get { decoder[keyPath: field] }
+      set { decoder[keyPath: field] = newValue }
+    }
 
     /// Rows of q (or k) in a linear layer.
     package var linearKeyWidth: Int { linearKeyHeads * linearKeyHeadDimension }
@@ -51,120 +91,96 @@ extension Qwen35 {
     /// Value heads for each key head.
     package var valueHeadRatio: Int { linearValueHeads / linearKeyHeads }
   }
-
-  /// Largest width of a row of numbers: 512 tokens of it take 256 MiB.
-  ///
-  /// Published models stay below a tenth of it.
-  static let widthLimit = 1 << 17
-  /// Most floats in the memory of one delta net layer, 64 MiB; the largest published layers have a thirtieth of it.
-  static let layerMemoryLimit = 1 << 24
-  /// Most floats that all layers together set aside for a sequence of one token: 512 MiB.
-  static let stateLimit = 1 << 27
 }
 
 extension Qwen35.Configuration {
   private typealias Key = ConfigurationReader.Key
 
-  /// Reads and checks the fields both sources share; the layer kinds, head and MTP block are decided by the callers.
-  init(shared reader: ConfigurationReader, rope: ConfigurationReader, gguf: Bool) throws(CheckpointError) {
-    let width = 1...Qwen35.widthLimit
-    let heads = 1...4096
-    hiddenSize = try reader.integer(Key("hidden_size", "embedding_length"), in: width)
-    intermediateSize = try reader.integer(Key("intermediate_size", "feed_forward_length"), in: width)
-    headCount = try reader.integer(Key("num_attention_heads", "attention.head_count"), in: heads)
-    let keyValueHeads = Key("num_key_value_heads", "attention.head_count_kv")
-    keyValueHeadCount = try reader.integer(keyValueHeads, in: heads, fallback: headCount)
-    guard headCount % keyValueHeadCount == 0 else {
-      throw reader.broken(keyValueHeads, "(\(keyValueHeadCount)) must divide the \(headCount) attention heads")
-    }
-    let headWidth = Key("head_dim", "attention.key_length")
-    headDimension = try reader.integer(headWidth, in: 1...65536, fallback: max(1, hiddenSize / headCount))
+  /// Most floats in the memory of one delta net layer, 64 MiB; the largest published layers have a thirtieth of it.
+  private static let layerMemoryLimit = 1 << 24
 
-    guard 2 * headCount * headDimension <= Qwen35.widthLimit else {
-      throw reader.broken(headWidth, "gives queries and gates wider than \(Qwen35.widthLimit)")
-    }
-    let valueWidth = Key("head_dim", "attention.value_length")
-    guard try reader.integer(valueWidth, in: 1...65536, fallback: headDimension) == headDimension else {
-      throw reader.broken(valueWidth, "must equal the width of keys (\(headDimension))")
+  /// Reads and checks every field.
+  ///
+  /// - Throws: `missing` or `malformed`, naming the key and its rule; `unsupported` for choices that Qwen3.5 does not have.
+  package init(_ source: DecoderSource) throws(CheckpointError) {
+    let text = source.text
+    decoder = try DecoderConfiguration(
+      source, family: "Qwen3.5", DecoderConfiguration.Defaults(rotaryPart: 0.25, mropeSection: [11, 11, 10]))
+    try source.require("attention_bias", false, "only Qwen3.5 without biases is known")
+    try source.require("attn_output_gate", true, "Qwen3.5 gates its attention")
+    if let activation = text.text("hidden_act"), activation != "silu" {
+      throw text.broken(Key("hidden_act", ""), "is \(activation); Qwen3.5 uses silu", code: .unsupported)
     }
 
     let keyHeads = Key("linear_num_key_heads", "ssm.group_count")
     let valueHeads = Key("linear_num_value_heads", "ssm.time_step_rank")
-    linearKeyHeads = try reader.integer(keyHeads, in: heads)
-    linearValueHeads = try reader.integer(valueHeads, in: heads)
+    linearKeyHeads = try text.integer(keyHeads, in: 1...4096)
+    linearValueHeads = try text.integer(valueHeads, in: 1...4096)
     guard linearValueHeads % linearKeyHeads == 0 else {
-      throw reader.broken(valueHeads, "(\(linearValueHeads)) must be a multiple of the \(linearKeyHeads) key heads")
+      throw text.broken(valueHeads, "(\(linearValueHeads)) must be a multiple of the \(linearKeyHeads) key heads")
     }
-    linearKeyHeadDimension = try reader.integer(Key("linear_key_head_dim", "ssm.state_size"), in: 1...65536)
-    if gguf {
+    linearKeyHeadDimension = try text.integer(Key("linear_key_head_dim", "ssm.state_size"), in: 1...65536)
+    if source.isGGUF {
       let inner = Key("", "ssm.inner_size")
-      let innerSize = try reader.integer(inner, in: 1...(1 << 28))
+      let innerSize = try text.integer(inner, in: 1...(1 << 28))
       guard innerSize % linearValueHeads == 0 else {
-        throw reader.broken(inner, "(\(innerSize)) must be a multiple of the \(linearValueHeads) value heads")
+        throw text.broken(inner, "(\(innerSize)) must be a multiple of the \(linearValueHeads) value heads")
       }
       linearValueHeadDimension = innerSize / linearValueHeads
     } else {
-      linearValueHeadDimension = try reader.integer(
+      linearValueHeadDimension = try text.integer(
         Key("linear_value_head_dim", ""), in: 1...65536)
     }
-    guard convolutionWidthFits(linearKeyHeads, linearKeyHeadDimension, linearValueHeads, linearValueHeadDimension)
-    else { throw reader.broken(valueHeads, "and the head widths give more than \(Qwen35.widthLimit) channels") }
+    // No factor exceeds 2^16.
+    guard
+      2 * linearKeyHeads * linearKeyHeadDimension + linearValueHeads * linearValueHeadDimension
+        <= DecoderConfiguration.widthLimit
+    else {
+      throw text.broken(valueHeads, "and the head widths give more than \(DecoderConfiguration.widthLimit) channels")
+    }
     let memory = linearValueHeads * linearKeyHeadDimension * linearValueHeadDimension
-    guard memory <= Qwen35.layerMemoryLimit else {
-      throw reader.broken(
+    guard memory <= Self.layerMemoryLimit else {
+      throw text.broken(
         Key("linear_value_head_dim", "ssm.inner_size"),
-        "makes the memory of a layer \(memory) numbers large; the most is \(Qwen35.layerMemoryLimit)")
+        "makes the memory of a layer \(memory) numbers large; the most is \(Self.layerMemoryLimit)")
     }
-    convolutionKernel = try reader.integer(Key("linear_conv_kernel_dim", "ssm.conv_kernel"), in: 2...64, fallback: 4)
-
-    rmsEpsilon = Float(
-      try reader.positive(Key("rms_norm_eps", "attention.layer_norm_rms_epsilon"), upTo: 1, fallback: 1e-6))
-    contextLength = try reader.integer(
-      Key("max_position_embeddings", "context_length"), in: 1...(1 << 30), fallback: 32768)
-    fullAttentionInterval = try reader.integer(
+    convolutionKernel = try text.integer(Key("linear_conv_kernel_dim", "ssm.conv_kernel"), in: 2...64, fallback: 4)
+    fullAttentionInterval = try text.integer(
       Key("full_attention_interval", "full_attention_interval"), in: 1...4096, fallback: 4)
+    layerIsFull = try Self.layerKinds(text, count: decoder.layerCount, interval: fullAttentionInterval)
+    try decoder.checkState(source, recurrent: layerIsFull.count { !$0 }, memory: memory)
 
-    ropeTheta = try rope.positive(Key("rope_theta", "rope.freq_base"), upTo: 1e15)
-    let rotary = Key("partial_rotary_factor", "rope.dimension_count")
-    if gguf {
-      rotaryDimension = try rope.integer(rotary, in: 2...65536, fallback: headDimension / 4)
-    } else {
-      let factor = try rope.positive(rotary, upTo: 1, fallback: 0.25)
-      rotaryDimension = Int(Double(headDimension) * factor)
-    }
-    guard rotaryDimension >= 2, rotaryDimension % 2 == 0, rotaryDimension <= headDimension else {
-      throw rope.broken(
-        rotary, "gives \(rotaryDimension) rotated dimensions; they must be even, 2 to \(headDimension)")
-    }
-    let sections = Key("mrope_section", "rope.dimension_sections")
-    let section = try rope.integers(sections, in: 0...32768, count: 3...4) ?? [11, 11, 10]
-    mropeSection = Array(section.prefix(3))
-    guard section.reduce(0, +) == rotaryDimension / 2, section.count == 3 || section[3] == 0 else {
-      throw rope.broken(sections, "\(section) must sum to \(rotaryDimension / 2), half the rotated dimensions")
-    }
-
-    layerCount = 0
-    layerIsFull = []
-    vocabularySize = 0
-    tied = true
-    mtpLayers = 0
-  }
-
-  /// Refuses layers that together remember more than any model: few bytes of weights can ask for gigabytes of state.
-  func checkState(_ reader: ConfigurationReader) throws(CheckpointError) {
-    let full = layerIsFull.count(where: { $0 })
-    let memory = linearValueHeads * linearKeyHeadDimension * linearValueHeadDimension
-    // Caches grow by 64 positions of keys and values.
-    let state = (layerCount - full) * memory + full * keyValueHeadCount * headDimension * 2 * 64
-    guard state <= Qwen35.stateLimit else {
-      throw reader.broken(
-        Key("num_hidden_layers", "block_count"),
-        "(\(layerCount)) makes the state of a sequence \(state) numbers large; the most is \(Qwen35.stateLimit)")
+    imageTokenID = try source.token("image_token_id", of: decoder.vocabularySize)
+    videoTokenID = try source.token("video_token_id", of: decoder.vocabularySize)
+    visionStartTokenID = try source.token("vision_start_token_id", of: decoder.vocabularySize)
+    visionEndTokenID = try source.token("vision_end_token_id", of: decoder.vocabularySize)
+    if source.names.vision != nil, let config = source.config {
+      guard let section = config["vision_config"], section.objectValue != nil else {
+        throw CheckpointError(.missing, "vision_config is missing although vision tensors exist", file: source.file)
+      }
+      vision = try Qwen35.Vision(json: section, textWidth: decoder.hiddenSize, file: source.file)
     }
   }
-}
 
-/// Whether two key widths and a value width stay below the width limit; no factor exceeds 2^16.
-private func convolutionWidthFits(_ keyHeads: Int, _ keyWidth: Int, _ valueHeads: Int, _ valueWidth: Int) -> Bool {
-  2 * keyHeads * keyWidth + valueHeads * valueWidth <= Qwen35.widthLimit
+  /// Which layers are attention: as the source lists them, or by the interval where it lists none.
+  private static func layerKinds(
+    _ text: ConfigurationReader, count: Int, interval: Int
+  ) throws(CheckpointError) -> [Bool] {
+    let key = Key("layer_types", "attention.recurrent_layers")
+    guard text.has(key) else { return (0..<count).map { ($0 + 1) % interval == 0 } }
+    if let flags = text.flags(key) {
+      guard flags.count >= count else { throw text.broken(key, "must be a list of at least \(count) booleans") }
+      return flags.prefix(count).map { !$0 }
+    }
+    guard let kinds = text.value(key.huggingFace)?.arrayValue, kinds.count == count else {
+      throw text.broken(key, "must be a list of \(count) entries, one a layer")
+    }
+    return try kinds.enumerated().map { index, kind throws(CheckpointError) in
+      switch kind.stringValue {
+      case "full_attention": true
+      case "linear_attention": false
+      default: throw text.broken(key, "[\(index)] must be full_attention or linear_attention")
+      }
+    }
+  }
 }

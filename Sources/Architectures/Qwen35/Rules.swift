@@ -1,21 +1,21 @@
+import Containers
 import Base
 
 extension Qwen35 {
-  /// The rules of every tensor a checkpoint of this configuration has, in the order of its GGUF file.
-  ///
-  /// Parts that `names` lacks have no rules. `names` and `dialect` are those of the opened folder.
+  /// The rule of every tensor, in the order of the GGUF file.
+  package var rules: [TensorRule] {
+    names.applied(to: Self.rules(configuration, parts), published: Self.published, dialect)
+  }
+
+  /// The rules of every tensor that a checkpoint of this configuration has, under the published names.
   package static func rules(
-    _ configuration: Configuration, names: Names = Names(), dialect: Dialect = .huggingFace
+    _ configuration: Configuration, _ parts: Set<TensorRule.Part> = published.parts
   ) -> [TensorRule] {
     let builder = RuleBuilder(c: configuration)
     var rules = builder.ends()
     for layer in 0..<configuration.layerCount { rules += builder.layer(layer) }
-    if configuration.mtpLayers > 0, names.mtp != nil { rules += builder.mtp() }
-    if let vision = configuration.vision, names.vision != nil { rules += builder.vision(vision) }
-    for index in rules.indices {
-      rules[index].savedName = names.saved(rules[index].savedName)
-      rules[index].savedDialect = dialect
-    }
+    if configuration.mtpLayers > 0, parts.contains(.mtp) { rules += builder.mtp() }
+    if let vision = configuration.vision, parts.contains(.vision) { rules += vision.rules }
     return rules
   }
 }
@@ -23,7 +23,7 @@ extension Qwen35 {
 /// Writes the rules of one configuration, under the published names.
 private struct RuleBuilder {
   let c: Qwen35.Configuration
-  let names = Qwen35.Names()
+  let names = Qwen35.published
 
   /// A norm of the `1 + w` kind, which MLX stores as GGUF does.
   private func norm(
@@ -129,51 +129,75 @@ private struct RuleBuilder {
       norm(prefix + "pre_fc_norm_hidden.weight", to + "nextn.hnorm.weight", hidden, part: .mtp),
     ]
   }
+}
 
-  /// The vision encoder and the merger that follows it.
-  func vision(_ v: Qwen35.Vision) -> [TensorRule] {
-    let prefix = names.vision ?? ""
-    func pair(_ from: String, _ to: String, _ shape: [Int]) -> [TensorRule] {
-      [
-        TensorRule(prefix + from + ".weight", to + ".weight", part: .vision, shape: shape),
-        TensorRule(prefix + from + ".bias", to + ".bias", part: .vision, shape: [shape[0]]),
-      ]
+/// The projections of the gated delta net as Qwen3-Next stores them: fused, and grouped by key head.
+///
+/// `in_proj_ba` [2·nv, H] has for every key head the rows of b for its value heads, then those of a; `in_proj_qkvz`
+/// [2·kd + 2·vd, H] has for every key head its q, its k, the v of its value heads and their z. Qwen3.5 stores four matrices, each with all
+/// heads in order.
+extension Qwen35 {
+  /// The checkpoint with fused projections taken apart, under the names of the published ones.
+  ///
+  /// - Throws: `mismatch` when a fused tensor has another number of rows, `malformed` when its parts are there too.
+  package static func prepare(_ checkpoint: Checkpoint) throws(CheckpointError) -> Checkpoint {
+    let fused = checkpoint.tensors.filter { isFused($0.name) }
+    guard !fused.isEmpty, checkpoint.folder?.config != nil else { return checkpoint }
+    let c = try Configuration(DecoderSource(checkpoint, of: Self.self))
+    var tensors: [TensorEntry] = []
+    for tensor in checkpoint.tensors {
+      guard isFused(tensor.name) else {
+        tensors.append(tensor)
+        continue
+      }
+      let parts = try c.parts(of: tensor)
+      for part in parts where checkpoint[part.name] != nil {
+        throw tensor.failure(.malformed, "is there and \(part.name), which is a part of it, too")
+      }
+      tensors += parts
     }
-    let (width, inner, merged) = (v.hiddenSize, v.intermediateSize, v.mergedWidth)
-    var rules = patchEmbedding(v, prefix)
-    rules += [
-      TensorRule(
-        prefix + "pos_embed.weight", "v.position_embd.weight", part: .vision, shape: [v.positions, width])
-    ]
-    for block in 0..<v.depth {
-      let (from, to) = ("blocks.\(block).", "v.blk.\(block).")
-      rules += pair(from + "norm1", to + "ln1", [width]) + pair(from + "norm2", to + "ln2", [width])
-      rules += pair(from + "attn.qkv", to + "attn_qkv", [3 * width, width])
-      rules += pair(from + "attn.proj", to + "attn_out", [width, width])
-      rules += pair(from + "mlp.linear_fc1", to + "ffn_up", [inner, width])
-      rules += pair(from + "mlp.linear_fc2", to + "ffn_down", [width, inner])
-    }
-    rules += pair("merger.norm", "v.post_ln", [width])
-    rules += pair("merger.linear_fc1", "mm.0", [merged, merged])
-    rules += pair("merger.linear_fc2", "mm.2", [v.outHiddenSize, merged])
-    return rules
+    return checkpoint.with(
+      tensors: tensors,
+      notes: [
+        "\(counted(fused.count, "fused projection")) taken apart as Qwen3-Next lays them out, key head by key head"
+      ])
   }
 
-  /// The patch embedding, a convolution over two frames that GGUF keeps as two convolutions.
-  private func patchEmbedding(_ v: Qwen35.Vision, _ prefix: String) -> [TensorRule] {
-    let (side, frames) = (v.patchSize, v.temporalPatchSize)
-    let planes = (0..<frames).map { frame in
-      TensorRule(
-        prefix + "patch_embed.proj.weight", "v.patch_embd.weight" + (frame == 0 ? "" : ".\(frame)"), part: .vision,
-        shape: [v.hiddenSize, v.channels, frames, side, side], ggufShape: [v.hiddenSize, v.channels, side, side],
-        steps: [.plane(.init(index: frame, count: frames, width: side * side))],
-        mlx: (
-          [v.hiddenSize, frames, side, side, v.channels], [.transposed(rows: v.channels, columns: frames * side * side)]
-        ))
+  private static func isFused(_ name: String) -> Bool {
+    name.hasSuffix(ba) || name.hasSuffix(qkvz)
+  }
+
+  fileprivate static let ba = ".linear_attn.in_proj_ba.weight"
+  fileprivate static let qkvz = ".linear_attn.in_proj_qkvz.weight"
+}
+
+extension Qwen35.Configuration {
+  /// The two tensors that a fused one holds.
+  fileprivate func parts(of tensor: TensorEntry) throws(CheckpointError) -> [TensorEntry] {
+    let isBA = tensor.name.hasSuffix(Qwen35.ba)
+    let (key, value) = (linearKeyHeadDimension, valueHeadRatio * linearValueHeadDimension)
+    /// Rows of one key head, section by section.
+    let sections = isBA ? [valueHeadRatio, valueHeadRatio] : [key, key, value, value]
+    let group = sections.reduce(0, +)
+    guard tensor.shape.dimensions == [group * linearKeyHeads, self.hiddenSize] else {
+      throw tensor.failure(
+        .mismatch,
+        "has shape \(tensor.shape); the configuration asks for [\(group * linearKeyHeads), \(self.hiddenSize)]")
     }
-    return planes + [
-      TensorRule(
-        prefix + "patch_embed.proj.bias", "v.patch_embd.bias", part: .vision, shape: [v.hiddenSize])
+    /// All rows of a section, key head by key head.
+    func rows(_ section: Int) -> [Range<Int>] {
+      let first = sections[..<section].reduce(0, +)
+      return (0..<linearKeyHeads).map { $0 * group + first..<$0 * group + first + sections[section] }
+    }
+    let stem = tensor.name.dropLast((isBA ? "ba.weight" : "qkvz.weight").count)
+    if isBA {
+      return [
+        try tensor.selecting(rows(0), name: stem + "b.weight"), try tensor.selecting(rows(1), name: stem + "a.weight"),
+      ]
+    }
+    return [
+      try tensor.selecting(rows(0) + rows(1) + rows(2), name: stem + "qkv.weight"),
+      try tensor.selecting(rows(3), name: stem + "z.weight"),
     ]
   }
 }
