@@ -113,7 +113,7 @@ struct OutputCommandTests {
     #expect(folder.contents == [])
   }
 
-  @Test func `a model is quantized again beside its vision tower`() throws {
+  @Test func `a model is quantized again beside its vision encoder`() throws {
     let folder = try TemporaryFolder()
     for recipe in ["Q8_0", "Q4_0"] {
       let run = try CommandLineRun(["quantize", model, recipe, "--quiet"], in: folder.path)
