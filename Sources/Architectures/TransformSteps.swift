@@ -2,14 +2,6 @@ import Base
 import Engine
 import Quants
 
-#if canImport(Glibc)
-  import Glibc
-#elseif canImport(Musl)
-  import Musl
-#else
-  import Darwin
-#endif
-
 /// The steps between two forms of a tensor, applied to numbers in F32.
 package enum TransformSteps {
   /// Takes values through steps: those of a whole tensor, or of whole items of its outermost dimension where no rows change places.
@@ -100,7 +92,7 @@ package enum TransformSteps {
     case .addOne: guess = stored - 1
     case .negativeExponential:
       guard stored < 0 else { return nil }
-      guess = Float(log(Double(-stored)))
+      guess = Float(Exponential.logarithm(Double(-stored)))
     case .rows, .columns, .transposed, .plane, .item:
       return HalfPrecision.rounded(stored, to: type).bitPattern == stored.bitPattern ? stored : nil
     }

@@ -49,15 +49,20 @@ package enum Exponential {
   package static func softplus(_ x: Float) -> Float { x > 20 ? x : log1pf(expf(x)) }
 
   /// e^x of one number to the last bit, for what is computed once.
-  package static func accurate(_ x: Float) -> Float {
-    #if canImport(Glibc)
-      Float(Glibc.exp(Double(x)))
-    #elseif canImport(Musl)
-      Float(Musl.exp(Double(x)))
-    #elseif canImport(Darwin)
-      Float(Darwin.exp(Double(x)))
-    #endif
-  }
+  package static func accurate(_ x: Float) -> Float { Float(exp(Double(x))) }
+
+  // The C library's functions of single numbers: other files need not know what it is called on which system.
+
+  static func exp(_ x: Double) -> Double { scalarExponential(x) }
+
+  package static func logarithm(_ x: Double) -> Double { log(x) }
+
+  static func power(_ x: Double, _ y: Double) -> Double { pow(x, y) }
+
+  /// Cosine and sine of an angle.
+  static func turn(_ angle: Double) -> (Float, Float) { (Float(cos(angle)), Float(sin(angle))) }
+
+  static func errorFunction(_ x: Float) -> Float { erff(x) }
 
   /// The logistic function of one number.
   package static func sigmoid(_ x: Float) -> Float { sigmoid(Lanes(repeating: x))[0] }
@@ -65,3 +70,5 @@ package enum Exponential {
   /// e^x of one number, the same bits as in a row.
   package static func exp(_ x: Float) -> Float { exp(Lanes(repeating: x))[0] }
 }
+
+private func scalarExponential(_ x: Double) -> Double { exp(x) }

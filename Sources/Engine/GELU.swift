@@ -1,11 +1,3 @@
-#if canImport(Glibc)
-  import Glibc
-#elseif canImport(Musl)
-  import Musl
-#elseif canImport(Darwin)
-  import Darwin
-#endif
-
 /// The two forms of the Gaussian error linear unit, x * P(X <= x) for a standard normal X.
 package enum GELU {
   /// x <- x / 2 * (1 + tanh(sqrt(2/pi) * (x + 0.044715 x^3))), the approximation.
@@ -39,7 +31,7 @@ package enum GELU {
     compute.each(x.rows, grain: 8) { part in
       for i in part.lowerBound * columns..<part.upperBound * columns {
         let v = x.base[i]
-        x.base[i] = 0.5 * v * (1 + erff(v * 0.707_106_77))
+        x.base[i] = 0.5 * v * (1 + Exponential.errorFunction(v * 0.707_106_77))
       }
     }
   }

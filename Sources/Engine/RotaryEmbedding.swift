@@ -1,11 +1,3 @@
-#if canImport(Glibc)
-  import Glibc
-#elseif canImport(Musl)
-  import Musl
-#elseif canImport(Darwin)
-  import Darwin
-#endif
-
 /// Positions of tokens along time, row and column: [3, T].
 ///
 /// Text has the same number on all three.
@@ -45,7 +37,7 @@ package struct RotaryEmbedding: Sendable, Equatable {
     precondition(dimension % 2 == 0, "rotary dimensions come in pairs")
     self.dimension = dimension
     inverseFrequencies = (0..<dimension / 2).map { i in
-      Float(1 / Float(pow(theta, Double(2 * i) / Double(dimension))))
+      Float(1 / Float(Exponential.power(theta, Double(2 * i) / Double(dimension))))
     }
     axis = (0..<dimension / 2).map { i in
       guard sections.count == 3 else { return 0 }
@@ -64,8 +56,7 @@ package struct RotaryEmbedding: Sendable, Equatable {
       for i in 0..<half {
         // The angle is rounded to f32 as the reference rounds it; its cosine is then taken exactly.
         let angle = Double(Float(positions.axes[axis[i]][t]) * inverseFrequencies[i])
-        row[i] = Float(cos(angle))
-        row[half + i] = Float(sin(angle))
+        (row[i], row[half + i]) = Exponential.turn(angle)
       }
     }
     return result

@@ -1,11 +1,3 @@
-#if canImport(Glibc)
-  import Glibc
-#elseif canImport(Musl)
-  import Musl
-#elseif canImport(Darwin)
-  import Darwin
-#endif
-
 /// How far the distributions p and q of two rows of logits are apart, in nats.
 package struct RowDivergence: Sendable, Equatable {
   /// Σ p ln(p/q).
@@ -39,7 +31,7 @@ package struct LogitRow {
     self.row = row
     let values = logits.base + row * logits.columns
     let largest = Double(kernels.maximum(values, count: logits.columns))
-    logSum = largest + log(kernels.sumOfExponentials(values, minus: largest, count: logits.columns))
+    logSum = largest + Exponential.logarithm(kernels.sumOfExponentials(values, minus: largest, count: logits.columns))
     top = Self.likeliest(values, count: logits.columns, kernels)
   }
 

@@ -1,11 +1,3 @@
-#if canImport(Glibc)
-  import Glibc
-#elseif canImport(Musl)
-  import Musl
-#elseif canImport(Darwin)
-  import Darwin
-#endif
-
 /// ln of a sum of exponentials, taken in piece by piece.
 package struct RunningSum: Sendable {
   /// The largest value so far; the sum is kept relative to it.
@@ -23,14 +15,14 @@ package struct RunningSum: Sendable {
   private mutating func add(_ values: Floats, count: Int, _ kernels: EngineKernels) {
     let newest = kernels.maximum(values, count: count)
     if newest > largest {
-      sum *= exp(Double(largest) - Double(newest))
+      sum *= Exponential.exp(Double(largest) - Double(newest))
       largest = newest
     }
     sum += kernels.sumOfExponentials(values, minus: largest, count: count)
   }
 
   /// ln of the sum of e^value over all values taken in.
-  package var logarithm: Double { Double(largest) + log(sum) }
+  package var logarithm: Double { Double(largest) + Exponential.logarithm(sum) }
 
   /// Takes one row of `values` into each of the sums.
   package static func add(_ values: Activations, to sums: inout [RunningSum], _ compute: Compute) {

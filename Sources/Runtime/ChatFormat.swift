@@ -11,19 +11,29 @@ package enum ChatFormat {
   ///
   /// - Throws: `missing` when the model has no template, `unsupported` when it is not in the family's form.
   package static func userTurn(_ text: String, for checkpoint: Checkpoint) throws(CheckpointError) -> String {
+    let (template, chat) = try known(
+      checkpoint, without: "the model has no chat template", unknown: "", remedy: .givePlainPrompt)
+    let content = trims(template) ? trimmed(text) : text
+    return chat.opening("user") + content + chat.endOfTurn + chat.betweenTurns + chat.opening("assistant")
+      + answerOpening(template)
+  }
+
+  /// The template of a model and what it writes around messages.
+  ///
+  /// - Throws: `missing` or `unsupported`, in words of the caller.
+  static func known(
+    _ checkpoint: Checkpoint, without: String, unknown: String, remedy: Remedy? = nil
+  ) throws(CheckpointError) -> (template: String, chat: ChatMarkup) {
     guard let template = template(of: checkpoint) else {
-      throw CheckpointError(
-        .missing, "the model has no chat template", file: checkpoint.path, remedy: .givePlainPrompt)
+      throw CheckpointError(.missing, without, file: checkpoint.path, remedy: remedy)
     }
     let chat = markup(of: checkpoint)
     guard chat.isWritten(by: template) else {
       throw CheckpointError(
-        .unsupported, "the chat template is not \(chat.name), the only one known", file: checkpoint.path,
-        remedy: .givePlainPrompt)
+        .unsupported, "the chat template is not \(chat.name), the only one known" + unknown, file: checkpoint.path,
+        remedy: remedy)
     }
-    let content = trims(template) ? trimmed(text) : text
-    return chat.opening("user") + content + chat.endOfTurn + chat.betweenTurns + chat.opening("assistant")
-      + answerOpening(template)
+    return (template, chat)
   }
 
   /// What the chat templates of a model's family write around messages; ChatML where the family is not known.

@@ -37,18 +37,10 @@ extension ChatFormat {
   /// - Throws: `missing` when the model has no template, `unsupported` when it is not in the family's form.
   package static func turns(_ messages: [ChatMessage], for checkpoint: Checkpoint) throws(CheckpointError) -> [ChatTurn]
   {
-    guard let template = ChatFormat.template(of: checkpoint) else {
-      throw CheckpointError(
-        .missing, "the model has no chat template, so conversations cannot be put into its form; give plain text",
-        file: checkpoint.path)
-    }
-    let chat = markup(of: checkpoint)
-    guard chat.isWritten(by: template) else {
-      throw CheckpointError(
-        .unsupported,
-        "the chat template is not \(chat.name), the only one known; give conversations as plain text in its form",
-        file: checkpoint.path)
-    }
+    let (template, chat) = try known(
+      checkpoint,
+      without: "the model has no chat template, so conversations cannot be put into its form; give plain text",
+      unknown: "; give conversations as plain text in its form")
     let forgets = template.contains("last_query_index") && template.contains("</think>")
     let opens = answerOpening(template)
     return messages.enumerated().map { index, message in

@@ -12,7 +12,10 @@ extension Qwen35 {
   /// Source of the formulas: the published model definition, as written down in formats/architectures/qwen35.md.
   package struct TextModel: LanguageModel {
     package let configuration: Configuration
-    let weights: TextWeights
+    let embedding: WeightMatrix  // [vocabulary, hidden]
+    let head: WeightMatrix  // [vocabulary, hidden]; the embedding itself where the two are tied
+    let norm: RMSNorm
+    let layers: [Layer]
     let rotary: RotaryEmbedding
     let causalAttention: CausalAttention
     let gatedDeltaNet: GatedDeltaNet
@@ -29,7 +32,11 @@ extension Qwen35 {
     package init(_ checkpoint: Checkpoint, configuration c: Configuration, rules: [TensorRule]) throws(CheckpointError)
     {
       configuration = c
-      weights = try TextWeights(WeightLoader(checkpoint, rules: rules), c)
+      let loader = try WeightLoader(checkpoint, rules: rules)
+      embedding = try loader.matrix("token_embd.weight")
+      head = c.tied ? embedding : try loader.matrix("output.weight")
+      norm = try loader.rmsNorm("output_norm.weight", c.rmsEpsilon)
+      layers = try (0..<c.layerCount).map { index throws(CheckpointError) in try Layer(loader, index, c) }
       rotary = RotaryEmbedding(dimension: c.rotaryDimension, theta: c.ropeTheta, sections: c.mropeSection)
       causalAttention = CausalAttention(
         heads: c.headCount, keyValueHeads: c.keyValueHeadCount, dimension: c.headDimension,
@@ -41,7 +48,7 @@ extension Qwen35 {
 
     package func makeState(ofLayer layer: Int, capacity: Int) -> LayerState {
       let c = configuration
-      switch weights.layers[layer].mixer {
+      switch layers[layer].mixer {
       case .attention:
         return .attention(KeyValueCache(heads: c.keyValueHeadCount, dimension: c.headDimension, capacity: capacity))
       case .deltaNet(let w): return .deltaNet(DeltaNetState(gatedDeltaNet, convolution: w.ssm_conv1d))
@@ -49,11 +56,11 @@ extension Qwen35 {
     }
 
     package func embed(_ tokens: [Int32]) throws(CheckpointError) -> Activations {
-      try weights.embedding.gather(tokens)
+      try embedding.gather(tokens)
     }
 
     package func layer(_ index: Int, _ x: Activations, turns: Turns, states: [LayerState], compute: Compute) {
-      let w = weights.layers[index]
+      let w = layers[index]
       let u = w.attn_norm(x, compute)
       switch w.mixer {
       case .attention(let w): x.add(attention(u, w, caches: states.map(\.cache), turns.table(rotary), compute), compute)
@@ -114,24 +121,16 @@ extension Qwen35 {
     }
 
     package func normed(_ hidden: Activations, rows: Range<Int>, compute: Compute) -> Activations {
-      weights.norm(hidden, rows: rows, compute)
+      norm(hidden, rows: rows, compute)
     }
 
     package func logits(_ normed: Activations, vocabulary: Range<Int>, compute: Compute) -> Activations {
-      compute(normed, weights.head.rows(vocabulary))
+      compute(normed, head.rows(vocabulary))
     }
   }
 }
 
 extension Qwen35 {
-  /// The weights of the text part, matrices as stored bytes, vectors as the numbers the formulas want.
-  struct TextWeights: Sendable {
-    let embedding: WeightMatrix  // [vocabulary, hidden]
-    let head: WeightMatrix  // [vocabulary, hidden]; the embedding itself where the two are tied
-    let norm: RMSNorm
-    let layers: [Layer]
-  }
-
   /// One decoder layer: a mixer between tokens and a feed-forward part, each behind a norm.
   struct Layer: Sendable {
     let attn_norm: RMSNorm
@@ -177,27 +176,17 @@ extension Qwen35 {
   }
 }
 
-extension Qwen35.TextWeights {
-  /// Looks up every weight of the text part.
-  init(_ loader: WeightLoader, _ c: Qwen35.Configuration) throws(CheckpointError) {
-    embedding = try loader.matrix("token_embd.weight")
-    head = c.tied ? embedding : try loader.matrix("output.weight")
-    norm = try loader.rmsNorm("output_norm.weight", c.rmsEpsilon)
-    var layers: [Qwen35.Layer] = []
-    for index in 0..<c.layerCount {
-      let blk = "blk.\(index)."
-      let mixer: Qwen35.Mixer =
-        c.layerIsFull[index]
-        ? .attention(try Qwen35.AttentionWeights(loader, blk, c))
-        : .deltaNet(try Qwen35.DeltaNetWeights(loader, blk, c))
-      layers.append(
-        Qwen35.Layer(
-          attn_norm: try loader.rmsNorm(blk + "attn_norm.weight", c.rmsEpsilon), mixer: mixer,
-          post_attention_norm: try loader.rmsNorm(blk + "post_attention_norm.weight", c.rmsEpsilon),
-          ffn_gate: try loader.matrix(blk + "ffn_gate.weight"), ffn_up: try loader.matrix(blk + "ffn_up.weight"),
-          ffn_down: try loader.matrix(blk + "ffn_down.weight")))
-    }
-    self.layers = layers
+extension Qwen35.Layer {
+  init(_ loader: WeightLoader, _ index: Int, _ c: Qwen35.Configuration) throws(CheckpointError) {
+    let blk = "blk.\(index)."
+    attn_norm = try loader.rmsNorm(blk + "attn_norm.weight", c.rmsEpsilon)
+    mixer =
+      c.layerIsFull[index]
+      ? .attention(try Qwen35.AttentionWeights(loader, blk, c)) : .deltaNet(try Qwen35.DeltaNetWeights(loader, blk, c))
+    post_attention_norm = try loader.rmsNorm(blk + "post_attention_norm.weight", c.rmsEpsilon)
+    ffn_gate = try loader.matrix(blk + "ffn_gate.weight")
+    ffn_up = try loader.matrix(blk + "ffn_up.weight")
+    ffn_down = try loader.matrix(blk + "ffn_down.weight")
   }
 }
 

@@ -14,13 +14,20 @@ extension Qwen35 {
   /// Source of the formulas: the published model definition, as written down in formats/architectures/qwen35.md.
   package struct Encoder: VisionEncoder {
     package let configuration: Vision
-    let weights: VisionWeights
+    /// One matrix a frame, each [hidden, channels * patch area].
+    let patch_embd: [WeightMatrix]
+    let patch_embd_bias: [Float]
+    /// The table of position embeddings, [positions, hidden].
+    package let positionTable: [Float]
+    let blocks: [VisionBlock]
+    let post_ln: LayerNorm
+    let mm_0: BiasedMatrix  // [merged, merged]
+    let mm_2: BiasedMatrix  // [out, merged]
     let attention: PatchAttention
     let rotary: RotaryEmbedding
 
     package var outputWidth: Int { configuration.outHiddenSize }
     package var mergeSize: Int { configuration.mergeSize }
-    package var positionTable: [Float] { weights.position_embd }
 
     /// Looks up all weights, of which only vectors and the position table are read.
     ///
@@ -34,7 +41,20 @@ extension Qwen35 {
           .unsupported, "a vision encoder in MLX's dialect cannot be run; convert it to GGUF", file: checkpoint.path)
       }
       configuration = c
-      weights = try VisionWeights(WeightLoader(checkpoint, rules: rules, part: .vision), c)
+      let loader = try WeightLoader(checkpoint, rules: rules, part: .vision)
+      patch_embd = [try loader.flattened("v.patch_embd.weight"), try loader.flattened("v.patch_embd.weight.1")]
+      patch_embd_bias = try loader.values("v.patch_embd.bias")
+      positionTable = try loader.values("v.position_embd.weight")
+      blocks = try (0..<c.depth).map { index throws(CheckpointError) in
+        let blk = "v.blk.\(index)."
+        return VisionBlock(
+          ln1: try loader.layerNorm(blk + "ln1", c), attn_qkv: try loader.biased(blk + "attn_qkv"),
+          attn_out: try loader.biased(blk + "attn_out"), ln2: try loader.layerNorm(blk + "ln2", c),
+          ffn_up: try loader.biased(blk + "ffn_up"), ffn_down: try loader.biased(blk + "ffn_down"))
+      }
+      post_ln = try loader.layerNorm("v.post_ln", c)
+      mm_0 = try loader.biased("mm.0")
+      mm_2 = try loader.biased("mm.2")
       attention = PatchAttention(heads: c.heads, dimension: c.headDimension)
       rotary = RotaryEmbedding(gridDimension: c.headDimension, theta: 10_000)
     }
@@ -75,7 +95,7 @@ extension Qwen35 {
       x.add(positions(grid, places), compute)
       let turns = rotary.table(
         Positions(axes: [places.map { _ in 0 }, places.map { Int32($0.row) }, places.map { Int32($0.column) }]))
-      for (index, w) in weights.blocks.enumerated() {
+      for (index, w) in blocks.enumerated() {
         let qkv = w.attn_qkv(w.ln1(x, compute), compute)  // [N, 3 * hidden]
         x.add(w.attn_out(attention(qkv, turns: turns, rotary: rotary, compute), compute), compute)
         let inner = w.ffn_up(w.ln2(x, compute), compute)
@@ -83,13 +103,13 @@ extension Qwen35 {
         x.add(w.ffn_down(inner, compute), compute)
         observer?("vision.block.\(index)", x)
       }
-      let normed = weights.post_ln(x, compute)
+      let normed = post_ln(x, compute)
       // Patches that become one token are neighbours: four rows are one row four times as wide.
       let block = c.mergeSize * c.mergeSize
       let wide = Activations(rows: normed.rows / block, columns: normed.columns * block, normed.values)
-      let inner = weights.mm_0(wide, compute)
+      let inner = mm_0(wide, compute)
       GELU.exact(inner, compute)
-      let merged = weights.mm_2(inner, compute)
+      let merged = mm_2(inner, compute)
       observer?("vision.merged", merged)
       return merged
     }
@@ -101,7 +121,7 @@ extension Qwen35 {
       let area = c.patchSize * c.patchSize
       let x = Activations(rows: count, columns: c.hiddenSize)
       x.clear()
-      for (frame, weight) in weights.patch_embd.enumerated() {
+      for (frame, weight) in patch_embd.enumerated() {
         var part: [Float] = []
         part.reserveCapacity(count * c.channels * area)
         for plane in 0..<count * c.channels {
@@ -110,7 +130,7 @@ extension Qwen35 {
         }
         x.add(compute(Activations(rows: count, columns: c.channels * area, part), weight), compute)
       }
-      x.add(bias: weights.patch_embd_bias, compute)
+      x.add(bias: patch_embd_bias, compute)
       return x
     }
 
@@ -134,7 +154,7 @@ extension Qwen35 {
         result.withElements { all in
           for column in 0..<width {
             var sum: Float = 0
-            for (corner, share) in corners { sum += weights.position_embd[corner * width + column] * share }
+            for (corner, share) in corners { sum += positionTable[corner * width + column] * share }
             all[index * width + column] = sum
           }
         }
@@ -161,18 +181,6 @@ extension Qwen35.Vision {
 }
 
 extension Qwen35 {
-  /// The weights of the vision encoder, by the names they have in GGUF.
-  struct VisionWeights: Sendable {
-    /// One matrix a frame, each [hidden, channels * patch area].
-    let patch_embd: [WeightMatrix]
-    let patch_embd_bias: [Float]
-    let position_embd: [Float]  // [positions, hidden]
-    let blocks: [VisionBlock]
-    let post_ln: LayerNorm
-    let mm_0: BiasedMatrix  // [merged, merged]
-    let mm_2: BiasedMatrix  // [out, merged]
-  }
-
   /// One block: attention and a feed-forward part, each behind a norm.
   struct VisionBlock: Sendable {
     let ln1: LayerNorm
@@ -193,28 +201,6 @@ extension Qwen35 {
       y.add(bias: bias, compute)
       return y
     }
-  }
-}
-
-extension Qwen35.VisionWeights {
-  /// Looks up every weight of the encoder.
-  init(_ loader: WeightLoader, _ c: Qwen35.Vision) throws(CheckpointError) {
-    patch_embd = [try loader.flattened("v.patch_embd.weight"), try loader.flattened("v.patch_embd.weight.1")]
-    patch_embd_bias = try loader.values("v.patch_embd.bias")
-    position_embd = try loader.values("v.position_embd.weight")
-    var blocks: [Qwen35.VisionBlock] = []
-    for index in 0..<c.depth {
-      let blk = "v.blk.\(index)."
-      blocks.append(
-        Qwen35.VisionBlock(
-          ln1: try loader.layerNorm(blk + "ln1", c), attn_qkv: try loader.biased(blk + "attn_qkv"),
-          attn_out: try loader.biased(blk + "attn_out"), ln2: try loader.layerNorm(blk + "ln2", c),
-          ffn_up: try loader.biased(blk + "ffn_up"), ffn_down: try loader.biased(blk + "ffn_down")))
-    }
-    self.blocks = blocks
-    post_ln = try loader.layerNorm("v.post_ln", c)
-    mm_0 = try loader.biased("mm.0")
-    mm_2 = try loader.biased("mm.2")
   }
 }
 
