@@ -1,5 +1,5 @@
 # The two commands of the README are `make demo` and `make test`; both install what is missing first.
-.PHONY: demo test test-browser build setup format lint fuzz mutations check-slow faults neon avx512 clean
+.PHONY: demo test test-browser build docs release setup format lint fuzz mutations check-slow faults neon avx512 clean
 
 build: setup
 	swift build -c release --product quern
@@ -16,14 +16,23 @@ test-browser: build
 	Tests/Browser/report.sh --make out/browser.html
 	Tests/Browser/report.sh out/browser.html
 
+# Pages about the library, in out/docs; a warning fails. The plugin that makes them is fetched for this alone (docs/dependencies.md).
+docs: setup
+	QUERN_DOCS=1 swift package --allow-writing-to-directory out/docs generate-documentation --target Quern \
+	  --output-path out/docs --transform-for-static-hosting --warnings-as-errors
+
+# The program of a release, as one file (RELEASE.md).
+release:
+	scripts/release.sh
+
 setup:
 	@scripts/setup.sh
 
 format:
-	swift format -i -r Package.swift Sources Tests
+	swift format -i -r Package.swift Sources Tests Examples
 
 lint:
-	swift format lint --strict -r Package.swift Sources Tests
+	swift format lint --strict -r Package.swift Sources Tests Examples
 
 # Every kind of input under libFuzzer, half an hour in all (FUZZ_SECONDS for each); see docs/fuzzing.md.
 fuzz: setup

@@ -14,7 +14,8 @@ let package = Package(
   name: "quern",
   platforms: [.macOS(.v15)],
   products: [
-    .executable(name: "quern", targets: ["quern-cli"])
+    .executable(name: "quern", targets: ["quern-cli"]),
+    .library(name: "Quern", targets: ["Quern"]),
   ],
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2")
@@ -42,6 +43,13 @@ let package = Package(
       resources: [.embedInCode("BuiltIn/Pictures")]),
     // Texts that are part of the program, as bytes in its code: nothing is looked up when it runs.
     .target(name: "Corpus", resources: [.embedInCode("Texts")]),
+    room(
+      "Quern",
+      [
+        "Corpus", "Evaluation", "Conversion", "Runtime", "Architectures", "Engine", "Tokenizers", "Containers",
+        "Quants",
+        "Base",
+      ]),
     .target(name: "CMemory"),
     .executableTarget(
       name: "quern-cli",
@@ -76,6 +84,7 @@ let package = Package(
       ]),
     tests(
       "Command", ["quern-cli", "Evaluation", "Runtime", "Architectures", "Images", "Containers", "Quants", "Base"]),
+    tests("Quern", ["Quern", "Base"]),
     .target(
       name: "FuzzTargets",
       dependencies: [
@@ -96,6 +105,11 @@ if Context.environment["QUERN_FUZZ_BUILD"] != nil {
     .systemLibrary(name: "CFuzzer", path: "Tests/Fuzz/CFuzzer"),
     .executableTarget(name: "quern-fuzz", dependencies: ["CFuzzer", "FuzzTargets"], path: "Tests/Fuzz/Driver"),
   ]
+}
+
+// Pages about the library, which only `make docs` makes: nobody who uses it has to fetch what that takes.
+if Context.environment["QUERN_DOCS"] != nil {
+  package.dependencies.append(.package(url: "https://github.com/swiftlang/swift-docc-plugin", from: "1.5.0"))
 }
 
 for target in package.targets where target.type != .system {

@@ -7,7 +7,8 @@
 #
 # BARE_SUITE is the release (bookworm), BARE_DIR the folder of the clone (/work), BARE_KEEP a file of the clone that is copied to the
 # checkout in the end, BARE_CACHE where the minimal system is kept for the next time, BARE_MIRROR where packages come from (where this
-# machine's come from, or the distribution's own server).
+# machine's come from, or the distribution's own server). BARE_PROGRAM is a program to try there, in /usr/local/bin: then there is no
+# toolchain.
 set -euo pipefail
 
 suite=${BARE_SUITE:-bookworm}
@@ -15,15 +16,17 @@ folder=${BARE_DIR:-/work}
 cache=${BARE_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/quern/bare}
 checkout=$(realpath "$(dirname "$0")/..")
 base=$cache/$suite.tar
+program=${BARE_PROGRAM:+$(realpath "$BARE_PROGRAM")}
 
 cannot() {
   echo "a bare $suite cannot be made here: $*" >&2
   exit 77
 }
 
-# The folder of the toolchain, which has to be one of its own to be bound.
+# The folder of the toolchain, which has to be one of its own to be bound; nothing where there is to be none.
 toolchain() {
   local programs
+  [ -z "$program" ] || return 0
   command -v swift >/dev/null || cannot "there is no Swift toolchain"
   programs=$(dirname "$(readlink -f "$(command -v swift)")")
   case "$programs" in
@@ -81,7 +84,7 @@ bind() {
 furnish() {
   mount -t proc proc "$root/proc"
   mount --rbind /dev "$root/dev"
-  bind "$swift"
+  if [ -n "$program" ]; then install -D -t "$root/usr/local/bin" "$program"; else bind "$swift"; fi
   # How this machine reaches the network, and whom it trusts.
   local file
   for file in resolv.conf hosts; do cp -L "/etc/$file" "$root/etc/$file" || true; done
