@@ -23,23 +23,24 @@ let package = Package(
   targets: [
     .target(name: "CKernels"),
     .target(name: "CSystem"),
+    room("Libc"),
     .systemLibrary(name: "CCrypto", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
-    room("Base", ["CSystem", .target(name: "CCrypto", condition: .when(platforms: [.linux]))]),
-    room("Quants", ["CKernels", "Base"]),
-    room("Containers", ["Quants", "Base"]),
+    room("Base", ["Libc", "CSystem", .target(name: "CCrypto", condition: .when(platforms: [.linux]))]),
+    room("Quants", ["Libc", "CKernels", "Base"]),
+    room("Containers", ["Libc", "Quants", "Base"]),
     room("Text", ["Base"]),
     room("Tokenizers", ["Text", "Base"]),
     .systemLibrary(name: "CPNG", pkgConfig: "libpng", providers: [.apt(["libpng-dev"]), .brew(["libpng"])]),
     .systemLibrary(name: "CJPEG", pkgConfig: "libjpeg", providers: [.apt(["libjpeg-dev"]), .brew(["jpeg-turbo"])]),
     .target(name: "CImages", dependencies: ["CPNG", "CJPEG"]),
     room("Images", ["CImages", "Base"]),
-    room("Engine", ["CKernels", "Quants", "Base"]),
+    room("Engine", ["Libc", "CKernels", "Quants", "Base"]),
     room("Architectures", ["Engine", "Containers", "Images", "Tokenizers", "Quants", "Base"]),
     room("Runtime", ["Architectures", "Engine", "Images", "Tokenizers", "Containers", "Quants", "Base"]),
-    room("Conversion", ["Architectures", "Containers", "Tokenizers", "Quants", "Text", "Base"]),
+    room("Conversion", ["Libc", "Architectures", "Containers", "Tokenizers", "Quants", "Text", "Base"]),
     room(
       "Evaluation",
-      ["Runtime", "Architectures", "Engine", "Images", "Tokenizers", "Containers", "Quants", "Base"],
+      ["Libc", "Runtime", "Architectures", "Engine", "Images", "Tokenizers", "Containers", "Quants", "Base"],
       resources: [.embedInCode("BuiltIn/Pictures")]),
     // Texts that are part of the program, as bytes in its code: nothing is looked up when it runs.
     .target(name: "Corpus", resources: [.embedInCode("Texts")]),
@@ -54,6 +55,7 @@ let package = Package(
     .executableTarget(
       name: "quern-cli",
       dependencies: [
+        "Libc",
         "CMemory", "Corpus",
         "Evaluation", "Conversion", "Runtime", "Architectures", "Engine", "Images", "Tokenizers", "Containers",
         "Quants", "Text", "Base",

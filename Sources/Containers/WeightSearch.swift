@@ -1,13 +1,6 @@
 import Quants
 import Base
-
-#if canImport(Glibc)
-  import Glibc
-#elseif canImport(Musl)
-  import Musl
-#else
-  import Darwin
-#endif
+import Libc
 
 /// Looks into weights for what a damaged or unfinished file holds.
 package enum WeightSearch {

@@ -3,14 +3,7 @@ import Containers
 import Quants
 import Base
 import Tokenizers
-
-#if canImport(Glibc)
-  import Glibc
-#elseif canImport(Musl)
-  import Musl
-#else
-  import Darwin
-#endif
+import Libc
 
 /// Plans the conversion of a Hugging Face checkpoint into GGUF.
 struct HuggingFacePlanner {

@@ -1,13 +1,6 @@
 import Containers
 import Base
-
-#if canImport(Glibc)
-  import Glibc
-#elseif canImport(Musl)
-  import Musl
-#else
-  import Darwin
-#endif
+import Libc
 
 /// Refuses outputs that could not be written, or whose writing would destroy something that nobody asked to replace.
 package struct OutputCheck {

@@ -4,14 +4,7 @@ import Engine
 import Quants
 import Runtime
 import Tokenizers
-
-#if canImport(Glibc)
-  import Glibc
-#elseif canImport(Musl)
-  import Musl
-#elseif canImport(Darwin)
-  import Darwin
-#endif
+import Libc
 
 /// How well a model predicts a text: exp of the mean negative log-likelihood, by llama-perplexity's definition.
 ///

@@ -1,10 +1,4 @@
-#if canImport(Glibc)
-  import Glibc
-#elseif canImport(Musl)
-  import Musl
-#elseif canImport(Darwin)
-  import Darwin
-#endif
+import Libc
 
 /// What a model after may lose at most, each at the unfavourable end of its interval, so that a short test passes nothing by luck.
 package struct ValidationLimits: Sendable {

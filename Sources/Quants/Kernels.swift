@@ -1,13 +1,7 @@
+import Libc
+
 private import CKernels
 import Base
-
-#if canImport(Glibc)
-  import Glibc
-#elseif canImport(Musl)
-  import Musl
-#else
-  import Darwin
-#endif
 
 /// The loops that carry the speed: of each the best one that some instruction sets allow.
 ///

@@ -1,14 +1,7 @@
 import ArgumentParser
 import Quants
 import Base
-
-#if canImport(Glibc)
-  import Glibc
-#elseif canImport(Musl)
-  import Musl
-#else
-  import Darwin
-#endif
+import Libc
 
 /// The command line: words in, one library call, one printed result.
 @main

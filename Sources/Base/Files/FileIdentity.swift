@@ -1,10 +1,4 @@
-#if canImport(Glibc)
-  import Glibc
-#elseif canImport(Musl)
-  import Musl
-#else
-  import Darwin
-#endif
+import Libc
 
 /// What a file is to the file system, whatever names it has.
 package struct FileIdentity: Hashable, Sendable {

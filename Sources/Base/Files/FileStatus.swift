@@ -1,10 +1,4 @@
-#if canImport(Glibc)
-  import Glibc
-#elseif canImport(Musl)
-  import Musl
-#else
-  import Darwin
-#endif
+import Libc
 
 /// What stands under a name, asked once: an answer that the system does not give is an error and no absence.
 package struct FileStatus: Sendable {

@@ -1,10 +1,4 @@
-#if canImport(Glibc)
-  import Glibc
-#elseif canImport(Musl)
-  import Musl
-#else
-  import Darwin
-#endif
+import Libc
 
 /// The operating system's words for the present `errno`.
 package func systemMessage(_ number: Int32 = errno) -> String {

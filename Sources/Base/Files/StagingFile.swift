@@ -1,12 +1,5 @@
 import CSystem
-
-#if canImport(Glibc)
-  import Glibc
-#elseif canImport(Musl)
-  import Musl
-#else
-  import Darwin
-#endif
+import Libc
 
 /// The place of a file that is not finished: nameless where the system can do that, a hidden sibling elsewhere.
 final class StagingFile {

@@ -1,12 +1,5 @@
 import Base
-
-#if canImport(Glibc)
-  import Glibc
-#elseif canImport(Musl)
-  import Musl
-#elseif canImport(Darwin)
-  import Darwin
-#endif
+import Libc
 
 /// One window of a baseline: its tokens, and what is kept of the positions that are scored (formats/baseline.md).
 struct BaselineWindow: Sendable, Equatable {

@@ -1,13 +1,6 @@
 import Engine
 import Base
-
-#if canImport(Glibc)
-  import Glibc
-#elseif canImport(Musl)
-  import Musl
-#elseif canImport(Darwin)
-  import Darwin
-#endif
+import Libc
 
 /// One position of a base file of llama-perplexity, read when it is compared.
 package struct LlamaRow: RecordedRow {

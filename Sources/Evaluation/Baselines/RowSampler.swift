@@ -1,13 +1,6 @@
 import Engine
 import Runtime
-
-#if canImport(Glibc)
-  import Glibc
-#elseif canImport(Musl)
-  import Musl
-#elseif canImport(Darwin)
-  import Darwin
-#endif
+import Libc
 
 /// Chooses what a baseline keeps of a row of predictions.
 ///

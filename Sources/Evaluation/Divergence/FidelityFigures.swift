@@ -1,12 +1,5 @@
 import Engine
-
-#if canImport(Glibc)
-  import Glibc
-#elseif canImport(Musl)
-  import Musl
-#elseif canImport(Darwin)
-  import Darwin
-#endif
+import Libc
 
 /// What was lost between two models on some windows: every figure of docs/validation.md that follows from their predictions.
 package struct FidelityFigures: Sendable {

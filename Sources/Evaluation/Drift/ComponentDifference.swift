@@ -1,13 +1,6 @@
 import Architectures
 import Quants
-
-#if canImport(Glibc)
-  import Glibc
-#elseif canImport(Musl)
-  import Musl
-#elseif canImport(Darwin)
-  import Darwin
-#endif
+import Libc
 
 extension TensorDifference {
   /// The part of a model that a tensor belongs to, by what its name says.

@@ -1,14 +1,7 @@
 import Base
 import Engine
 import Quants
-
-#if canImport(Glibc)
-  import Glibc
-#elseif canImport(Musl)
-  import Musl
-#else
-  import Darwin
-#endif
+import Libc
 
 /// A level and the threads it is measured on.
 struct BenchContext: Sendable {

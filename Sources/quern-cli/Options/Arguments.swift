@@ -1,13 +1,6 @@
 import Containers
 import Base
-
-#if canImport(Glibc)
-  import Glibc
-#elseif canImport(Musl)
-  import Musl
-#else
-  import Darwin
-#endif
+import Libc
 
 /// The words of the command line before they are parsed.
 enum Arguments {

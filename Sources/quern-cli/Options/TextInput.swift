@@ -1,13 +1,6 @@
 import Containers
 import Base
-
-#if canImport(Glibc)
-  import Glibc
-#elseif canImport(Musl)
-  import Musl
-#else
-  import Darwin
-#endif
+import Libc
 
 /// A text that a command was given: a file, a pipe, or for `-` standard input.
 struct TextInput {

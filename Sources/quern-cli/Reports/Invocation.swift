@@ -4,14 +4,7 @@ import Containers
 import Evaluation
 import Quants
 import Runtime
-
-#if canImport(Glibc)
-  import Glibc
-#elseif canImport(Musl)
-  import Musl
-#else
-  import Darwin
-#endif
+import Libc
 
 /// What somebody needs to know to do the same again.
 package struct Invocation: Sendable {

@@ -1,12 +1,5 @@
 import Evaluation
-
-#if canImport(Glibc)
-  import Glibc
-#elseif canImport(Musl)
-  import Musl
-#else
-  import Darwin
-#endif
+import Libc
 
 /// Numbers as reports write them: as many digits as mean something.
 enum Shown {

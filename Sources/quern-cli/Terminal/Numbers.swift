@@ -1,10 +1,4 @@
-#if canImport(Glibc)
-  import Glibc
-#elseif canImport(Musl)
-  import Musl
-#else
-  import Darwin
-#endif
+import Libc
 
 /// A number with a fixed count of digits after the point.
 func fixed(_ value: Double, _ digits: Int) -> String {

@@ -1,12 +1,5 @@
 import Base
-
-#if canImport(Glibc)
-  import Glibc
-#elseif canImport(Musl)
-  import Musl
-#else
-  import Darwin
-#endif
+import Libc
 
 /// Progress on standard error: one line per stage, and on a terminal below it a bar with rate and time left.
 final class ProgressReport: Sendable {

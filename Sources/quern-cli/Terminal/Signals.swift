@@ -1,14 +1,7 @@
 import Base
 import CMemory
 import Synchronization
-
-#if canImport(Glibc)
-  import Glibc
-#elseif canImport(Musl)
-  import Musl
-#else
-  import Darwin
-#endif
+import Libc
 
 /// What the program does when a signal comes, or the system refuses memory: nothing unfinished stays behind.
 ///

@@ -1,13 +1,6 @@
 import Engine
 import Evaluation
-
-#if canImport(Glibc)
-  import Glibc
-#elseif canImport(Musl)
-  import Musl
-#else
-  import Darwin
-#endif
+import Libc
 
 /// The positions at which most was lost, with what both models would have said.
 extension ReportPage {
