@@ -121,19 +121,9 @@ extension EngineKernels {
     level.axpy_f32(scale, x.lent(count), y.lent(count), count)
   }
 
-  /// e^x of each element, to about one unit in the last place; `to` may be `from`.
-  package func exp(_ from: Floats, into to: Floats, count: Int) {
-    level.exp_f32(from.lent(count), to.lent(count), count)
-  }
-
   /// x / (1 + e^-x) of each element; `to` may be `from`.
   package func silu(_ from: Floats, into to: Floats, count: Int) {
     level.silu_f32(from.lent(count), to.lent(count), count)
-  }
-
-  /// 1 / (1 + e^-x) of each element; `to` may be `from`.
-  package func sigmoid(_ from: Floats, into to: Floats, count: Int) {
-    level.sigmoid_f32(from.lent(count), to.lent(count), count)
   }
 
   /// c = a b, or c += a b, for a [m, k], b [k, n] and c [m, n]; see `ops/dense.h`.

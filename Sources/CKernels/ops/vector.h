@@ -62,19 +62,14 @@ CK_INLINE ck_f32 ck_exp(ck_f32 x) {
 CK_INLINE ck_f32 ck_sigmoid(ck_f32 x) { return 1.0f / (1.0f + ck_exp(-x)); }
 CK_INLINE ck_f32 ck_silu(ck_f32 x) { return x / (1.0f + ck_exp(-x)); }
 
-/// Applies a lane function to n elements; the last register is filled up with zeros.
-#define CK_ELEMENTWISE(function, lanes)                                                   \
-  static void function(const float *from, float *to, size_t n) {        \
-    size_t i = 0;                                                                         \
-    for (; i + CK_LANES <= n; i += CK_LANES) CK_STORE(to + i, lanes(CK_LOAD(from + i)));  \
-    if (i < n) {                                                                          \
-      float rest[CK_LANES] = {0};                                                         \
-      __builtin_memcpy(rest, from + i, (n - i) * sizeof(float));                          \
-      CK_STORE(rest, lanes(CK_LOAD(rest)));                                               \
-      __builtin_memcpy(to + i, rest, (n - i) * sizeof(float));                            \
-    }                                                                                     \
+/// silu of n elements; the last register is filled up with zeros.
+static void silu_f32(const float *from, float *to, size_t n) {
+  size_t i = 0;
+  for (; i + CK_LANES <= n; i += CK_LANES) CK_STORE(to + i, ck_silu(CK_LOAD(from + i)));
+  if (i < n) {
+    float rest[CK_LANES] = {0};
+    __builtin_memcpy(rest, from + i, (n - i) * sizeof(float));
+    CK_STORE(rest, ck_silu(CK_LOAD(rest)));
+    __builtin_memcpy(to + i, rest, (n - i) * sizeof(float));
   }
-
-CK_ELEMENTWISE(exp_f32, ck_exp)
-CK_ELEMENTWISE(sigmoid_f32, ck_sigmoid)
-CK_ELEMENTWISE(silu_f32, ck_silu)
+}
