@@ -1,4 +1,3 @@
-import Containers
 import Base
 
 /// Reads a model's hyper-parameters, from `config.json` or from GGUF metadata, and checks every one against its range.

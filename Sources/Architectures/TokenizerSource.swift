@@ -31,44 +31,23 @@ package enum TokenizerSource {
   /// The tokenizer of an opened model.
   package static func tokenizer(of checkpoint: Checkpoint) throws(CheckpointError) -> Tokenizer {
     if let folder = checkpoint.folder { return try tokenizer(of: folder) }
-    let metadata = checkpoint.metadata
-    guard let kind = metadata.string("tokenizer.ggml.model"), let tokens = metadata.texts("tokenizer.ggml.tokens")
-    else {
-      throw CheckpointError(
-        .missing, "the file carries no tokenizer (tokenizer.ggml.model and tokenizer.ggml.tokens)",
-        file: checkpoint.path)
-    }
-    var special = SpecialTokens()
-    for role in SpecialTokens.Role.allCases {
-      if let id = metadata.int(role.ggufKey).flatMap({ Int32(exactly: $0) }) { special.ids[role] = id }
-      if let key = role.ggufAddKey, let isAdded = metadata.bool(key) { special.isAdded[role] = isAdded }
-    }
-    do throws(CheckpointError) {
-      // Counted before it is taken out of its stored type, which may be an eighth as wide.
-      if case .array(let types)? = metadata["tokenizer.ggml.token_type"], types.count != tokens.count {
-        throw CheckpointError(
-          .mismatch, "tokenizer.ggml.token_type has \(types.count) entries for \(tokens.count) tokens")
-      }
-      return try Tokenizer(
-        tokens: tokens,
-        tokenTypes: metadata.integers("tokenizer.ggml.token_type")?.map { Int32(clamping: $0) },
-        merges: metadata.texts("tokenizer.ggml.merges") ?? [], model: kind,
-        pre: split(of: checkpoint).name, patterns: metadata.strings(TokenizerMetadata.patternsKey),
-        carried: TokenizerMetadata.carried(metadata, file: checkpoint.path), special: special)
-    } catch {
-      throw error.in(file: checkpoint.path)
-    }
+    return try stored(in: checkpoint).opened()
+  }
+
+  /// The tokenizer in a GGUF's metadata, not yet built.
+  package static func stored(in checkpoint: Checkpoint) -> GGUFTokenizer {
+    GGUFTokenizer(checkpoint.metadata, file: checkpoint.path, split: split(of: checkpoint).name)
   }
 
   /// The name of the pattern by which the tokenizer of a GGUF cuts text; where the file does not say, that of its family.
   ///
   /// - Returns: `tokenizer.ggml.pre` or what stands in for it, nil for neither; and what to tell when the file does not say.
   package static func split(of checkpoint: Checkpoint) -> (name: String?, note: String?) {
-    let key = "tokenizer.ggml.pre"
+    let key = GGUFKeys.split
     let metadata = checkpoint.metadata
     if let name = metadata.string(key), !name.isEmpty { return (name, Self.doubt(name, of: checkpoint)) }
-    let ownKeys = [TokenizerMetadata.patternsKey, TokenizerMetadata.documentKey]
-    guard checkpoint.format == .gguf, metadata["tokenizer.ggml.tokens"] != nil,
+    let ownKeys = [GGUFKeys.patterns, GGUFKeys.document]
+    guard checkpoint.format == .gguf, metadata[GGUFKeys.tokens] != nil,
       ownKeys.allSatisfy({ metadata[$0] == nil })
     else { return (nil, nil) }
     let missing = "\(key) is missing, which says how text is cut into words"
@@ -85,7 +64,7 @@ package enum TokenizerSource {
   /// What to tell of a file that names a stopgap where its family has a pattern.
   private static func doubt(_ name: String, of checkpoint: Checkpoint) -> String? {
     guard name == "default", let family = Architectures.family(of: checkpoint) else { return nil }
-    return "tokenizer.ggml.pre is \"default\", as converters write that did not know the model; its family has "
+    return "\(GGUFKeys.split) is \"default\", as converters write that did not know the model; its family has "
       + "\(family.splitName), and token ids may be wrong"
   }
 

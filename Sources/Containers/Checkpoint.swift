@@ -1,4 +1,3 @@
-import Quants
 import Base
 
 /// An opened and validated model: its tensors, its metadata, and the folder it came from if there is one.

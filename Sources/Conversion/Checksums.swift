@@ -1,4 +1,3 @@
-import Containers
 import Base
 
 /// SHA-256 sums that were computed while writing, as a text.

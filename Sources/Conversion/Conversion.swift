@@ -1,6 +1,5 @@
 import Architectures
 import Containers
-import Quants
 import Base
 
 /// The one entrance: sources and options in, a checked plan out.

@@ -2,6 +2,7 @@ import Architectures
 import Containers
 import Quants
 import Base
+import Tokenizers
 
 /// Plans the conversion or quantization of a GGUF into another.
 struct GGUFPlanner {
@@ -102,8 +103,8 @@ struct GGUFPlanner {
     try check.check(refusing: check.strangers.filter { !leftOut.contains($0) }.map { ($0, model.part(of: $0)) })
     var (metadata, changed) = model.corrected(checkpoint.metadata)
     if split.note != nil, let name = split.name {
-      metadata["tokenizer.ggml.pre"] = .string(name)
-      changed.append("tokenizer.ggml.pre")
+      metadata[GGUFKeys.split] = .string(name)
+      changed.append(GGUFKeys.split)
     }
     if !changed.isEmpty {
       notes.append("the metadata is corrected to what is there: \(listed(changed, 8))")

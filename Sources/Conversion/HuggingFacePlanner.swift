@@ -147,8 +147,8 @@ struct HuggingFacePlanner {
     notes += folder.notes
     let document = try TokenizerSource.document(of: folder)
     let tokenizer = try TokenizerSource.tokenizer(document, of: folder)
-    let entries = try TokenizerMetadata.entries(
-      tokenizer, rows: model.vocabularySize, chatTemplate: folder.chatTemplate, named: folder.namedChatTemplates)
+    let entries = try tokenizer.ggufEntries(
+      rows: model.vocabularySize, chatTemplate: folder.chatTemplate, named: folder.namedChatTemplates)
     metadata = Metadata(metadata.entries + entries)
     if tokenizer.pretokenizer.ggufName == nil {
       notes.append(

@@ -1,5 +1,4 @@
 import Quants
-import Base
 
 /// Gives importance to groups of columns that have next to none.
 ///

@@ -2,7 +2,6 @@ import Architectures
 import Base
 import Containers
 import Text
-import Tokenizers
 
 /// The tensors that patterns leave out: those that have no place in a model, and no others.
 struct LeftOut {

@@ -1,4 +1,3 @@
-import Containers
 import Base
 
 /// Names of models and of the files they become, by the GGUF naming convention.

@@ -1,5 +1,4 @@
 import Quants
-import Base
 
 /// What to convert into what; one value for `convert` and `quantize`.
 package struct ConversionOptions: Sendable {

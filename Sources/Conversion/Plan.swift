@@ -1,4 +1,3 @@
-import Architectures
 import Containers
 import Quants
 import Base

@@ -8,11 +8,9 @@ import Tokenizers
 enum Provenance {
   static let recipeKey = "quern.recipe"
   static let versionKey = "quern.version"
-  static let typesKey = "quern.huggingface.types"
+  static let typesKey = GGUFKeys.documents + "types"
   /// The names of tensors that were left out as asked.
   static let leftOutKey = "quern.left_out"
-  static let tokenizerKey = "quern.huggingface.tokenizer"
-  private static let documentPrefix = "quern.huggingface."
 
   /// The recipe, written out, and the version that applied it.
   static func describe(_ recipe: Recipe, in metadata: inout Metadata) {
@@ -27,7 +25,7 @@ enum Provenance {
     guard let folder = checkpoint.folder else { return }
     for name in names {
       if let bytes = try folder.file(name + ".json") {
-        metadata[documentPrefix + name] = .string(String(decoding: bytes, as: UTF8.self))
+        metadata[GGUFKeys.documents + name] = .string(String(decoding: bytes, as: UTF8.self))
       }
     }
   }
@@ -41,25 +39,25 @@ enum Provenance {
 
   /// Notes that the folder keeps its chat template in a file of its own.
   static func carryTemplatePlace(_ folder: HuggingFaceFolder, in metadata: inout Metadata) throws(CheckpointError) {
-    if try folder.file(templateFile) != nil { metadata[documentPrefix + "chat_template"] = .string(templateFile) }
+    if try folder.file(templateFile) != nil { metadata[GGUFKeys.documents + "chat_template"] = .string(templateFile) }
   }
 
   /// Whether the chat template was in a file of its own.
   static func hasTemplateFile(_ metadata: Metadata) -> Bool {
-    metadata.string(documentPrefix + "chat_template") == templateFile
+    metadata.string(GGUFKeys.documents + "chat_template") == templateFile
   }
 
   static let templateFile = "chat_template.jinja"
 
   /// A document carried by `carry`.
   static func document(_ name: String, in metadata: Metadata) -> [UInt8]? {
-    metadata.string(documentPrefix + name).map { Array($0.utf8) }
+    metadata.string(GGUFKeys.documents + name).map { Array($0.utf8) }
   }
 
   /// What tokenizer.json says beyond its vocabulary and merges, which GGUF has keys for.
   static func carryTokenizer(_ document: TokenizerDocument, in metadata: inout Metadata) {
     let bytes = document.rest.serialized(pretty: false)
-    metadata[tokenizerKey] = .string(String(decoding: bytes, as: UTF8.self))
+    metadata[GGUFKeys.document] = .string(String(decoding: bytes, as: UTF8.self))
   }
 
   /// Types of tensors that differ from the family's, as `NAME TYPE`.

@@ -1,6 +1,7 @@
 import Architectures
 import Containers
 import Base
+import Tokenizers
 
 /// The documents of a restored Hugging Face folder: those the GGUF carries, and the others rebuilt from its metadata.
 struct RestoredDocuments {
@@ -37,8 +38,8 @@ struct RestoredDocuments {
         documents.append(("preprocessor_config.json", bytes))
       }
     }
-    guard metadata.texts("tokenizer.ggml.tokens") != nil else { return documents }
-    let tokenizer = RestoredTokenizer(checkpoint: text)
+    guard metadata.texts(GGUFKeys.tokens) != nil else { return documents }
+    let tokenizer = TokenizerSource.stored(in: text)
     documents.append(("tokenizer.json", try tokenizer.tokenizerJSON()))
     return documents + (try tokenizerConfiguration(tokenizer))
   }
@@ -55,12 +56,12 @@ struct RestoredDocuments {
   ///
   /// Named templates become a list in the configuration, which transformers reads when there is no `chat_template.jinja`.
   private func tokenizerConfiguration(
-    _ tokenizer: RestoredTokenizer
+    _ tokenizer: GGUFTokenizer
   ) throws(CheckpointError) -> [(name: String, bytes: [UInt8])] {
     let name = "tokenizer_config.json"
     let carried = Provenance.document("tokenizer_config", in: metadata)
     let configuration = try carried.map { (bytes) throws(CheckpointError) in try parse(bytes) }
-    let main = metadata.string("tokenizer.chat_template")
+    let main = metadata.string(GGUFKeys.chatTemplate)
     let list = templates(main)
     if list.count > (main == nil ? 0 : 1) {
       if let carried, let known = configuration?["chat_template"]?.arrayValue, isSame(known, list) {
@@ -90,8 +91,8 @@ struct RestoredDocuments {
       list.append(.object(["name": .string(name), "template": .string(template)]))
     }
     if let main { append("default", main) }
-    for name in (metadata.texts("tokenizer.chat_templates") ?? []).prefix(Self.mostTemplates) where name != "default" {
-      if let template = metadata.string("tokenizer.chat_template." + name) { append(name, template) }
+    for name in (metadata.texts(GGUFKeys.chatTemplates) ?? []).prefix(Self.mostTemplates) where name != "default" {
+      if let template = metadata.string(GGUFKeys.chatTemplate(named: name)) { append(name, template) }
     }
     return list
   }

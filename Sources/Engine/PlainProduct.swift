@@ -1,5 +1,3 @@
-import Quants
-
 /// The matrix product written out: what ``MatrixProduct`` computes, one output at a time.
 package enum PlainProduct {
   /// One output: columns in blocks, in a block one chain of multiply-adds from zero, block sums added in order.

@@ -1,9 +1,7 @@
-import Architectures
 import Base
 import Engine
 import Quants
 import Runtime
-import Tokenizers
 import Libc
 
 /// How well a model predicts a text: exp of the mean negative log-likelihood, by llama-perplexity's definition.

@@ -1,5 +1,4 @@
 import Architectures
-import Base
 import Containers
 import Engine
 import Runtime

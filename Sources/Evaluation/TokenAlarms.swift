@@ -1,4 +1,3 @@
-import Architectures
 import Runtime
 
 /// What is put to a model otherwise is another question, whatever the weights.

@@ -1,5 +1,4 @@
 import CImages
-import Base
 
 /// Small copies of pictures, for pages.
 package enum Thumbnail {

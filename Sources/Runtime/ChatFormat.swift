@@ -1,6 +1,7 @@
 import Architectures
 import Base
 import Containers
+import Tokenizers
 
 /// Puts a prompt into the form a chat model was trained on.
 ///
@@ -48,7 +49,7 @@ package enum ChatFormat {
 
   /// The chat template of a folder or a GGUF.
   package static func template(of checkpoint: Checkpoint) -> String? {
-    checkpoint.folder?.chatTemplate ?? checkpoint.metadata.string("tokenizer.chat_template")
+    checkpoint.folder?.chatTemplate ?? checkpoint.metadata.string(GGUFKeys.chatTemplate)
   }
 
   /// Whether two templates are the same text; editors add line feeds at the end.

@@ -139,22 +139,14 @@ private struct Encoder {
   private mutating func mergeWord(_ text: UnsafeBufferPointer<UInt8>, _ start: Int, _ end: Int) {
     let model = tokenizer.model
     workspace.symbols.removeAll(keepingCapacity: true)
-    if model.ignoresMerges, let whole = tokenizer.vocabulary.word(ByteAlphabet.text(of: text[start..<end])) {
+    let alphabet = tokenizer.vocabulary.alphabet
+    let word = UnsafeBufferPointer(rebasing: text[start..<end])
+    if model.ignoresMerges, let whole = tokenizer.vocabulary.word(alphabet.spelling(of: word)) {
       workspace.symbols.append(whole)
       return
     }
-    let byteTokens = tokenizer.vocabulary.byteTokens
-    var wasUnknown = false
-    for position in start..<end {
-      let token = byteTokens[Int(text[position])]
-      if token >= 0 {
-        workspace.symbols.append(token)
-        wasUnknown = false
-      } else if let unknown = model.unknown {
-        if !(wasUnknown && model.fusesUnknown) { workspace.symbols.append(unknown) }
-        wasUnknown = true
-      }
-    }
+    alphabet.appendSymbols(of: word, to: &workspace.symbols)
+    model.replaceUnknown(in: &workspace.symbols)
     workspace.merger.merge(&workspace.symbols, model.table)
   }
 }

@@ -62,11 +62,11 @@ import Tokenizers
     let document = try TokenizerDocument(json)
     let tokenizer = try Tokenizer(document)
     var metadata = Metadata([("general.architecture", .string("qwen35"))])
-    for (key, value) in try TokenizerMetadata.entries(tokenizer, rows: 5000, chatTemplate: nil) {
+    for (key, value) in try tokenizer.ggufEntries(rows: 5000, chatTemplate: nil) {
       metadata[key] = value
     }
     let rest = document.rest.serialized(pretty: false)
-    metadata[TokenizerMetadata.documentKey] = .string(String(decoding: rest, as: UTF8.self))
+    metadata[GGUFKeys.document] = .string(String(decoding: rest, as: UTF8.self))
     return metadata
   }
 
@@ -102,8 +102,8 @@ import Tokenizers
 
   @Test func `a carried document that is no JSON is refused, naming the key`() throws {
     var metadata = try metadata(try Fixtures.json("tiny-qwen3.5/tokenizer.json"))
-    metadata[TokenizerMetadata.documentKey] = .string("{")
+    metadata[GGUFKeys.document] = .string("{")
     let error = #expect(throws: CheckpointError.self) { try read(metadata) }
-    #expect(error?.message.contains(TokenizerMetadata.documentKey) == true)
+    #expect(error?.message.contains(GGUFKeys.document) == true)
   }
 }

@@ -1,8 +1,5 @@
-import Architectures
 import Base
-import Containers
 import Conversion
-import Engine
 import Foundation
 import Quants
 import Runtime

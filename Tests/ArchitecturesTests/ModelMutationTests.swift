@@ -132,10 +132,10 @@ import Tokenizers
     let family = try Architectures.open(checkpoint)
     var metadata = family.textMetadata(FileDescription(name: "tiny", sizeLabel: "8M", fileType: 0))
     let tokenizer = try TokenizerSource.open(folder.path).tokenizer
-    for (key, value) in try TokenizerMetadata.entries(tokenizer, rows: 304, chatTemplate: nil) { metadata[key] = value }
+    for (key, value) in try tokenizer.ggufEntries(rows: 304, chatTemplate: nil) { metadata[key] = value }
     metadata["general.architecture"] = .string("qwen35")
     let rest = try TokenizerDocument(smallTokenizer()).rest.serialized(pretty: false)
-    metadata[TokenizerMetadata.documentKey] = .string(String(decoding: rest, as: UTF8.self))
+    metadata[GGUFKeys.document] = .string(String(decoding: rest, as: UTF8.self))
     let embedding = TensorDescription(name: "token_embd.weight", type: .f32, shape: Shape([4, 256]))
     let writer = try GGUFWriter(path: folder.file("a.gguf"), metadata: metadata, tensors: [embedding])
     let zeros = [UInt8](repeating: 0, count: 4096)

@@ -1,5 +1,4 @@
 import Foundation
-import Base
 import TestSupport
 import Testing
 

@@ -1,5 +1,4 @@
 import Containers
-import Base
 import TestSupport
 import Testing
 

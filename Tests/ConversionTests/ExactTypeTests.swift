@@ -1,7 +1,5 @@
 import Conversion
-import Containers
 import Quants
-import Base
 import TestSupport
 import Testing
 

@@ -1,4 +1,3 @@
-import Architectures
 import Base
 import Containers
 import Conversion

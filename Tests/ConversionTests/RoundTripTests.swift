@@ -5,7 +5,6 @@ import Quants
 import TestSupport
 import Base
 import Testing
-import Tokenizers
 
 /// Back from GGUF to what was there.
 struct RoundTripTests {

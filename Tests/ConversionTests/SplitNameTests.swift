@@ -2,7 +2,6 @@ import Architectures
 import Base
 import Containers
 import Conversion
-import Evaluation
 import Quants
 import Runtime
 import TestSupport

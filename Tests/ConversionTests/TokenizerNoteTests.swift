@@ -1,7 +1,6 @@
 import Conversion
 import Foundation
 import Quants
-import Base
 import TestSupport
 import Testing
 

@@ -1,6 +1,4 @@
-import Architectures
 import Base
-import Conversion
 import Evaluation
 import Foundation
 import Quants

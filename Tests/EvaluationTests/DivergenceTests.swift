@@ -1,5 +1,4 @@
 import Engine
-import Evaluation
 import Foundation
 import Quants
 import Base

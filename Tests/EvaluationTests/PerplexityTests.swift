@@ -1,9 +1,7 @@
-import Architectures
 import Base
 import Engine
 import Evaluation
 import Foundation
-import Quants
 import Runtime
 import TestSupport
 import Testing

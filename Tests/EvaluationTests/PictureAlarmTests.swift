@@ -1,7 +1,5 @@
-import Architectures
 import Base
 import Containers
-import Conversion
 import Evaluation
 import Foundation
 import Quants

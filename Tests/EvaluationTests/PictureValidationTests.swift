@@ -1,6 +1,5 @@
 import Architectures
 import Base
-import Containers
 import Conversion
 import Engine
 import Evaluation

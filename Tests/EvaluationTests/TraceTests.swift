@@ -1,4 +1,3 @@
-import Architectures
 import Engine
 import Evaluation
 import Runtime

@@ -1,5 +1,4 @@
 import Quants
-import Base
 import TestSupport
 import Testing
 

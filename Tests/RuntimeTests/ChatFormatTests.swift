@@ -1,4 +1,3 @@
-import Architectures
 import Containers
 import Foundation
 import Runtime

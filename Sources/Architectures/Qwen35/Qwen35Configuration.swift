@@ -1,5 +1,5 @@
-import Containers
 import Base
+import Containers
 
 /// Qwen3.5: gated delta net and gated attention in turns, an MTP block, and a vision encoder that feeds it.
 ///

@@ -13,6 +13,9 @@ package struct MemoryBudget: Sendable {
   /// The budget of all small documents of a folder together.
   package static let documents = 96 << 20
 
+  /// The longest tokenizer.json that is read or written: three times that of the largest published vocabulary.
+  package static let longestTokenizer: UInt64 = 96 << 20
+
   package init(_ limit: Int = file) {
     self.limit = limit
     left = limit

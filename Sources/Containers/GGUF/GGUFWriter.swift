@@ -1,4 +1,3 @@
-import Quants
 import Base
 
 /// Writes a GGUF, single or split, in one pass.

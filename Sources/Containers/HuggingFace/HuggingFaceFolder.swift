@@ -45,11 +45,8 @@ package struct HuggingFaceFolder: Sendable {
 
   /// The bytes of a tokenizer.json.
   package static func tokenizerJSON(_ path: String) throws(CheckpointError) -> [UInt8] {
-    try JSONDocument.bytes(path, limit: longestTokenizer)
+    try JSONDocument.bytes(path, limit: MemoryBudget.longestTokenizer)
   }
-
-  /// The longest tokenizer.json that is read: three times that of the largest published vocabulary.
-  package static let longestTokenizer: UInt64 = 96 << 20
 
   /// The bytes of a file of the folder, or `nil` when there is none.
   ///

@@ -1,5 +1,4 @@
 import Quants
-import Base
 
 /// Which type every tensor gets: a base type and ordered rules that depart from it.
 ///

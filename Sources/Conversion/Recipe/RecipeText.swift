@@ -2,7 +2,6 @@ import Base
 import Containers
 import Quants
 import Text
-import Tokenizers
 
 /// The text of a recipe, one statement a line or a semicolon: what is printed, saved, recorded and read back.
 extension Recipe {

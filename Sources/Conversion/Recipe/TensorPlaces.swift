@@ -1,6 +1,4 @@
 import Architectures
-import Containers
-import Quants
 import Base
 
 /// What a recipe asks about a model, from the keys of its GGUF metadata.

@@ -1,8 +1,6 @@
 import Base
-import Containers
 import Quants
 import Text
-import Tokenizers
 
 /// Applies a recipe to the tensors of one file.
 struct TypeAssignment {

@@ -1,4 +1,3 @@
-import Engine
 import Runtime
 import Libc
 

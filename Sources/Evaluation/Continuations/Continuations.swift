@@ -1,4 +1,3 @@
-import Architectures
 import Base
 import Engine
 import Quants

@@ -1,4 +1,3 @@
-import Architectures
 import Engine
 import Quants
 import Base

@@ -1,6 +1,4 @@
-import Architectures
 import Base
-import Engine
 import Runtime
 
 /// What a model says when it always takes the likeliest token.

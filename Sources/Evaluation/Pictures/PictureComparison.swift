@@ -2,7 +2,6 @@ import Architectures
 import Base
 import Engine
 import Images
-import Quants
 import Runtime
 import Tokenizers
 

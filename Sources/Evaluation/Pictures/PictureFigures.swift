@@ -1,5 +1,3 @@
-import Architectures
-import Base
 import Runtime
 import Tokenizers
 

@@ -1,4 +1,3 @@
-import Engine
 import Runtime
 
 /// Whole windows drawn again and again, for the uncertainty of what is no mean: the percentiles far out.

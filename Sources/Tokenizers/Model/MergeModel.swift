@@ -14,9 +14,9 @@ struct MergeModel: Sendable {
   let table: MergeTable
   /// A word that is in the vocabulary as a whole is taken without merging.
   let ignoresMerges: Bool
-  /// The token for a byte that has none; without it such a byte is left out, as the reference does.
+  /// The token for a symbol that has none; without it such a symbol is left out, as the reference does.
   let unknown: Int32?
-  /// Several unknown bytes in a row make one token.
+  /// Several unknown symbols in a row make one token.
   let fusesUnknown: Bool
 
   /// Resolves merges by the spelling of their parts, which `merges` has one after the other.
@@ -46,6 +46,16 @@ struct MergeModel: Sendable {
     self.ignoresMerges = ignoresMerges
     self.unknown = unknown
     self.fusesUnknown = fusesUnknown
+  }
+
+  /// Puts the unknown token in the place of symbols that have none, which are -1.
+  func replaceUnknown(in symbols: inout [Int32]) {
+    guard symbols.contains(where: { $0 < 0 }) else { return }
+    var wasUnknown = false
+    symbols = symbols.compactMap { token in
+      defer { wasUnknown = token < 0 }
+      return token >= 0 ? token : wasUnknown && fusesUnknown ? nil : unknown
+    }
   }
 
   /// Looks the parts and results up, on all threads; a result of -1 where one is missing.

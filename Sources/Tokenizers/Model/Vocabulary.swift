@@ -1,6 +1,6 @@
 import Base
 
-/// The tokens of a byte-level vocabulary: their texts, bytes and numbers.
+/// The tokens of a vocabulary: their texts, bytes and numbers.
 struct Vocabulary: Sendable {
   /// The text of each id as its file spells it; `[PAD<id>]` where there is none.
   let texts: TextList
@@ -8,16 +8,17 @@ struct Vocabulary: Sendable {
   let types: [TokenType]
   /// The tokens that merging works with, by their spelling.
   private let table: TokenTable
-  /// The ids whose text is not spelled in the alphabet of bytes.
+  /// The ids whose text is not spelled in the alphabet.
   private let raw: Set<Int32>
   /// Whether there is a token for each id.
   private let isToken: [Bool]
-  /// The token of each single byte, or -1.
-  let byteTokens: [Int32]
+  /// What the words are spelled in.
+  let alphabet: any Alphabet
 
   /// Builds a vocabulary.
   ///
   /// - Parameters:
+  ///   - alphabet: what the words are spelled in.
   ///   - words: the tokens merging works with, in any order.
   ///   - ids: the id of each word.
   ///   - added: the tokens found as written, by id; their ids may be among the words with the same text.
@@ -25,7 +26,8 @@ struct Vocabulary: Sendable {
   ///   - givenTypes: what each id is, where a file says; else it follows from the flags.
   /// - Throws: `malformed` when ids repeat, are negative or leave more holes than a vocabulary has.
   init(
-    words: TextList, ids: [Int32], added: [AddedToken], unused: [(text: String, id: Int32)] = [],
+    _ alphabet: any Alphabet.Type, words: TextList, ids: [Int32], added: [AddedToken],
+    unused: [(text: String, id: Int32)] = [],
     types givenTypes: [TokenType]? = nil
   ) throws(CheckpointError) {
     let highest = Int(max(ids.max() ?? -1, added.last?.id ?? -1, unused.last?.id ?? -1))
@@ -86,8 +88,7 @@ struct Vocabulary: Sendable {
     raw = Set(added.map(\.id))
     self.texts = texts
     self.types = givenTypes ?? types
-    let table = table
-    byteTokens = (UInt8.min...UInt8.max).map { table.value(of: ByteAlphabet.text(of: [$0])) ?? -1 }
+    self.alphabet = alphabet.init(table)
   }
 
   private static let hole = Int32.min
@@ -105,7 +106,7 @@ struct Vocabulary: Sendable {
   func bytes(of id: Int32) -> [UInt8] {
     guard isToken.indices.contains(Int(id)), isToken[Int(id)] else { return [] }
     let text = texts[Int(id)]
-    return raw.contains(id) ? Array(text.utf8) : ByteAlphabet.bytes(of: text) ?? Array(texts.utf8(Int(id)))
+    return raw.contains(id) ? Array(text.utf8) : alphabet.bytes(of: text) ?? Array(texts.utf8(Int(id)))
   }
 }
 

@@ -102,34 +102,3 @@ enum Normalizer: Sendable, Equatable {
     return output
   }
 }
-
-extension Normalizer {
-  /// The steps of tokenizer.json's `normalizer`, outermost first.
-  ///
-  /// - Throws: `unsupported` naming a kind that is not implemented.
-  static func steps(_ json: OrderedJSON?) throws(CheckpointError) -> [Normalizer] {
-    guard let json, !json.isNull else { return [] }
-    guard let kind = json["type"]?.stringValue else {
-      throw CheckpointError(.malformed, "the normalizer has no type")
-    }
-    switch kind {
-    case "NFC": return [.nfc]
-    case "NFD": return [.nfd]
-    case "Lowercase": return [.lowercase]
-    case "Prepend": return [.prepend(json["prepend"]?.stringValue ?? "")]
-    case "Strip":
-      return [.strip(left: json["strip_left"]?.boolValue ?? true, right: json["strip_right"]?.boolValue ?? true)]
-    case "Replace":
-      let content = json["content"]?.stringValue ?? ""
-      if let text = json["pattern"]?["String"]?.stringValue { return [.replace(text, with: content)] }
-      if let text = json["pattern"]?["Regex"]?.stringValue { return [.replacePattern(text, with: content)] }
-      throw CheckpointError(.malformed, "the normalizer Replace has no pattern")
-    case "Sequence":
-      var steps: [Normalizer] = []
-      for part in json["normalizers"]?.arrayValue ?? [] { steps += try Normalizer.steps(part) }
-      return steps
-    default:
-      throw CheckpointError(.unsupported, "the normalizer \"\(kind)\" is not supported")
-    }
-  }
-}

@@ -1,5 +1,4 @@
 import Base
-import Text
 
 /// What quern knows about a pre-tokenizer that others have given a name.
 struct KnownSplit: Sendable {

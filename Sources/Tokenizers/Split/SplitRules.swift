@@ -1,5 +1,3 @@
-import Text
-
 /// The variations within the family of patterns that nearly all byte-level vocabularies are split by.
 ///
 /// Written by hand for these because they carry the speed; any other pattern runs in `Pattern`, and the tests hold the two

@@ -1,5 +1,4 @@
 import Base
-import Engine
 import Quants
 
 /// Decoding, encoding and searching per format, against copying memory.

@@ -1,5 +1,4 @@
 import Base
-import Engine
 import Quants
 
 /// Measures the kernels against what bounds them: arithmetic against registers, streaming against copying.

@@ -1,5 +1,4 @@
 import ArgumentParser
-import Containers
 import Conversion
 import Quants
 import Base

@@ -1,12 +1,9 @@
-import Architectures
 import ArgumentParser
 import Base
-import Containers
 import Conversion
 import Quants
 import Runtime
 import Text
-import Tokenizers
 
 /// `quern quantize`: fewer bits.
 struct Quantize: ParsableCommand {

@@ -1,4 +1,3 @@
-import Containers
 import Base
 import Libc
 

@@ -1,5 +1,4 @@
 import ArgumentParser
-import Quants
 import Base
 
 /// What every command takes.

@@ -1,6 +1,4 @@
 import ArgumentParser
-import Containers
-import Conversion
 import Base
 
 /// Wrong usage: what is wrong, and how it is done right.

@@ -1,5 +1,4 @@
 import Base
-import Containers
 import Evaluation
 
 /// What reports call the models: the whole name once, and short ones in tables and drawings.

@@ -1,6 +1,4 @@
-import Architectures
 import Base
-import Containers
 import Evaluation
 import Runtime
 

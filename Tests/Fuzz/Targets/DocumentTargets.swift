@@ -5,7 +5,6 @@ import Conversion
 import Images
 import Runtime
 import TestSupport
-import Tokenizers
 
 private let jsonWords = [
   "null", "true", "false", "-1", "1e999", "-0", "0.5", "9223372036854775808", "18446744073709551615", "NaN", "Infinity",

@@ -1,5 +1,4 @@
 import Images
-import Base
 
 /// Decodes pictures, and prepares small ones for the vision tower.
 private func eyes() throws -> FuzzTarget.Body {

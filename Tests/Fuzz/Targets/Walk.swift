@@ -73,7 +73,7 @@ enum Walk {
     _ = tokenizer.decode(Array(-1..<40), skipsControl: true)
     guard tokenizer.vocabularySize <= mostValues else { return }
     try attempt {
-      let entries = try TokenizerMetadata.entries(tokenizer, rows: tokenizer.vocabularySize + 1, chatTemplate: "x")
+      let entries = try tokenizer.ggufEntries(rows: tokenizer.vocabularySize + 1, chatTemplate: "x")
       try promise(entries.count > 4, "a tokenizer without metadata")
     }
   }

@@ -1,5 +1,4 @@
 import Evaluation
-import Base
 
 /// A report as one page that needs nothing else: no script, nothing from the network, fonts of the system.
 struct ReportPage {

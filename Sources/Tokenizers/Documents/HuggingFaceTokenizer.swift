@@ -22,7 +22,7 @@ extension Tokenizer {
       throw CheckpointError(.malformed, "the tokenizer's model has no vocab")
     }
     let added = try Self.addedTokens(json, tokenizerConfig)
-    let vocabulary = try Vocabulary(words: words, ids: document.ids, added: added)
+    let vocabulary = try Vocabulary(ByteAlphabet.self, words: words, ids: document.ids, added: added)
     guard let merges = document.merges else {
       throw CheckpointError(.malformed, "the tokenizer's model has no merges")
     }

@@ -1,5 +1,71 @@
 import Base
 
+/// The tokenizer in a GGUF's metadata.
+package struct GGUFTokenizer: Sendable {
+  let metadata: Metadata
+  let file: String
+  /// The name of the patterns by which text is cut; for `default`, which a file without one means, nil.
+  let split: String?
+
+  /// - Parameters:
+  ///   - metadata: of the file.
+  ///   - file: what to call it in errors.
+  ///   - split: `tokenizer.ggml.pre`, or what stands in for it.
+  package init(_ metadata: Metadata, file: String, split: String?) {
+    self.metadata = metadata
+    self.file = file
+    self.split = split
+  }
+
+  /// Builds the tokenizer.
+  ///
+  /// - Throws: `missing` when there is none, `unsupported` or `malformed` for one that cannot be used.
+  package func opened() throws(CheckpointError) -> Tokenizer {
+    guard let kind = metadata.string(GGUFKeys.model), let tokens = metadata.texts(GGUFKeys.tokens) else {
+      throw CheckpointError(
+        .missing, "the file carries no tokenizer (\(GGUFKeys.model) and \(GGUFKeys.tokens))", file: file)
+    }
+    var special = SpecialTokens()
+    for role in SpecialTokens.Role.allCases {
+      if let id = metadata.int(role.ggufKey).flatMap({ Int32(exactly: $0) }) { special.ids[role] = id }
+      if let key = role.ggufAddKey, let isAdded = metadata.bool(key) { special.isAdded[role] = isAdded }
+    }
+    do throws(CheckpointError) {
+      // Counted before it is taken out of its stored type, which may be an eighth as wide.
+      if case .array(let types)? = metadata[GGUFKeys.types], types.count != tokens.count {
+        throw CheckpointError(
+          .mismatch, "\(GGUFKeys.types) has \(types.count) entries for \(tokens.count) tokens")
+      }
+      return try Tokenizer(
+        tokens: tokens, tokenTypes: metadata.integers(GGUFKeys.types)?.map { Int32(clamping: $0) },
+        merges: metadata.texts(GGUFKeys.merges) ?? [], model: kind, pre: split,
+        patterns: metadata.strings(GGUFKeys.patterns), carried: carried(), special: special)
+    } catch {
+      throw error.in(file: file)
+    }
+  }
+
+  /// What the file carries of the tokenizer.json it was made from; nil where it carries nothing.
+  private func carried() throws(CheckpointError) -> CarriedTokenizer? {
+    guard let json = try document(GGUFKeys.document) else { return nil }
+    return try CarriedTokenizer(json, tokenizerConfig: document(GGUFKeys.configuration))
+  }
+
+  /// A document that the file carries under a key.
+  func document(_ key: String) throws(CheckpointError) -> OrderedJSON? {
+    guard let text = metadata.string(key) else { return nil }
+    do throws(CheckpointError) {
+      return try TokenizerDocument(
+        parsing: Array(text.utf8), file: file, memory: MemoryBudget.documents,
+        nonFinite: key == GGUFKeys.configuration
+      ).rest
+    } catch {
+      // The offset is one in the text, not in the file.
+      throw CheckpointError(error.code, "\(key): \(error.message)", file: file)
+    }
+  }
+}
+
 extension Tokenizer {
   /// Builds the tokenizer of GGUF metadata.
   ///
@@ -69,7 +135,8 @@ extension Tokenizer {
       throw CheckpointError(
         .malformed, "\(role.ggufKey) is \(id), which is out of range: there are \(tokens.count) tokens")
     }
-    let vocabulary = try Vocabulary(words: words, ids: ids, added: added, unused: unused, types: types)
+    let vocabulary = try Vocabulary(
+      ByteAlphabet.self, words: words, ids: ids, added: added, unused: unused, types: types)
     let merges = try Self.parts(of: merges)
     if let carried {
       try carried.check(against: pre ?? "default")
