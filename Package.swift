@@ -67,13 +67,13 @@ let package = Package(
     tests("Quants", ["Quants", "Base", "Containers"]),
     tests("Containers", ["Containers", "Quants", "Base"]),
     tests("Text", ["Text", "Base"]),
-    tests("Tokenizers", ["Tokenizers", "Text", "Base"]),
+    tests("Tokenizers", ["Tokenizers", "Base"]),
     tests("Images", ["Images", "Base"]),
     tests("Engine", ["Engine", "Quants", "Base"]),
     tests(
       "Architectures",
-      ["Runtime", "Architectures", "Conversion", "Engine", "Containers", "Images", "Tokenizers", "Quants", "Base"]),
-    tests("Runtime", ["Runtime", "Architectures", "Conversion", "Engine", "Containers", "Tokenizers", "Base"]),
+      ["Runtime", "Architectures", "Conversion", "Engine", "Containers", "Tokenizers", "Quants", "Base"]),
+    tests("Runtime", ["Runtime", "Containers"]),
     tests(
       "Conversion",
       ["Conversion", "Evaluation", "Runtime", "Architectures", "Containers", "Tokenizers", "Quants", "Base"]),
@@ -85,7 +85,7 @@ let package = Package(
         "Base",
       ]),
     tests(
-      "Command", ["quern-cli", "Evaluation", "Runtime", "Architectures", "Images", "Containers", "Quants", "Base"]),
+      "Command", ["quern-cli", "Evaluation", "Runtime", "Images", "Containers", "Quants", "Base"]),
     tests("Quern", ["Quern", "Base"]),
     .target(
       name: "FuzzTargets",
