@@ -7,10 +7,8 @@ package enum ProjectorFile {
   ///
   /// A split GGUF may be named by its name as a whole or by any of its files.
   package static func name(beside text: String) -> String {
-    let folder = text.lastIndex(of: "/").map { text[...$0] } ?? ""
-    var name = ShardName(text)?.stem.dropFirst(folder.count) ?? text.dropFirst(folder.count)
-    if name.utf8.count > 5, name.hasSuffix(".gguf") { name = name.dropLast(5) }
-    return "\(folder)mmproj-\(name).gguf"
+    let name = Path(Path(text).name)
+    return "\(Path(text).prefix)mmproj-\(name.shard?.stem ?? name.without(".gguf")).gguf"
   }
 
   /// Whether a file is a projector and holds no text model.
@@ -35,10 +33,8 @@ package enum ProjectorFile {
   /// `Name-Q4_K_M.gguf`); a single other one will do.
   /// - Throws: `missing` when there are several of which none stands out.
   package static func found(beside checkpoint: Checkpoint) throws(CheckpointError) -> String? {
-    let parts = checkpoint.path.split(separator: "/", omittingEmptySubsequences: false)
-    let folder = parts.count > 1 ? parts.dropLast().joined(separator: "/") + "/" : ""
-    let file = parts.last.map(String.init) ?? checkpoint.path
-    let names = try FileSystem.listing(of: folder.isEmpty ? "." : folder).names.filter {
+    let (folder, file) = (Path(checkpoint.path).prefix, Path(checkpoint.path).name)
+    let names = try FileSystem.listing(of: Path(checkpoint.path).folder).names.filter {
       $0.hasPrefix("mmproj") && $0.hasSuffix(".gguf")
     }
     let own = name(beside: file)

@@ -20,9 +20,9 @@ struct Adapter {
       return
     }
     guard let first = checkpoint.tensors.first else { return nil }
-    let isNamed = Self.isFileName(FileSystem.baseName(first.file.path))
+    let isNamed = Self.isFileName(Path(first.file.path).name)
     guard isNamed || checkpoint.tensors.contains(where: { Self.isFactor($0.name) }) else { return nil }
-    let described = Adapter(folder: AtomicWriter.folder(of: first.file.path))
+    let described = Adapter(folder: Path(first.file.path).folder)
     kind = described?.kind ?? Self.kind("LORA")
     base = described?.base
     isBesideBase = checkpoint.tensors.contains { $0.name.hasBytes(of: ".base_layer.") }

@@ -73,7 +73,7 @@ package enum Containers {
 
   /// The folder of a file that was named directly, if it is a model's folder.
   private static func folder(around file: InputFile) throws(CheckpointError) -> HuggingFaceFolder? {
-    let path = AtomicWriter.folder(of: file.path)
+    let path = Path(file.path).folder
     let config = path + "/config.json"
     return try FileSystem.isFileThere(config) ? try HuggingFaceFolder(path: path) : nil
   }

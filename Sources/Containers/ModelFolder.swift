@@ -22,9 +22,9 @@ enum ModelFolder {
     let files = names.filter { $0.lowercased().hasSuffix(".gguf") }
     let models = files.filter { name in !["mmproj", "imatrix"].contains { name.lowercased().hasBytes(of: $0) } }
     var firsts: [String] = []
-    var sets: [ShardName] = []
+    var sets: [Path.Shard] = []
     for name in models.isEmpty ? files : models {
-      if let shard = ShardName(name) {
+      if let shard = Path(name).shard {
         if sets.contains(where: { shard.isSibling(of: $0) }) { continue }
         sets.append(shard)
       }

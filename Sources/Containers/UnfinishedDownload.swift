@@ -21,7 +21,7 @@ enum UnfinishedDownload {
     guard try FileSystem.isThere(account) else { return }
     throw CheckpointError(
       .malformed,
-      "\(words): \(FileSystem.baseName(account)) lies beside it; complete it, or remove that file",
+      "\(words): \(Path(account).name) lies beside it; complete it, or remove that file",
       file: path)
   }
 

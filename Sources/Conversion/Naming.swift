@@ -5,7 +5,7 @@ enum Naming {
   /// The model's name as its folder or file carries it: without folders, extension, split suffix and encoding.
   static func stem(of path: String) -> String {
     var name = ownName(of: path)
-    let shard = ShardName(name)
+    let shard = Path(name).shard
     for ending in [".gguf", ".safetensors", ".safetensors.index.json"] where name.hasSuffix(ending) {
       name = String(name.dropLast(ending.count))
     }
@@ -22,7 +22,7 @@ enum Naming {
     var parts = path.split(separator: "/")
     if let last = parts.last, last != ".", last != ".." {
       // Seen from inside of the Hugging Face cache a snapshot may be a hash and no more.
-      let parent = path.hasPrefix("/") && parts.count == 1 ? "/" : AtomicWriter.folder(of: path.trimmed("/"))
+      let parent = path.hasPrefix("/") && parts.count == 1 ? "/" : Path(path.trimmed("/")).folder
       if let real = FileSystem.resolved(parent) { parts = real.split(separator: "/") + [last] }
     } else {
       // Dots name a folder without saying its name.

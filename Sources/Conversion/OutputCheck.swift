@@ -62,7 +62,7 @@ package struct OutputCheck {
       if failure.remedy == .allowOverwriting { failure.remedy = remedy }
       throw failure
     }
-    let parent = try FileStatus(of: AtomicWriter.folder(of: path))?.identity
+    let parent = try FileStatus(of: Path(path).folder)?.identity
     if let parent, written.contains(parent) {
       throw CheckpointError(
         .exists, "it would lie in the folder that is written; choose another place for it", file: path)
@@ -115,12 +115,12 @@ package struct OutputCheck {
 
   /// The folder must be there and writable, and the name not another output's.
   private mutating func take(_ path: String) throws(CheckpointError) {
-    let parent = AtomicWriter.folder(of: path)
+    let parent = Path(path).folder
     guard let folder = try FileStatus(of: parent), folder.kind == .folder else {
       throw CheckpointError(.inputOutput, "there is no such folder; make it first", file: parent)
     }
     guard access(parent, W_OK) == 0 else { throw systemFailure("creating the output", path) }
-    let name = FileSystem.baseName(path)
+    let name = Path(path).name
     guard taken.insert(Place(folder: folder.identity, name: BinaryString(name))).inserted else {
       throw CheckpointError(.exists, "two outputs have this name; choose another for one of them", file: path)
     }

@@ -31,7 +31,7 @@ package struct Plan: Sendable {
 
   /// Free bytes on the disk of the first output; nil when the system does not say.
   package var bytesFree: UInt64? {
-    files.first.flatMap { AtomicWriter.freeBytes(in: AtomicWriter.folder(of: $0.path)) }
+    files.first.flatMap { AtomicWriter.freeBytes(in: Path($0.path).folder) }
   }
 
   /// Refuses what can be known to fail or to destroy: an output that exists or is a source, two of one name, a folder

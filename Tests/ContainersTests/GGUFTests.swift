@@ -77,7 +77,7 @@ import Testing
     #expect(checkpoint.tensors.map(\.shape) == Self.tensors.map(\.shape))
     #expect(checkpoint.tensors.map(\.type) == Self.tensors.map(\.type))
     let shard = try #require(checkpoint.gguf?.shards.first)
-    let again = try GGUFWriter.writeUnchanged(shard, to: folder.file("b.gguf"))
+    let again = try writeUnchanged(shard, to: folder.file("b.gguf"))
     #expect(again.bytes == written[0].bytes)
     #expect(try bytes(folder.file("a.gguf")) == bytes(folder.file("b.gguf")))
   }
@@ -94,7 +94,7 @@ import Testing
       #expect(checkpoint.metadata == Self.everything)
       for (index, shard) in (checkpoint.gguf?.shards ?? []).enumerated() {
         let path = folder.file("copy-\(index)")
-        let copy = try GGUFWriter.writeUnchanged(shard, to: path, overwrite: true, checksums: true)
+        let copy = try writeUnchanged(shard, to: path, overwrite: true, checksums: true)
         #expect(copy.sha256 == files[index].sha256)
       }
     }

@@ -15,7 +15,7 @@ import Testing
     let checkpoint = try Containers.open(path)
     let shards = try #require(checkpoint.gguf?.shards)
     for shard in shards {
-      let copy = try GGUFWriter.writeUnchanged(shard, to: folder.file("copy"), overwrite: true, checksums: true)
+      let copy = try writeUnchanged(shard, to: folder.file("copy"), overwrite: true, checksums: true)
       let original = try sum(shard.path)
       #expect(copy.sha256 == original)
     }
@@ -29,7 +29,7 @@ import Testing
     let split = try Containers.open(files[files.count - 1].path)
     #expect(split.metadata == checkpoint.metadata)
     for (index, shard) in (split.gguf?.shards ?? []).enumerated() {
-      let copy = try GGUFWriter.writeUnchanged(shard, to: folder.file("copy"), overwrite: true, checksums: true)
+      let copy = try writeUnchanged(shard, to: folder.file("copy"), overwrite: true, checksums: true)
       let original = try sum(files[index].path)
       #expect(copy.sha256 == original)
     }

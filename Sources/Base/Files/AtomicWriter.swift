@@ -38,7 +38,7 @@ package final class AtomicWriter: Output {
     self.hash = hashing ? SHA256Hash() : nil
     // In a folder that is only made when the file is named there is nothing yet, or what a killed run left.
     if folder == nil { try Self.checkOutput(path, overwrite: overwrite) }
-    let folder = folder ?? Self.folder(of: path)
+    let folder = folder ?? Path(path).folder
     if let expectedBytes, let free = Self.freeBytes(in: folder), free < expectedBytes {
       throw CheckpointError(
         .noSpace,
@@ -78,18 +78,6 @@ package final class AtomicWriter: Output {
     }
   }
 
-  /// The folder a path lies in.
-  package static func folder(of path: String) -> String {
-    // By bytes: a mark that combines would make one character of the slash and itself.
-    guard let slash = path.utf8.lastIndex(of: UInt8(ascii: "/")) else { return "." }
-    return slash == path.startIndex ? "/" : String(path[..<slash])
-  }
-
-  /// Where the last part of a path begins.
-  package static func lastPart(of path: String) -> String.Index {
-    path.utf8.lastIndex(of: UInt8(ascii: "/")).map { path.utf8.index(after: $0) } ?? path.startIndex
-  }
-
   /// Where an output that has no name yet is kept in a folder.
   ///
   /// A file deeper in the folder has its own, and so has one whose name is too long for a dot and an ending.
@@ -97,8 +85,8 @@ package final class AtomicWriter: Output {
     let around = Array((folder + "/").utf8)
     let name =
       path.utf8.starts(with: around)
-      ? Substring(path.utf8.dropFirst(around.count))
-      : path[lastPart(of: path)...]
+      ? String(Substring(path.utf8.dropFirst(around.count)))
+      : Path(path).name
     var hidden = String(String.UnicodeScalarView(name.unicodeScalars.map { $0 == "/" ? "." : $0 }))
     if hidden.utf8.count > 240 {
       // What is cut off may be all that tells two outputs from each other.
@@ -165,7 +153,7 @@ package final class AtomicWriter: Output {
     }
   }
 
-  package var parent: String { Self.folder(of: path) }
+  package var parent: String { Path(path).folder }
 
   package func name(keepingOld: Bool) throws(CheckpointError) {
     precondition(isSealed, "a file is sealed before it is named")

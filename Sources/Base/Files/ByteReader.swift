@@ -53,17 +53,8 @@ package struct ByteReader {
   package mutating func u64(_ what: @autoclosure () -> String) throws(CheckpointError) -> UInt64 {
     try integer(UInt64.self, what())
   }
-  package mutating func i8(_ what: @autoclosure () -> String) throws(CheckpointError) -> Int8 {
-    try integer(Int8.self, what())
-  }
-  package mutating func i16(_ what: @autoclosure () -> String) throws(CheckpointError) -> Int16 {
-    try integer(Int16.self, what())
-  }
   package mutating func i32(_ what: @autoclosure () -> String) throws(CheckpointError) -> Int32 {
     try integer(Int32.self, what())
-  }
-  package mutating func i64(_ what: @autoclosure () -> String) throws(CheckpointError) -> Int64 {
-    try integer(Int64.self, what())
   }
   package mutating func f32(_ what: @autoclosure () -> String) throws(CheckpointError) -> Float {
     Float(bitPattern: try u32(what()))

@@ -48,9 +48,6 @@ package enum FileSystem {
     return String(validatingCString: real)
   }
 
-  /// The last part of a path.
-  package static func baseName(_ path: String) -> String { String(path[AtomicWriter.lastPart(of: path)...]) }
-
   /// The names in a folder, sorted by their bytes.
   ///
   /// - Throws: `unsupported` for one that is not UTF-8: as a text it would be another name.

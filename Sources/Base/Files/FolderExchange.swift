@@ -65,7 +65,7 @@ package struct FolderExchange {
   /// Weights of an earlier output, which would be read together with the new ones.
   static func isWeights(_ name: String) -> Bool {
     if name == "model.safetensors" || name == "model.safetensors.index.json" { return true }
-    guard let shard = ShardName(name) else { return false }
+    guard let shard = Path(name).shard else { return false }
     return shard.stem == "model" && shard.ending == ".safetensors"
   }
 
@@ -156,9 +156,7 @@ package struct FolderExchange {
   /// What a link in the place says that stands for something in the hidden folder.
   private func target(_ name: String) -> String { targetFolder + name }
 
-  private var targetFolder: String {
-    "../" + (hidden.lastIndex(of: "/").map { hidden[hidden.index(after: $0)...] } ?? hidden[...]) + "/"
-  }
+  private var targetFolder: String { "../\(Path(hidden).name)/" }
 
   private func isLink(_ path: String) -> Bool { Names.target(ofLink: path)?.hasPrefix(targetFolder) == true }
 

@@ -36,7 +36,7 @@ package final class FolderOutput: Output {
     self.path = place.real
     self.overwrite = overwrite
     shown = place.shown
-    parent = AtomicWriter.folder(of: place.real)
+    parent = Path(place.real).folder
     hidden = AtomicWriter.hiddenName(of: place.real, in: parent)
   }
 
@@ -158,7 +158,7 @@ package final class FolderOutput: Output {
   /// An error that names the folder to be where it named the hidden one, which is gone when somebody reads it.
   package static func told(_ error: CheckpointError, path: String) -> CheckpointError {
     let (shown, real) = place(of: path)
-    let hidden = AtomicWriter.hiddenName(of: real, in: AtomicWriter.folder(of: real))
+    let hidden = AtomicWriter.hiddenName(of: real, in: Path(real).folder)
     guard let file = error.file, file.hasPrefix(hidden + "/"), !FileSystem.exists(file) else { return error }
     var told = error
     told.file = shown + file.dropFirst(hidden.count)
@@ -167,11 +167,9 @@ package final class FolderOutput: Output {
 
   /// A path without trailing slashes, and where it leads; `.` cannot be renamed and is reported by its real name.
   package static func place(of path: String) -> (shown: String, real: String) {
-    var shown = Substring(path)
-    while shown.count > 1, shown.hasSuffix("/") { shown.removeLast() }
-    let last = shown.split(separator: "/").last
-    guard let real = FileSystem.resolved(path) else { return (String(shown), String(shown)) }
-    if last == nil || last == "." || last == ".." { return (real, real) }
-    return (String(shown), Names.target(ofLink: String(shown)) == nil ? String(shown) : real)
+    let shown = Path(path).trimmed
+    guard let real = FileSystem.resolved(path) else { return (shown.text, shown.text) }
+    if ["", ".", ".."].contains(shown.name) { return (real, real) }
+    return (shown.text, Names.target(ofLink: shown.text) == nil ? shown.text : real)
   }
 }

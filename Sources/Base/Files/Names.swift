@@ -62,7 +62,7 @@ package enum Names {
     guard answer < 0 else { return answer != 0 }
     var here = stat()
     var around = stat()
-    guard lstat(path, &here) == 0, stat(AtomicWriter.folder(of: path), &around) == 0 else { return false }
+    guard lstat(path, &here) == 0, stat(Path(path).folder, &around) == 0 else { return false }
     return here.st_dev != around.st_dev
   }
 

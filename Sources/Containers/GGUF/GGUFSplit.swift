@@ -2,24 +2,6 @@ import Base
 
 /// A GGUF in several files, named `NAME-00001-of-00003.gguf` and on.
 enum GGUFSplit {
-  /// The path of one part of a file that is written split.
-  ///
-  /// - Parameters:
-  ///   - path: the name the whole would have, with or without `.gguf`.
-  ///   - number: 1-based.
-  ///   - count: how many parts there are.
-  /// - Returns: the path with `-0000N-of-0000M` before `.gguf`.
-  static func partPath(of path: String, number: Int, count: Int) -> String {
-    let stem = path.utf8.count > 5 && path.hasSuffix(".gguf") ? String(path.dropLast(5)) : path
-    return "\(stem)-\(padded(number))-of-\(padded(count)).gguf"
-  }
-
-  /// Five digits with leading zeros.
-  static func padded(_ number: Int) -> String {
-    let text = String(number)
-    return String(repeating: "0", count: max(0, 5 - text.count)) + text
-  }
-
   /// The number of files a shard says there are; 1 when it says nothing.
   static func count(of shard: GGUFShard) throws(CheckpointError) -> Int {
     guard let value = shard.metadata[GGUFFormat.splitCountKey] else {
@@ -40,10 +22,10 @@ enum GGUFSplit {
   static func assemble(
     _ shard: GGUFShard, count: Int, budget: inout MemoryBudget
   ) throws(CheckpointError) -> [GGUFShard] {
-    guard let name = ShardName(shard.path), name.ending == ".gguf" else {
+    guard let name = Path(shard.path).shard, name.ending == ".gguf" else {
       throw CheckpointError(
         .missing,
-        "this is one of \(count) files of a split GGUF, but its name does not end in -00001-of-\(padded(count)).gguf "
+        "this is one of \(count) files of a split GGUF, but its name does not end in \(Path.Shard.suffix(1, of: count)).gguf "
           + "or the like, so the others cannot be found", file: shard.path)
     }
     guard name.count == count else {
@@ -52,13 +34,8 @@ enum GGUFSplit {
         file: shard.path)
     }
     var shards: [GGUFShard] = []
-    for number in 1...count {
-      if number == name.number {
-        shards.append(shard)
-        continue
-      }
-      let path = "\(name.stem)-\(padded(number))-of-\(padded(count))\(name.ending)"
-      shards.append(try openPart(path, count: count, budget: &budget))
+    for (index, path) in name.siblings.enumerated() {
+      shards.append(index + 1 == name.number ? shard : try openPart(path, count: count, budget: &budget))
     }
     for (index, shard) in shards.enumerated() { try check(shard, index: index, count: count) }
     try checkTensors(shards)
@@ -72,7 +49,7 @@ enum GGUFSplit {
       throw CheckpointError(
         .missing,
         "this file of a GGUF split in \(count) is missing"
-          + UnfinishedDownload.hint(in: AtomicWriter.folder(of: path), of: FileSystem.baseName(path)), file: path)
+          + UnfinishedDownload.hint(in: Path(path).folder, of: Path(path).name), file: path)
     }
     try UnfinishedDownload.refuse(path)
     return try GGUFReader.read(try InputFile(path: path), budget: &budget)

@@ -44,7 +44,8 @@ package final class GGUFWriter: CheckpointWriter {
   /// The names of the files that a layout becomes.
   package static func paths(_ path: String, _ layout: GGUFLayout) -> [String] {
     let count = layout.parts.count
-    return count == 1 ? [path] : (1...count).map { GGUFSplit.partPath(of: path, number: $0, count: count) }
+    guard count > 1 else { return [path] }
+    return Path.Shard(stem: Path(path).without(".gguf"), number: 1, count: count, ending: ".gguf").siblings
   }
 
   package var totalBytes: UInt64 { stream.totalBytes }
@@ -53,15 +54,6 @@ package final class GGUFWriter: CheckpointWriter {
   package func endTensor() throws(CheckpointError) { try stream.endTensor() }
   package func seal() throws(CheckpointError) -> [WrittenFile] { try stream.seal() }
   package var files: [AtomicWriter] { stream.files }
-
-  /// Writes one file of a GGUF again, byte for byte as it was read.
-  package static func writeUnchanged(
-    _ shard: GGUFShard, to path: String, overwrite: Bool = false, checksums: Bool = false
-  ) throws(CheckpointError) -> WrittenFile {
-    let writer = try copy(shard, to: path, overwrite: overwrite, checksums: checksums)
-    guard let file = try writer.finish().first else { throw CheckpointError(.fault, "nothing was written", file: path) }
-    return file
-  }
 
   /// Copies one file of a GGUF byte for byte; the copy is complete but not yet sealed.
   package static func copy(

@@ -67,7 +67,7 @@ package enum HubCache {
       let text = String(decoding: try FileSystem.read(reference, limit: 4096), as: UTF8.self)
       let revision = text.filter { !$0.isWhitespace }
       let folder = snapshots + "/" + revision
-      if SafetensorsIndex.isPlainName(revision), FileSystem.isFolder(folder) { return folder }
+      if Path(revision).isPlain, FileSystem.isFolder(folder) { return folder }
     }
     let names = FileSystem.isFolder(snapshots) ? try FileSystem.names(in: snapshots) : []
     if names.count == 1 { return snapshots + "/" + names[0] }

@@ -53,7 +53,7 @@ package struct HuggingFaceFolder: Sendable {
   /// The name has to be plain: no folder in it.
   package func file(_ name: String) throws(CheckpointError) -> [UInt8]? {
     let whole = path + "/" + name
-    guard SafetensorsIndex.isPlainName(name), try FileSystem.isFileThere(whole) else {
+    guard Path(name).isPlain, try FileSystem.isFileThere(whole) else {
       return nil
     }
     return try FileSystem.read(whole, limit: JSONDocument.longest)

@@ -46,7 +46,7 @@ private enum HuggingFaceWeights {
   /// The only file, unless its name says that it is one of several.
   private static func openOnly(_ name: String, in folder: String) throws(CheckpointError) -> SafetensorsReader.Contents
   {
-    if let shard = ShardName(name), shard.count > 1 {
+    if let shard = Path(name).shard, shard.count > 1 {
       throw CheckpointError(
         .missing,
         "it holds one of several safetensors files and no index; download the whole model, or name the file"

@@ -30,7 +30,7 @@ struct SafetensorsIndex {
       guard case .string(let name) = value else {
         throw CheckpointError(.malformed, "weight_map has to name a file", file: path, tensor: tensor)
       }
-      guard Self.isPlainName(name) else {
+      guard Path(name).isPlain else {
         throw CheckpointError(
           .malformed, "weight_map names \(name), which is not a plain file name beside the index",
           file: path,
@@ -56,7 +56,7 @@ struct SafetensorsIndex {
   /// - Throws: `missing` for absent shards, all named at once; `mismatch` when index and shards disagree.
   func open(budget: MemoryBudget) throws(CheckpointError) -> SafetensorsReader.Contents {
     var budget = budget
-    let folder = AtomicWriter.folder(of: path)
+    let folder = Path(path).folder
     let names = fileNames
     var absent: [String] = []
     for name in names {
@@ -102,11 +102,5 @@ struct SafetensorsIndex {
         file: path, tensor: tensor.text)
     }
     return contents
-  }
-
-  /// Whether a name stays in its folder: no separator, no `..`, no control character.
-  static func isPlainName(_ name: String) -> Bool {
-    !name.isEmpty && name != "." && name != ".." && name.utf8.count <= 255
-      && name.utf8.allSatisfy { $0 >= 0x20 && $0 != 0x7F && $0 != UInt8(ascii: "/") && $0 != UInt8(ascii: "\\") }
   }
 }

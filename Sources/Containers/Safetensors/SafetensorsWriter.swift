@@ -44,12 +44,11 @@ package final class SafetensorsWriter: CheckpointWriter {
   package static func paths(_ path: String, _ layout: SafetensorsLayout) -> [String] {
     let count = layout.parts.count
     guard count > 1 else { return [path] }
-    let stem = stem(of: path)
-    return (1...count).map { "\(stem)-\(GGUFSplit.padded($0))-of-\(GGUFSplit.padded(count)).safetensors" }
+    return Path.Shard(stem: stem(of: path), number: 1, count: count, ending: ".safetensors").siblings
   }
 
   private static func stem(of path: String) -> String {
-    path.hasSuffix(".safetensors") ? String(path.dropLast(12)) : path
+    Path(path).without(".safetensors")
   }
 
   private static func indexPath(_ path: String) -> String { stem(of: path) + ".safetensors.index.json" }
@@ -57,8 +56,7 @@ package final class SafetensorsWriter: CheckpointWriter {
   private static func indexBytes(_ layout: SafetensorsLayout, _ paths: [String]) -> [UInt8] {
     var map = OrderedObject()
     for (part, path) in zip(layout.parts, paths) {
-      let name = path.lastIndex(of: "/").map { String(path[path.index(after: $0)...]) } ?? path
-      for index in part.tensors { map[layout.tensors[index].name] = .string(name) }
+      for index in part.tensors { map[layout.tensors[index].name] = .string(Path(path).name) }
     }
     let bytes = layout.byteCounts.reduce(Int64(0)) { $0 + Int64($1) }
     let parameters = layout.tensors.reduce(Int64(0)) { $0 + Int64($1.shape.elementCount) }

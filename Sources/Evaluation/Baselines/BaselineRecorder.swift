@@ -77,11 +77,7 @@ package final class BaselineRecorder: Sendable {
   }
 
   /// The last part of a path: where a file lies is nobody's business, and the same file gives the same baseline.
-  private static func name(_ path: String) -> String {
-    var trimmed = path
-    while trimmed.utf8.count > 1, trimmed.hasSuffix("/") { trimmed.removeLast() }
-    return FileSystem.baseName(trimmed)
-  }
+  private static func name(_ path: String) -> String { Path(path).trimmed.name }
 
   /// What is kept of some rows of a window, of which the first is scored position `first`; each goes on with its token.
   func samples(

@@ -41,7 +41,7 @@ package struct ShownPicture: Sendable {
     for path in paths { files += try self.files(path) }
     for (path, caption) in files {
       let bytes = try FileSystem.read(path, limit: ImageDecoder.fileLimit)
-      let base = FileSystem.baseName(path)
+      let base = Path(path).name
       let name = result.contains { $0.name == base } ? path : base
       let picture = try ShownPicture(bytes, name: name, path: path, caption: caption)
       if let twin = places[picture.sha256] {

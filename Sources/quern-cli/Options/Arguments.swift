@@ -44,17 +44,17 @@ enum Arguments {
 
   /// The files of one split model that arguments begin with.
   private static func shards(_ arguments: ArraySlice<String>) -> ArraySlice<String> {
-    guard let first = arguments.first.flatMap({ ShardName($0) }) else { return [] }
-    return arguments.prefix { ShardName($0)?.isSibling(of: first) == true && FileSystem.isFile($0) }
+    guard let first = arguments.first.flatMap({ Path($0).shard }) else { return [] }
+    return arguments.prefix { Path($0).shard?.isSibling(of: first) == true && FileSystem.isFile($0) }
   }
 
   /// What stands for all files of a split model: any file of a GGUF, and for safetensors the index, or the folder, which says
   /// that the index is missing.
   private static func model(of files: ArraySlice<String>) -> String {
-    guard let first = files.first, let name = ShardName(first), name.ending == ".safetensors" else {
+    guard let first = files.first, let name = Path(first).shard, name.ending == ".safetensors" else {
       return files.first ?? ""
     }
     let index = name.stem + ".safetensors.index.json"
-    return FileSystem.isFile(index) ? index : AtomicWriter.folder(of: first)
+    return FileSystem.isFile(index) ? index : Path(first).folder
   }
 }

@@ -19,13 +19,9 @@ struct ModelNames {
   }
 
   static func short(_ path: String) -> String {
-    var path = path[...]
-    while path.count > 1, path.utf8.last == UInt8(ascii: "/") { path = path.dropLast() }
-    var name = FileSystem.baseName(String(path))
-    for ending in [".gguf", ".safetensors"] where name.utf8.count > ending.utf8.count && name.hasSuffix(ending) {
-      name = String(name.dropLast(ending.count))
-    }
-    return name.isEmpty ? String(path) : name
+    let path = Path(path).trimmed
+    let name = Path(Path(path.name).without(".gguf")).without(".safetensors")
+    return name.isEmpty ? path.text : name
   }
 
   /// Names without their common beginning, which ends at a dash, a point or a slash.

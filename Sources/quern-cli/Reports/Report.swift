@@ -13,7 +13,7 @@ struct ReportFile: Sendable {
   let kind: Kind
 
   init?(_ path: String) {
-    let name = path[AtomicWriter.lastPart(of: path)...]
+    let name = Path(path).name
     guard let point = name.utf8.lastIndex(of: UInt8(ascii: ".")), point != name.startIndex,
       let kind = Kind(rawValue: name[name.utf8.index(after: point)...].lowercased())
     else { return nil }
