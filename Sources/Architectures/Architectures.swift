@@ -23,7 +23,7 @@ package enum Architectures {
 
   /// The family of a checkpoint, read and checked; `vision` is its `mmproj`, where that is a file of its own.
   ///
-  /// Errors: `unsupported` for an unknown family, naming what it says it is and what is known.
+  /// - Throws: `unsupported` for an unknown family, naming what it says it is and what is known.
   package static func open(
     _ checkpoint: Checkpoint, vision: Checkpoint? = nil
   ) throws(CheckpointError) -> any Architecture {

@@ -50,7 +50,7 @@ package protocol ModelDescription: Sendable {
   func without(_ part: TensorRule.Part) -> Self
   /// The same model with the vision encoder of a projector file instead of one of its own.
   ///
-  /// Throws `mismatch` for a projector of another model than `text`, `unsupported` where the family reads no pictures.
+  /// - Throws: `mismatch` for a projector of another model than `text`, `unsupported` where the family reads no pictures.
   func seeing(through projector: Checkpoint, besides text: Checkpoint) throws(CheckpointError) -> Self
   /// The part a Hugging Face name belongs to, by its prefix.
   func part(of name: String) -> TensorRule.Part
@@ -99,7 +99,8 @@ extension ModelDescription {
 
   /// Decides between flags and tensors of an opened checkpoint, and notes what is worth telling of it.
   ///
-  /// Called at the end of `init(checkpoint:)`. Throws `missing` for a head that is neither there nor tied, and what reading throws.
+  /// Called at the end of `init(checkpoint:)`.
+  /// - Throws: `missing` for a head that is neither there nor tied, and what reading throws.
   package mutating func settle(_ checkpoint: Checkpoint, _ source: DecoderSource) throws(CheckpointError) {
     let announced: Int?
     if let config = source.config {

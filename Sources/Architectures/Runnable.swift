@@ -17,7 +17,7 @@ package protocol VisionEncoder: Sendable {
 
   /// The tokens of all pictures, one after another: [tokens, output width].
   ///
-  /// Throws `mismatch` for patches of another width, `unsupported` for grids that are not a still picture.
+  /// - Throws: `mismatch` for patches of another width, `unsupported` for grids that are not a still picture.
   func encode(_ patches: Patches, compute: Compute, observer: VisionObserver?) throws(CheckpointError) -> Activations
 }
 
@@ -25,11 +25,11 @@ package protocol VisionEncoder: Sendable {
 package protocol Runnable: Sendable {
   /// The text model, running on the weights of this checkpoint as they are stored.
   ///
-  /// Throws `missing`, `mismatch` or `unsupported`, naming the tensor.
+  /// - Throws: `missing`, `mismatch` or `unsupported`, naming the tensor.
   func languageModel(_ checkpoint: Checkpoint) throws(CheckpointError) -> any LanguageModel
   /// The vision encoder of this checkpoint, or of a projector file; nil without one.
   ///
-  /// Throws `missing`, `mismatch` or `unsupported`, naming the tensor.
+  /// - Throws: `missing`, `mismatch` or `unsupported`, naming the tensor.
   func visionEncoder(_ checkpoint: Checkpoint) throws(CheckpointError) -> (any VisionEncoder)?
 }
 

@@ -45,10 +45,12 @@ package struct TensorRule: Sendable, Equatable {
   /// - Parameters:
   ///   - huggingFace: the full name in the published checkpoint.
   ///   - gguf: the full name in GGUF.
+  ///   - part: the part of the model it belongs to.
   ///   - shape: that of the published tensor.
   ///   - ggufShape: that in GGUF, where it differs.
   ///   - steps: from the published values to those of GGUF, in order.
   ///   - mlx: shape and steps of MLX's form, where it differs from the published one.
+  ///   - declared: the type it is published in.
   package init(
     _ huggingFace: String, _ gguf: String, part: Part = .text, shape: [Int], ggufShape: [Int]? = nil,
     steps: [TensorTransform] = [], mlx: (shape: [Int], steps: [TensorTransform])? = nil, declared: ElementType = .bf16

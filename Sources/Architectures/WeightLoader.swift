@@ -8,7 +8,7 @@ struct WeightLoader {
   let checkpoint: Checkpoint
   let rules: [BinaryString: TensorRule]
 
-  /// Throws `missing` or `mismatch`, naming tensors, before anything is read.
+  /// - Throws: `missing` or `mismatch`, naming tensors, before anything is read.
   init(_ checkpoint: Checkpoint, rules list: [TensorRule], part: TensorRule.Part = .text) throws(CheckpointError) {
     self.checkpoint = checkpoint
     let check = RuleCheck(list, checkpoint) { $0.part == part }

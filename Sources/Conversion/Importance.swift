@@ -20,7 +20,7 @@ package struct ImportanceUse: Sendable {
 
   /// Reads an importance file.
   ///
-  /// Errors: whatever `ImportanceMatrix` refuses.
+  /// - Throws: whatever `ImportanceMatrix` refuses.
   package init(path: String) throws(CheckpointError) {
     self.path = path
     matrix = try ImportanceMatrix(path: path)
@@ -29,7 +29,7 @@ package struct ImportanceUse: Sendable {
 
   /// The importance of a tensor's columns, expert after expert.
   ///
-  /// Errors: `mismatch` when there are not as many values as columns; only embedding tables may differ, as in llama-quantize.
+  /// - Throws: `mismatch` when there are not as many values as columns; only embedding tables may differ, as in llama-quantize.
   func weights(of name: String, _ shape: Shape, role: Recipe.Role) throws(CheckpointError) -> Answer {
     guard let entry = matrix[name] else { return .none("no importance") }
     let matrices = shape.rank > 2 ? shape.dimensions[shape.rank - 3] : 1
@@ -58,7 +58,7 @@ package struct ImportanceUse: Sendable {
 
   /// Entries that belong to no tensor.
   ///
-  /// Errors: `mismatch` when that is all of them.
+  /// - Throws: `mismatch` when that is all of them.
   func strangers(among names: [String]) throws(CheckpointError) -> [String] {
     let known = Set(names.map { BinaryString($0) })
     let strangers = matrix.entries.map(\.name).filter { !known.contains(BinaryString($0)) }

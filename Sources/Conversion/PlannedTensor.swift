@@ -49,8 +49,8 @@ package struct PlannedTensor: Sendable {
 
   /// Plans a tensor.
   ///
-  /// Errors: `malformed` when the type cannot store the shape, `unsupported` when a codec is missing or a tensor that must be
-  /// taken whole is too large.
+  /// - Throws: `malformed` when the type cannot store the shape, `unsupported` when a codec is missing or a tensor that must be
+  ///   taken whole is too large.
   init(
     name: String, type: TensorType, shape: Shape, sources: [TensorEntry], work: Work,
     importance: [Float]? = nil, note: String? = nil

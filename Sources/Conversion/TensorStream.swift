@@ -106,7 +106,7 @@ struct TensorStream: Sendable {
 
   /// Writes the stored bytes of a range of values into `output`, which has exactly their length.
   ///
-  /// Errors: `malformed` for a value that the output's type cannot hold, naming its tensor and index.
+  /// - Throws: `malformed` for a value that the output's type cannot hold, naming its tensor and index.
   func produce(
     _ values: Range<Int>, into output: UnsafeMutableRawBufferPointer, _ space: Workspace
   ) throws(CheckpointError) {

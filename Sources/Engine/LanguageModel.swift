@@ -19,7 +19,8 @@ package protocol LanguageModel: Sendable {
   /// What a layer remembers before the first token of a sequence, with room for `capacity` tokens before it has to grow.
   func makeState(ofLayer layer: Int, capacity: Int) -> LayerState
 
-  /// The embedding rows of tokens: [T, hidden]. Throws `mismatch` for an id beyond the table.
+  /// The embedding rows of tokens: [T, hidden].
+  /// - Throws: `mismatch` for an id beyond the table.
   func embed(_ tokens: [Int32]) throws(CheckpointError) -> Activations
 
   /// Takes tokens through one decoder layer, in place: `x`, [T, hidden], becomes the hidden states behind it.
@@ -47,8 +48,9 @@ extension LanguageModel {
 
   /// Runs tokens through all decoder layers, in place: embeddings [T, hidden] to the hidden states behind the last layer, [T, hidden].
   ///
-  /// Of several sequences side by side the rows lie one sequence after another. Throws `mismatch` when a sequence would become longer
-  /// than `contextLength`.
+  /// Of several sequences side by side the rows lie one sequence after another.
+  /// - Throws: `mismatch` when a sequence would become longer
+  ///   than `contextLength`.
   package func forward(
     _ embeddings: Activations, at positions: Positions, state: inout SequenceState, compute: Compute,
     observer: LayerObserver? = nil

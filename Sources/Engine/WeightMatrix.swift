@@ -124,7 +124,7 @@ package struct WeightMatrix: @unchecked Sendable {  // the bytes are only read, 
 
   /// The rows of tokens, decoded: [T, columns].
   ///
-  /// Throws `mismatch` for an id that is not a row.
+  /// - Throws: `mismatch` for an id that is not a row.
   package func gather(_ tokens: [Int32]) throws(CheckpointError) -> Activations {
     let result = Activations(rows: tokens.count, columns: columns)
     for (place, token) in tokens.enumerated() {

@@ -12,8 +12,9 @@ package enum LogProbability {
   /// ln p(target) for some rows of hidden states: row `rows.lowerBound + i` predicts `targets[i]`.
   ///
   /// The head is walked in tiles of the vocabulary with a running maximum and sum, sums in double precision, so a vocabulary of any size
-  /// and of any number of rows takes 256 x 8192 floats. Throws `mismatch` for a target outside the vocabulary, and `malformed`
-  /// when logits are not numbers.
+  /// and of any number of rows takes 256 x 8192 floats.
+  /// - Throws: `mismatch` for a target outside the vocabulary, and `malformed`
+  ///   when logits are not numbers.
   package static func of(
     _ targets: [Int32], predictedBy hidden: Activations, rows: Range<Int>, model: any LanguageModel, compute: Compute
   ) throws(CheckpointError) -> [Double] {

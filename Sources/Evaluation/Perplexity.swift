@@ -46,8 +46,8 @@ extension Perplexity {
   /// The figures depend on file, text, `context` and `windows` alone: not on `threads`, to the last bit. `windows` limits how many are
   /// taken from the beginning. `textName` is what errors call the text. `progress` is called after each window, one call at a time.
   ///
-  /// Throws `mismatch` when the text is too short for one window or the context is not one the model can have, `malformed` when the
-  /// model's logits are not numbers.
+  /// - Throws: `mismatch` when the text is too short for one window or the context is not one the model can have, `malformed` when the
+  ///   model's logits are not numbers.
   package static func measure(
     _ opened: OpenedModel, text: [UInt8], textName: String? = nil, context: Int = 512, windows limit: Int? = nil,
     threads: Int,

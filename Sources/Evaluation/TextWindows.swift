@@ -34,7 +34,8 @@ package struct TextWindows: Sendable {
 
   /// Tokenizes a plain text (UTF-8 bytes) and cuts it.
   ///
-  /// `limit` says how many windows are taken at most, from the beginning. Throws `mismatch` when the text is too short for one window.
+  /// `limit` says how many windows are taken at most, from the beginning.
+  /// - Throws: `mismatch` when the text is too short for one window.
   package init(
     _ text: [UInt8], name: String?, tokenizer: Tokenizer, context: Int, limit: Int? = nil
   ) throws(CheckpointError) {

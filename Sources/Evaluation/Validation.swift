@@ -108,8 +108,8 @@ extension Validation {
   /// bit. `prompts` says how many windows are continued, at most; a share of the time decides unless given. With a `recorder` the model
   /// before is recorded on the way, and there need be no models after.
   ///
-  /// Throws `mismatch` when the models' tokens or vocabularies differ, when a text is too short for a window, or when a model is not made
-  /// for the context; `malformed`, naming the model, when logits or weights are not numbers.
+  /// - Throws: `mismatch` when the models' tokens or vocabularies differ, when a text is too short for a window, or when a model is not made
+  ///   for the context; `malformed`, naming the model, when logits or weights are not numbers.
   package static func measure(
     before: OpenedModel, after: [OpenedModel], texts: [TextSource], context: Int, windows limit: Int?,
     prompts: Int? = nil, isolates: Bool = false, pictures: PictureTask? = nil, threads: Int, kernels: Kernels = .best,

@@ -21,8 +21,9 @@ package struct OpenedModel: Sendable {
 
   /// Opens a folder, a safetensors file or index, a GGUF, or a model id of the local cache.
   ///
-  /// Weights stay where they are; only headers, vectors and the tokenizer are read. Throws `unsupported` for an unknown family, `missing`
-  /// or `mismatch` naming tensors.
+  /// Weights stay where they are; only headers, vectors and the tokenizer are read.
+  /// - Throws: `unsupported` for an unknown family, `missing`
+  ///   or `mismatch` naming tensors.
   package init(_ source: String) throws(CheckpointError) {
     try self.init(checkpoint: Containers.open(source), name: source)
   }
@@ -91,8 +92,9 @@ package struct OpenedModel: Sendable {
 
   /// The tokens of a prompt; special tokens written in it are recognised.
   ///
-  /// `raw` takes the prompt as it is, otherwise it becomes one user turn. Throws `mismatch` when nothing is left, and what `ChatFormat`
-  /// throws.
+  /// `raw` takes the prompt as it is, otherwise it becomes one user turn.
+  /// - Throws: `mismatch` when nothing is left, and what `ChatFormat`
+  ///   throws.
   package func promptTokens(_ prompt: String, raw: Bool) throws(CheckpointError) -> [Int32] {
     let tokens = try tokenizer.encode(raw ? prompt : ChatFormat.userTurn(prompt, for: checkpoint))
     guard !tokens.isEmpty else { throw CheckpointError(.mismatch, "the prompt is empty", file: name) }

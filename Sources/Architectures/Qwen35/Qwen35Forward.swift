@@ -27,8 +27,8 @@ extension Qwen35 {
 
     /// Looks up all weights, of which only vectors are read.
     ///
-    /// Throws `missing` with names, `mismatch` where a shape contradicts the configuration, `unsupported` for a block format without a
-    /// codec.
+    /// - Throws: `missing` with names, `mismatch` where a shape contradicts the configuration, `unsupported` for a block format without a
+    ///   codec.
     package init(_ checkpoint: Checkpoint, configuration c: Configuration, rules: [TensorRule]) throws(CheckpointError)
     {
       configuration = c

@@ -31,8 +31,8 @@ extension Qwen35 {
 
     /// Looks up all weights, of which only vectors and the position table are read.
     ///
-    /// Throws `missing` with names, `mismatch` where a shape contradicts the configuration, `unsupported` for a block format
-    /// without a codec.
+    /// - Throws: `missing` with names, `mismatch` where a shape contradicts the configuration, `unsupported` for a block format
+    ///   without a codec.
     init(_ checkpoint: Checkpoint, configuration c: Vision, rules: [TensorRule], dialect: Dialect)
       throws(CheckpointError)
     {

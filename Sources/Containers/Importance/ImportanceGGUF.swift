@@ -54,7 +54,7 @@ extension ImportanceMatrix {
 
   /// Writes the GGUF form, laid out as llama-imatrix lays it out.
   ///
-  /// Errors: `exists`, `noSpace`, `inputOutput`, and `malformed` for names too long for GGUF.
+  /// - Throws: `exists`, `noSpace`, `inputOutput`, and `malformed` for names too long for GGUF.
   package func write(to path: String, overwrite: Bool = false) throws(CheckpointError) {
     var tensors: [TensorDescription] = []
     for entry in entries {

@@ -71,7 +71,7 @@ extension ImportanceMatrix {
 
   /// Writes the legacy form; the last dataset is kept, for which alone it has room.
   ///
-  /// Errors: `exists`, `noSpace`, `inputOutput`.
+  /// - Throws: `exists`, `noSpace`, `inputOutput`.
   package func writeLegacy(to path: String, overwrite: Bool = false) throws(CheckpointError) {
     let writer = try AtomicWriter(path: path, overwrite: overwrite)
     do throws(CheckpointError) {

@@ -8,7 +8,7 @@ import Base
 extension Recipe {
   /// A recipe by its name: a file type of llama-quantize, or a block type that none of them uses throughout.
   ///
-  /// Errors: `unsupported`, listing what there is.
+  /// - Throws: `unsupported`, listing what there is.
   package static func named(_ name: String, pure: Bool = false) throws(CheckpointError) -> Recipe {
     let label = name.uppercased()
     guard let mix = mixes.first(where: { $0.name == aliases[label] ?? label }) else {

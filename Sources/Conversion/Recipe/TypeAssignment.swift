@@ -26,8 +26,9 @@ struct TypeAssignment {
 
   /// Compiles the recipe's patterns and holds them against the names.
   ///
-  /// `metadata` is that of the output, for what rules ask about the model. Errors: `malformed` for a pattern that is no regular
-  /// expression, `missing` for one that matches nothing.
+  /// `metadata` is that of the output, for what rules ask about the model.
+  /// - Throws: `malformed` for a pattern that is no regular
+  ///   expression, `missing` for one that matches nothing.
   init(
     _ recipe: Recipe, tensors: [(name: String, shape: Shape)], metadata: Metadata, importance: ImportanceUse? = nil
   ) throws(CheckpointError) {
@@ -54,8 +55,9 @@ struct TypeAssignment {
 
   /// The type of a tensor that may be quantized, and its importance.
   ///
-  /// `source` is its type in the source, which a recipe without a base keeps. Errors: `mismatch` for importance of another
-  /// shape, `missing` where a type needs importance and none was given.
+  /// `source` is its type in the source, which a recipe without a base keeps.
+  /// - Throws: `mismatch` for importance of another
+  ///   shape, `missing` where a type needs importance and none was given.
   mutating func choose(_ name: String, _ shape: Shape, source: TensorType) throws(CheckpointError) -> Choice {
     var wanted = recipe.base ?? source
     for rule in recipe.rules where rule.conditions.allSatisfy({ holds($0, name, shape, wanted) }) { wanted = rule.type }

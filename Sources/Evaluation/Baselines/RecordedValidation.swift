@@ -6,8 +6,9 @@ extension Validation {
   /// Compares models with a record of the model before.
   ///
   /// With `texts` (name and UTF-8 bytes) only those of the record are taken, and it is an error when one is not in it; without, all are.
-  /// `windows` limits how many are taken of each. Throws as the comparison of two models
-  /// does, and what reading the record throws.
+  /// `windows` limits how many are taken of each.
+  /// - Throws: as the comparison of two models
+  ///   does, and what reading the record throws.
   package static func measure(
     record: OpenedRecord, after: [OpenedModel], texts: [TextSource], windows: Int?, threads: Int,
     kernels: Kernels = .best, progress: @escaping @Sendable (Progress) -> Void = { _ in }

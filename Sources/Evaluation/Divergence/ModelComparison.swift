@@ -30,7 +30,8 @@ struct ModelComparison: Sendable {
 
   /// Compares the models on every window of every text, and says how far the layers of each model after drift.
   ///
-  /// `progress` is called after each window, one call at a time. Throws `malformed`, naming the model, when its logits are not numbers.
+  /// `progress` is called after each window, one call at a time.
+  /// - Throws: `malformed`, naming the model, when its logits are not numbers.
   func positions(
     of texts: [TextWindows], threads: Int, progress: @escaping @Sendable (Validation.Progress) -> Void
   ) throws(CheckpointError) -> (positions: [Positions], layers: [[LayerDrift]]) {

@@ -4,7 +4,8 @@ import Base
 extension Tokenizer {
   /// The metadata of a tokenizer, in the order llama.cpp's converter writes it.
   ///
-  /// `rows` are the rows of the embedding table, to which the vocabulary is padded. Errors: `mismatch` when those are fewer.
+  /// `rows` are the rows of the embedding table, to which the vocabulary is padded.
+  /// - Throws: `mismatch` when those are fewer.
   package func ggufEntries(
     rows: Int, chatTemplate: String?, named: [(name: String, template: String)] = []
   ) throws(CheckpointError) -> [(key: String, value: MetadataValue)] {
