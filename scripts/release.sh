@@ -12,15 +12,25 @@ folder=out/release
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
-# The linker takes the first library of a name, and in a folder of archives alone that is an archive.
+# The linker takes the first library of a name, and in a folder of archives alone that is an archive: the descriptions by which the
+# package finds its system libraries lead there.
 mkdir "$work/archives"
-for library in libpng/libpng16 libjpeg/libjpeg libcrypto/libcrypto zlib/libz; do
-  archive=$(pkg-config --variable=libdir "${library%/*}")/${library#*/}.a
-  [ -f "$archive" ] || { echo "there is no $archive to put into the program" >&2; exit 1; }
-  ln -s "$archive" "$work/archives/"
-done
-options=(-c release --product quern --static-swift-stdlib --scratch-path .build-static
-  -Xlinker "-L$work/archives" -Xlinker -lz)
+static() {
+  local name=$1 archive
+  shift
+  for library; do
+    archive=$(pkg-config --variable=libdir "$name")/lib$library.a
+    [ -f "$archive" ] || { echo "there is no $archive to put into the program" >&2; exit 1; }
+    ln -sf "$archive" "$work/archives/"
+  done
+  printf '%s\n' "Name: $name" "Description: archives of $name" "Version: $(pkg-config --modversion "$name")" \
+    "Cflags: $(pkg-config --cflags "$name")" "Libs: -L$work/archives $(printf -- '-l%s ' "$@")" >"$work/$name.pc"
+}
+static libpng png16 z
+static libjpeg jpeg
+static libcrypto crypto
+export PKG_CONFIG_PATH=$work
+options=(-c release --product quern --static-swift-stdlib --scratch-path .build-static)
 swift build "${options[@]}"
 mkdir -p "$folder/$name/licenses"
 program=$folder/$name/quern
