@@ -62,7 +62,7 @@ let package = Package(
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ]),
 
-    .target(name: "TestSupport", dependencies: ["Base"], path: "Tests/TestSupport"),
+    .target(name: "TestSupport", dependencies: ["Containers", "Base"], path: "Tests/TestSupport"),
     tests("Base", ["Base"]),
     tests("Quants", ["Quants", "Base", "Containers"]),
     tests("Containers", ["Containers", "Quants", "Base"]),

@@ -90,7 +90,7 @@ extension CheckpointWriter {
 }
 
 /// The part that all writers share: files of a header and tensors, streamed in order, named at the end.
-final class TensorStream {
+final class PartWriter {
   /// A file to be.
   struct Part {
     let path: String

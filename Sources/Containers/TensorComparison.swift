@@ -28,6 +28,22 @@ extension TensorEntry {
     return !differs.load(ordering: .relaxed)
   }
 
+  /// Whether a number type holds every value exactly.
+  package func fits(_ wanted: ElementType, threads: Int) throws(CheckpointError) -> Bool {
+    if type.elementType == wanted || wanted == .f32 { return true }
+    guard wanted == .bf16 || wanted == .f16 else { return false }
+    let codec = try RowCodec(type)
+    let isLost = Atomic<Bool>(false)
+    try parallelRows(count: shape.elementCount, threads: threads, grain: Self.comparedValues) {
+      (part) throws(CheckpointError) in
+      if isLost.load(ordering: .relaxed) { return }
+      let values = Self.decoded(try storedBytes(part), part.count, codec)
+      let isWhole = values.allSatisfy { HalfPrecision.rounded($0, to: wanted).bitPattern == $0.bitPattern }
+      if !isWhole { isLost.store(true, ordering: .relaxed) }
+    }
+    return !isLost.load(ordering: .relaxed)
+  }
+
   /// The stored bytes of a range of values that begins and ends with a block.
   private func storedBytes(_ values: Range<Int>) throws(CheckpointError) -> [UInt8] {
     let count = values.count / type.blockElements * type.blockBytes

@@ -37,37 +37,13 @@ package enum Conversion {
         remedy: .chooseType)
     }
     do throws(CheckpointError) {
-      var plan = try draft(prepared, first, options, threads)
-      plan.savedRecipe = options.savedRecipe
-      plan.alsoRead = [options.importance?.path, options.recipeFile].compactMap { $0 }
+      var planner = try Planner(prepared, options, threads: threads)
+      var plan = try planner.plan()
       let sources = plan.files.flatMap(\.tensors).flatMap(\.sources)
       plan.notes += [options.recipe.baseNote, try WeightSearch.uniformNote(sources)].compactMap { $0 }
-      for index in plan.files.indices.dropFirst() { plan.files[index].mayStand = options.visionOutput == nil }
       return plan
     } catch {
       throw error.in(file: first.path)
-    }
-  }
-
-  private static func draft(
-    _ checkpoints: [Checkpoint], _ first: Checkpoint, _ options: ConversionOptions, _ threads: Int
-  ) throws(CheckpointError) -> Plan {
-    switch (options.target, first.format) {
-    case (.safetensors, .gguf):
-      var planner = try RestorePlanner(checkpoints, options, threads: threads)
-      return try planner.plan()
-    case (.safetensors, _):
-      throw CheckpointError(.unsupported, "the source is already in safetensors", file: first.path)
-    case (.gguf, _):
-      guard checkpoints.count == 1 else {
-        throw CheckpointError(.usage, "several sources can only be joined into a safetensors folder")
-      }
-      if first.format == .gguf {
-        var planner = try GGUFPlanner(first, options)
-        return try planner.plan()
-      }
-      var planner = try HuggingFacePlanner(first, options)
-      return try planner.plan()
     }
   }
 }

@@ -12,8 +12,8 @@ package struct ConversionOptions: Sendable {
   package var recipe: Recipe = .conversion(to: nil)
   /// Whether the recipe is one of llama-quantize's: the output then says so, and the `mmproj` keeps F16.
   package var isQuantization = false
-  /// How much each column matters; nil for the plain rules.
-  package var importance: ImportanceUse?
+  /// What says how tensors are to be encoded; nil for the plain rules.
+  package var guide: (any EncodingGuide)?
   /// Types by pattern over GGUF names; later ones win.
   package var overrides: [(pattern: String, type: TensorType)] = []
   /// Where to write; by the naming convention in the current folder if nil.

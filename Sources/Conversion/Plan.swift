@@ -6,8 +6,8 @@ import Base
 package struct Plan: Sendable {
   /// The sources as they were named.
   package let sources: [String]
-  /// Files that were read beside them: importance, a recipe.
-  var alsoRead: [String] = []
+  /// Files that are read beside them: importance, a recipe.
+  let alsoRead: [String]
   package internal(set) var files: [PlannedFile]
   /// Which type every tensor of the first file gets.
   package let recipe: Recipe
@@ -17,7 +17,22 @@ package struct Plan: Sendable {
   /// Where SHA-256 sums go; nil when none are computed.
   package let checksums: String?
   /// Where the recipe goes as a text; nil when it is not kept.
-  package internal(set) var savedRecipe: String?
+  package let savedRecipe: String?
+  /// What says how tensors are encoded while they are; nil for the plain rules.
+  package let guide: (any EncodingGuide)?
+
+  /// Gathers what was planned.
+  package init(sources: [String], files: [PlannedFile], _ options: ConversionOptions, notes: [String]) {
+    self.sources = sources
+    alsoRead = (options.guide?.files ?? []) + (options.recipeFile.map { [$0] } ?? [])
+    self.files = files
+    recipe = options.fullRecipe
+    self.notes = notes
+    overwrite = options.overwrite
+    checksums = options.checksums
+    savedRecipe = options.savedRecipe
+    guide = options.guide
+  }
 
   /// Stored bytes that will be read.
   package var bytesIn: UInt64 {
@@ -53,10 +68,10 @@ package struct Plan: Sendable {
     for file in files {
       if case .folder = file.container {
         try check.folder(file.path, names: Set(file.paths.map { String($0.dropFirst(file.path.count + 1)) }))
-      } else if !overwrite, file.mayStand, file.stands() {
+      } else if !overwrite, file.keepsEqual, file.existsEqual() {
         continue
       } else {
-        let remedy: Remedy = file.mayStand ? .placeVision : .allowOverwriting
+        let remedy: Remedy = file.keepsEqual ? .placeVision : .allowOverwriting
         for path in file.paths { try check.file(path, mayReplaceSource: files.count == 1, remedy: remedy) }
       }
     }
@@ -84,9 +99,9 @@ package struct PlannedFile: Sendable {
   package let tensors: [PlannedTensor]
   /// Bytes of the output, headers included.
   package let bytes: UInt64
-  /// Whether a file of the same bytes may stand under its name already and is then kept: a vision tower that goes with
+  /// Whether a file of the same bytes that exists under its name already is kept: a vision encoder that goes with
   /// every quantization of its model.
-  package internal(set) var mayStand = false
+  package internal(set) var keepsEqual = false
 
   /// Weights of all tensors together.
   package var parameterCount: Int { tensors.reduce(0) { $0 + $1.shape.elementCount } }
@@ -104,14 +119,14 @@ package struct PlannedFile: Sendable {
   /// Refuses types whose codec means nothing without importance: the reference refuses them too.
   func checkImportance() throws(CheckpointError) {
     for tensor in tensors
-    where !tensor.isCopy && tensor.importance == nil && tensor.type.codec?.needsImportance == true {
+    where !tensor.isCopy && tensor.guidance == .none && tensor.type.codec?.needsImportance == true {
       throw CheckpointError(
         .missing, "\(tensor.type.name) needs importance; choose another type", file: path, tensor: tensor.name)
     }
   }
 
-  /// Whether a file of the same length and header stands under the name; what follows is compared when it is known.
-  func stands() -> Bool {
+  /// Whether a file of the same length and header exists under the name; what follows is compared when it is known.
+  func existsEqual() -> Bool {
     guard case .gguf(let layout) = container, layout.parts.count == 1, let existing = try? InputFile(path: path),
       existing.size == bytes
     else { return false }
@@ -120,7 +135,7 @@ package struct PlannedFile: Sendable {
   }
 
   /// Lays out a GGUF.
-  init(
+  package init(
     path: String, metadata: Metadata, tensors: [PlannedTensor], splitSize: UInt64?, version: UInt32 = 3
   ) throws(CheckpointError) {
     let descriptions = tensors.map { TensorDescription(name: $0.name, type: $0.type, shape: $0.shape) }

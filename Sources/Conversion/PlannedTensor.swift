@@ -1,49 +1,24 @@
 import Architectures
+import Base
 import Containers
 import Quants
-import Base
 
 /// One tensor of the output: where its values come from, what is done to them, and what they become.
 package struct PlannedTensor: Sendable {
-  /// How values get from the source to the output.
-  package enum Work: Sendable {
-    /// Rows stream through: moved, and decoded and encoded where types differ.
-    case stream(rows: BlockPermutation?, columns: BlockPermutation?)
-    /// A small tensor is taken whole through the steps of each source; several sources are planes of one tensor.
-    case whole([[TensorStep]])
-
-    /// The work of one source whose values go through these steps.
-    init(_ steps: [TensorStep]) { self.init([steps]) }
-
-    /// The work of sources whose values go through these steps and become one tensor.
-    init(_ steps: [[TensorStep]]) {
-      var (rows, columns): (BlockPermutation?, BlockPermutation?)
-      for step in steps.joined() {
-        switch step.transform {
-        case .rows(let order): rows = order
-        case .columns(let order): columns = order
-        case .addOne, .negativeExponential, .transposed, .plane, .item:
-          self = .whole(steps)
-          return
-        }
-      }
-      self = .stream(rows: rows, columns: columns)
-    }
-  }
-
   /// Its name in the output.
   package let name: String
   /// Its type in the output.
   package let type: TensorType
   /// Its shape in the output, outermost first.
   package let shape: Shape
-  /// The tensors it is made of; one unless planes are joined.
-  package let sources: [TensorEntry]
-  package let work: Work
+  /// What it is made of: one tensor, items that follow each other along the outermost dimension, or planes.
+  package let parts: [TensorPart]
+  /// Whether rows stream through, part after part; else the tensor is small and taken whole through the steps of its parts.
+  package let streams: Bool
   /// Its stored bytes in the output.
   package let byteCount: Int
-  /// The importance of its columns, expert after expert; nil where it is encoded by the plain rule.
-  package let importance: [Float]?
+  /// What there will be to say of its inputs when it is encoded.
+  package let guidance: GuidanceKind
   /// What to tell about it.
   package let note: String?
 
@@ -51,30 +26,28 @@ package struct PlannedTensor: Sendable {
   ///
   /// - Throws: `malformed` when the type cannot store the shape, `unsupported` when a codec is missing or a tensor that must be
   ///   taken whole is too large.
-  init(
-    name: String, type: TensorType, shape: Shape, sources: [TensorEntry], work: Work,
-    importance: [Float]? = nil, note: String? = nil
+  package init(
+    name: String, type: TensorType, shape: Shape, parts: [TensorPart], guidance: GuidanceKind = .none,
+    note: String? = nil
   ) throws(CheckpointError) {
     self.name = name
     self.type = type
     self.shape = shape
-    self.sources = sources
-    self.work = work
-    self.importance = importance
+    self.parts = parts
+    self.guidance = guidance
     self.note = note
+    streams = parts.allSatisfy(\.streams)
     do throws(CheckpointError) {
       byteCount = try type.byteCount(shape: shape)
-      if case .stream(_, let columns) = work {
-        let from = sources[0].type
-        let isCopy = from == type && columns.map { $0.block % type.blockElements == 0 } ?? true
-        if !isCopy { _ = (try from.requiredCodec(), try type.requiredCodec()) }
-      } else {
-        for source in sources { _ = try source.type.requiredCodec() }
-        _ = try type.requiredCodec()
-        guard shape.elementCount <= Self.wholeLimit else {
-          throw CheckpointError(
-            .unsupported, "has \(shape.elementCount) values; its transform takes at most \(Self.wholeLimit)")
-        }
+      for part in parts where !part.isCopy(to: type) {
+        _ = (try part.source.type.requiredCodec(), try type.requiredCodec())
+      }
+      guard streams || shape.elementCount <= Self.wholeLimit else {
+        throw CheckpointError(
+          .unsupported, "has \(shape.elementCount) values; its transform takes at most \(Self.wholeLimit)")
+      }
+      guard !streams || parts.allSatisfy({ $0.source.shape.elementCount * parts.count == shape.elementCount }) else {
+        throw CheckpointError(.fault, "its \(parts.count) parts do not make up \(shape)")
       }
     } catch {
       throw error.in(tensor: name)
@@ -84,9 +57,12 @@ package struct PlannedTensor: Sendable {
   /// The most values of a tensor that is taken whole: 64 MiB as F32.
   static let wholeLimit = 1 << 24
 
+  /// The tensors it is made of.
+  package var sources: [TensorEntry] { parts.map(\.source) }
+
   /// Whether stored bytes are only moved.
-  package var isCopy: Bool {
-    guard case .stream(_, let columns) = work, sources[0].type == type else { return false }
-    return columns.map { $0.block % type.blockElements == 0 } ?? true
-  }
+  package var isCopy: Bool { parts.allSatisfy { $0.isCopy(to: type) } }
+
+  /// What a guide is asked about it.
+  package var description: TensorDescription { TensorDescription(name: name, type: type, shape: shape) }
 }

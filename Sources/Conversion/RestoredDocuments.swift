@@ -20,12 +20,6 @@ struct RestoredDocuments {
 
   private var metadata: Metadata { text.metadata }
 
-  /// The names of all documents that a restored folder can have.
-  static let names: Set<String> = [
-    "config.json", "generation_config.json", "preprocessor_config.json", "tokenizer.json", "tokenizer_config.json",
-    Provenance.templateFile,
-  ]
-
   /// All documents, by file name.
   mutating func all() throws(CheckpointError) -> [(name: String, bytes: [UInt8])] {
     var documents = [(name: "config.json", bytes: try configuration())]
@@ -86,15 +80,17 @@ struct RestoredDocuments {
 
   /// The default template and the named ones, as a configuration lists them.
   private func templates(_ main: String?) -> [OrderedJSON] {
-    var list: [OrderedJSON] = []
-    func append(_ name: String, _ template: String) {
-      list.append(.object(["name": .string(name), "template": .string(template)]))
-    }
-    if let main { append("default", main) }
-    for name in (metadata.texts(GGUFKeys.chatTemplates) ?? []).prefix(Self.mostTemplates) where name != "default" {
-      if let template = metadata.string(GGUFKeys.chatTemplate(named: name)) { append(name, template) }
-    }
-    return list
+    let names = (metadata.texts(GGUFKeys.chatTemplates) ?? []).prefix(Self.mostTemplates)
+    return Self.list(
+      main,
+      names.compactMap { name in
+        metadata.string(GGUFKeys.chatTemplate(named: name)).map { (name: name, template: $0) }
+      })
+  }
+
+  static func list(_ main: String?, _ named: [(name: String, template: String)]) -> [OrderedJSON] {
+    let all = (main.map { [(name: "default", template: $0)] } ?? []) + named.filter { $0.name != "default" }
+    return all.map { .object(["name": .string($0.name), "template": .string($0.template)]) }
   }
 
   private static let mostTemplates = 256

@@ -53,7 +53,7 @@ public struct ConversionPlan: Sendable {
           Tensor(
             name: tensor.name, sources: tensor.sources.map(\.name), typeBefore: WeightType(tensor.sources[0].type),
             type: WeightType(tensor.type), shape: tensor.shape.dimensions, byteCount: tensor.byteCount,
-            usesImportance: tensor.importance != nil, note: tensor.note)
+            usesImportance: tensor.guidance != .none, note: tensor.note)
         })
     }
   }
@@ -121,7 +121,8 @@ public struct WorkProgress: Sendable {
 extension Model {
   /// Plans to write the model in another container, or with other number types.
   ///
-  /// A Hugging Face folder becomes a GGUF, its vision encoder a second one beside it (`mmproj`); a GGUF becomes a Hugging Face folder.
+  /// A Hugging Face folder becomes a GGUF, its vision encoder a second one beside it (`mmproj`); a GGUF becomes a Hugging Face folder,
+  /// and so does a folder, with the names, shards and documents that its family publishes.
   ///
   /// - Parameters:
   ///   - container: ``Container/gguf`` or ``Container/huggingFace``.
@@ -150,7 +151,7 @@ extension Model {
     _ recipe: WeightRecipe, importance: ColumnImportance? = nil, output: OutputOptions = OutputOptions()
   ) throws(QuernError) -> ConversionPlan {
     var options = output.options(.quantize(recipe.recipe))
-    options.importance = importance?.use
+    options.guide = importance?.guide
     return try plan(options)
   }
 

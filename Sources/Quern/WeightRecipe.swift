@@ -59,16 +59,16 @@ public struct WeightRecipe: Sendable, Equatable, CustomStringConvertible {
 
 /// How much each column of each weight matrix matters, as llama-imatrix measured it: block formats then spend their precision there.
 public struct ColumnImportance: Sendable {
-  let use: ImportanceUse
+  let guide: ImportanceGuide
 
   /// Reads an importance file.
   ///
   /// - Parameter path: a file of llama-imatrix, GGUF or the older `.dat`.
   /// - Throws: `missing` when there is none, `malformed` when it breaks a rule of its format.
   public init(path: String) throws(QuernError) {
-    use = try told { () throws(CheckpointError) in try ImportanceUse(path: path) }
+    guide = try told { () throws(CheckpointError) in try ImportanceGuide(path: path) }
   }
 
   /// Matrices it has values for.
-  public var count: Int { use.matrix.entries.count }
+  public var count: Int { guide.matrix.entries.count }
 }

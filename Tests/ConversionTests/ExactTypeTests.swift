@@ -16,13 +16,13 @@ struct ExactTypeTests {
     #expect(recipe.fileType == Recipe.fileType(of: type))
     let folder = try TemporaryFolder()
     var options = into(folder, .quantize(recipe))
-    options.importance = try ImportanceUse(path: goldenImportance)
+    options.guide = try ImportanceGuide(path: goldenImportance)
     options.vision = false
     options.mtp = false
     // The tables have no importance, and some types are nothing without.
     if type.codec?.needsImportance == true { options.overrides = [("token_embd|ssm_(alpha|beta)", .q8_0)] }
     let plan = try Conversion.plan(source: tinyModel, options: options)
-    for tensor in plan.files[0].tensors where tensor.importance != nil && !tensor.name.contains("ssm_") {
+    for tensor in plan.files[0].tensors where tensor.guidance != .none && !tensor.name.contains("ssm_") {
       #expect(tensor.type == type, "\(tensor.name)")
     }
   }
@@ -30,7 +30,7 @@ struct ExactTypeTests {
   @Test func `a pattern's type is exact`() throws {
     let folder = try TemporaryFolder()
     var options = into(folder, .quantize(try .named("Q4_K_M")))
-    options.importance = try ImportanceUse(path: goldenImportance)
+    options.guide = try ImportanceGuide(path: goldenImportance)
     options.overrides = [("ffn_up", try #require(TensorType(name: "IQ2_S")))]
     let plan = try Conversion.plan(source: tinyModel, options: options)
     #expect(plan.files[0].tensors.first { $0.name == "blk.0.ffn_up.weight" }?.type.name == "IQ2_S")
@@ -42,7 +42,7 @@ struct ExactTypeTests {
     #expect(told == ["IQ2_S"])
     let folder = try TemporaryFolder()
     var options = into(folder, .quantize(try .named("IQ2_S")))
-    options.importance = try ImportanceUse(path: goldenImportance)
+    options.guide = try ImportanceGuide(path: goldenImportance)
     let plan = try Conversion.plan(source: tinyModel, options: options)
     #expect(plan.notes.contains { $0.contains("the recipe IQ2_S has the base type IQ2_XS") })
     // A recipe of one's own may do the same.

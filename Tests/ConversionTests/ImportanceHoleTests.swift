@@ -26,7 +26,7 @@ struct ImportanceHoleTests {
     var options = into(folder, .quantize(try .named(recipe)))
     options.vision = false
     options.overwrite = true
-    options.importance = try ImportanceUse(path: path)
+    options.guide = try ImportanceGuide(path: path)
     return options
   }
 
@@ -64,7 +64,7 @@ struct ImportanceHoleTests {
     let reason = try #require(reasons[kind])
     let note = try #require(plan.notes.first { $0.hasPrefix(reason) }, "\(plan.notes)")
     #expect(note.contains("plain rule") && note.contains("blk.0.attn_gate.weight") && note.contains(" more"))
-    #expect(plan.files[0].tensors.allSatisfy { $0.importance == nil })
+    #expect(plan.files[0].tensors.allSatisfy { $0.guidance == .none })
     // The bytes are those of a run without importance.
     if legacy || kind == "negative" { return }
     try convert(tinyModel, made)
@@ -160,11 +160,11 @@ struct ImportanceHoleTests {
       chunkSize: 1
     ).write(to: folder.file("m.gguf"))
     var options = into(folder, .quantize(try .named("Q4_0", pure: true)))
-    options.importance = try ImportanceUse(path: folder.file("m.gguf"))
+    options.guide = try ImportanceGuide(path: folder.file("m.gguf"))
     let plan = try Conversion.plan(source: folder.file("x.gguf"), options: options)
     #expect(plan.notes.contains { $0.contains("no input reached some experts") && $0.contains("(1 of 3)") })
     #expect(plan.notes.contains { $0.contains("whole groups") && $0.contains("(2 of 6)") }, "\(plan.notes)")
-    let importance = try #require(plan.files[0].tensors[0].importance)
+    let importance = try #require(try plan.guide?.guidance(for: plan.files[0].tensors[0].description)).diagonal
     #expect(importance == [Float](repeating: 2, count: 64) + [Float](repeating: 1, count: 128))
   }
 }

@@ -16,7 +16,7 @@ struct ImportanceUseTests {
     try changed.write(to: folder.file("m.gguf"), overwrite: true)
     var options = into(folder, .quantize(try .named(recipe)))
     options.vision = false
-    options.importance = try ImportanceUse(path: folder.file("m.gguf"))
+    options.guide = try ImportanceGuide(path: folder.file("m.gguf"))
     return options
   }
 
@@ -26,11 +26,13 @@ struct ImportanceUseTests {
     let folder = try TemporaryFolder()
     let plan = try Conversion.plan(source: tinyModel, options: options(recipe, folder))
     let tensor = try #require(plan.files[0].tensors.first { $0.name == "blk.8.ffn_up.weight" })
-    #expect(tensor.type.name == expected && tensor.importance == nil)
+    #expect(tensor.type.name == expected && tensor.guidance == .none)
     #expect(tensor.note == "no importance: \(expected) instead of \(try Recipe.named(recipe).base?.name ?? "")")
     #expect(plan.notes.contains { $0.contains("needs it, so \(expected) instead: blk.8.") }, "\(plan.notes)")
     // Everything else is as if the block were not there, but for the order-dependent choices.
-    #expect(plan.files[0].tensors.first { $0.name == "blk.0.ffn_up.weight" }?.importance?.count == 256)
+    let other = try #require(plan.files[0].tensors.first { $0.name == "blk.0.ffn_up.weight" })
+    #expect(other.guidance == .diagonal)
+    #expect(try plan.guide?.guidance(for: other.description).diagonal.count == 256)
     guard recipe == "Q2_K_S" else { return }
     _ = try plan.run()
     let written = try Containers.open(folder.file("model.gguf"))
@@ -143,7 +145,7 @@ struct ImportanceUseTests {
       ).write(to: folder.file("m.gguf"), overwrite: true)
       var options = into(folder, .quantize(try .named("Q4_0", pure: true)))
       options.overwrite = true
-      options.importance = try ImportanceUse(path: folder.file("m.gguf"))
+      options.guide = try ImportanceGuide(path: folder.file("m.gguf"))
       try convert(folder.file("x.gguf"), options)
       // Row by row through the codec itself.
       let codec = try RowCodec(.q4_0)

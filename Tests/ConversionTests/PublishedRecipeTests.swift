@@ -35,7 +35,7 @@ struct PublishedRecipeTests {
     var options = into(folder, .quantize(try .named(item.recipe)))
     options.vision = false
     options.mtp = item.golden == "recipes"
-    if item.hasImportance { options.importance = try ImportanceUse(path: goldenImportance) }
+    if item.hasImportance { options.guide = try ImportanceGuide(path: goldenImportance) }
     try convert(tinyModel, options)
     let written = try Containers.open(folder.file("model.gguf"))
     let tensors = try #require(golden["tensors"]?.objectValue)
@@ -56,7 +56,7 @@ struct PublishedRecipeTests {
     for (index, source) in [tinyModel, tinyModel, folder.file("bf16.gguf")].enumerated() {
       var options = into(folder, .quantize(try .named("Q4_K_M")), "\(index)")
       options.vision = false
-      options.importance = try ImportanceUse(path: goldenImportance)
+      options.guide = try ImportanceGuide(path: goldenImportance)
       try convert(source, options, threads: 1 + 3 * index)
       sums.insert(try sha256(file: folder.file("\(index).gguf")))
     }

@@ -22,7 +22,7 @@ struct RecipeTypeTests {
     let types = Dictionary(uniqueKeysWithValues: letters.entries.map { ($0.key, $0.value.stringValue ?? "") })
     let folder = try TemporaryFolder()
     let tensors = try Self.write(model, to: folder)
-    let importance = try ImportanceUse(path: folder.file("importance.gguf"))
+    let importance = try ImportanceGuide(path: folder.file("importance.gguf"))
     let answers = try #require(model["types"]?.objectValue)
     for (key, value) in answers.entries {
       let recipe = try Recipe.named(String(key.prefix { $0 != "." }))
@@ -32,7 +32,7 @@ struct RecipeTypeTests {
       for used in key.hasSuffix(".imatrix") ? [importance] : isOnly ? [nil, importance] : [nil] {
         var options = ConversionOptions.quantize(recipe)
         options.output = folder.file("out.gguf")
-        options.importance = used
+        options.guide = used
         let planned = Self.plan(folder.file("model.gguf"), options)
         if case .failure(let error) = planned, used == nil, error.message.contains("needs importance") {
           // The reference says what it would do, and then refuses too.

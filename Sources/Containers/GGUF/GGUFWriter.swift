@@ -4,7 +4,7 @@ import Base
 package final class GGUFWriter: CheckpointWriter {
   /// Where everything lies.
   package let layout: GGUFLayout
-  private let stream: TensorStream
+  private let stream: PartWriter
 
   /// Computes the layout, prepares the files and writes the first header.
   ///
@@ -32,13 +32,13 @@ package final class GGUFWriter: CheckpointWriter {
     self.layout = layout
     let paths = Self.paths(path, layout)
     let parts = zip(layout.parts, paths).map { part, path in
-      TensorStream.Part(path: path, header: part.header, tensors: part.tensors, bytes: part.bytes)
+      PartWriter.Part(path: path, header: part.header, tensors: part.tensors, bytes: part.bytes)
     }
     let slots = layout.tensors.indices.map { index in
-      TensorStream.Slot(
+      PartWriter.Slot(
         name: layout.tensors[index].name, byteCount: layout.byteCounts[index], padding: layout.paddings[index])
     }
-    stream = try TensorStream(parts, slots, overwrite: overwrite, checksums: checksums)
+    stream = try PartWriter(parts, slots, overwrite: overwrite, checksums: checksums)
   }
 
   /// The names of the files that a layout becomes.
@@ -57,7 +57,7 @@ package final class GGUFWriter: CheckpointWriter {
 
   /// Copies one file of a GGUF byte for byte; the copy is complete but not yet sealed.
   package static func copy(
-    _ shard: GGUFShard, to path: String, overwrite: Bool, checksums: Bool
+    _ shard: GGUFShard, to path: String, overwrite: Bool = false, checksums: Bool = false
   ) throws(CheckpointError) -> GGUFWriter {
     let writer = try GGUFWriter(
       path: path, layout: try GGUFLayout(copying: shard), overwrite: overwrite, checksums: checksums)

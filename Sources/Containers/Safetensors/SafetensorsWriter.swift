@@ -4,7 +4,7 @@ import Base
 package final class SafetensorsWriter: CheckpointWriter {
   /// Where everything lies.
   package let layout: SafetensorsLayout
-  private let stream: TensorStream
+  private let stream: PartWriter
   private let index: AtomicWriter?
 
   /// Computes the layout, prepares the files and writes the first header.
@@ -27,17 +27,17 @@ package final class SafetensorsWriter: CheckpointWriter {
     let layout = try SafetensorsLayout(metadata: metadata, tensors: tensors, shardSize: shardSize)
     let paths = Self.paths(path, layout)
     let parts = zip(layout.parts, paths).map { part, path in
-      TensorStream.Part(path: path, header: part.header, tensors: part.tensors, bytes: part.bytes)
+      PartWriter.Part(path: path, header: part.header, tensors: part.tensors, bytes: part.bytes)
     }
     let slots = layout.tensors.indices.map { index in
-      TensorStream.Slot(name: layout.tensors[index].name, byteCount: layout.byteCounts[index], padding: 0)
+      PartWriter.Slot(name: layout.tensors[index].name, byteCount: layout.byteCounts[index], padding: 0)
     }
     self.layout = layout
     index =
       parts.count == 1
       ? nil : try AtomicWriter(path: Self.indexPath(path), in: folder, overwrite: overwrite, hashing: checksums)
     try index?.write(Self.indexBytes(layout, paths))
-    stream = try TensorStream(parts, slots, in: folder, overwrite: overwrite, checksums: checksums)
+    stream = try PartWriter(parts, slots, in: folder, overwrite: overwrite, checksums: checksums)
   }
 
   /// The names of the files that a layout becomes, without the index.

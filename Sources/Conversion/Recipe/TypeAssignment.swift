@@ -1,4 +1,5 @@
 import Base
+import Containers
 import Quants
 import Text
 
@@ -8,18 +9,18 @@ struct TypeAssignment {
   struct Choice {
     var type: TensorType
     var note: String?
-    /// The importance of its columns, expert after expert; nil where it is encoded by the plain rule.
-    var importance: [Float]?
+    /// What there will be to say of its inputs.
+    var guidance = GuidanceKind.none
   }
 
   private let recipe: Recipe
   private let facts: ModelFacts
   private let places: TensorPlaces
-  private let importance: ImportanceUse?
+  private let guide: (any EncodingGuide)?
   /// Names each pattern found, by the pattern.
   private var matches: [BinaryString: Set<BinaryString>] = [:]
-  /// What importance could not be used for, to be told before work starts.
-  private(set) var gaps = ImportanceGaps()
+  /// What the guide has nothing to say about, to be told before work starts.
+  private(set) var gaps = GuidanceGaps()
 
   /// What the output says it is.
   var architecture: String { facts.architecture }
@@ -30,10 +31,10 @@ struct TypeAssignment {
   /// - Throws: `malformed` for a pattern that is no regular
   ///   expression, `missing` for one that matches nothing.
   init(
-    _ recipe: Recipe, tensors: [(name: String, shape: Shape)], metadata: Metadata, importance: ImportanceUse? = nil
+    _ recipe: Recipe, tensors: [(name: String, shape: Shape)], metadata: Metadata, guide: (any EncodingGuide)? = nil
   ) throws(CheckpointError) {
     self.recipe = recipe
-    self.importance = importance
+    self.guide = guide
     facts = ModelFacts(metadata)
     places = TensorPlaces(tensors, facts)
     for rule in recipe.rules where !rule.conditions.contains(where: isOtherArchitecture) {
@@ -45,7 +46,7 @@ struct TypeAssignment {
           pattern, in: tensors, facts.architecture, isNeeded: isAlone && condition == .pattern(pattern))
       }
     }
-    if let importance { gaps.strangers = try importance.strangers(among: tensors.map(\.name)) }
+    if let guide { gaps.strangers = try guide.strangers(among: tensors.map(\.name)) }
   }
 
   /// Whether a condition asks for an architecture that this is not.
@@ -53,7 +54,7 @@ struct TypeAssignment {
     if case .architecture(let name) = condition { name != facts.architecture } else { false }
   }
 
-  /// The type of a tensor that may be quantized, and its importance.
+  /// The type of a tensor that may be quantized, and its guidance.
   ///
   /// `source` is its type in the source, which a recipe without a base keeps.
   /// - Throws: `mismatch` for importance of another
@@ -63,30 +64,25 @@ struct TypeAssignment {
     for rule in recipe.rules where rule.conditions.allSatisfy({ holds($0, name, shape, wanted) }) { wanted = rule.type }
     var choice = fit(wanted, columns: shape.columns)
     guard choice.type.isBlock, choice.type != source else { return choice }
-    guard let importance else {
+    guard let guide else {
       guard !needsImportance(choice.type, name) else {
         throw CheckpointError(
           .missing, "\(choice.type.name) needs importance", tensor: name, remedy: .giveImportance)
       }
       return choice
     }
-    switch try importance.weights(of: name, shape, role: places.role(of: name)) {
-    case .found(let weights, let unseen):
-      let fill = ImportanceFill(weights, columns: shape.columns, codec: choice.type.codec)
-      choice.importance = fill.weights
-      guard let group = choice.type.codec?.importanceGroup else { return choice }
-      if fill.groups > 0 { gaps.add(name, filled: fill.groups, of: weights.count / group) }
-      if unseen > 0 { gaps.add(name, unseen: unseen, of: weights.count / shape.columns) }
-    case .none(let reason):
-      let planned = choice.type
-      if needsImportance(planned, name) {
-        choice = fit(recipe.withoutImportance(planned), columns: shape.columns)
-        choice.note = "\(reason): \(choice.type.name) instead of \(planned.name)"
-      } else {
-        choice.note = [choice.note, "\(reason): the plain rule"].compactMap { $0 }.joined(separator: "; ")
-      }
-      gaps.add(name, reason, planned: planned, chosen: choice.type)
+    let tensor = TensorDescription(name: name, type: choice.type, shape: shape)
+    let (kind, reason) = try guide.kind(for: tensor, role: places.role(of: name), gaps: &gaps)
+    choice.guidance = kind
+    guard kind == .none else { return choice }
+    let planned = choice.type
+    if needsImportance(planned, name) {
+      choice = fit(recipe.withoutImportance(planned), columns: shape.columns)
+      choice.note = "\(reason): \(choice.type.name) instead of \(planned.name)"
+    } else {
+      choice.note = [choice.note, "\(reason): the plain rule"].compactMap { $0 }.joined(separator: "; ")
     }
+    gaps.add(name, reason, planned: planned, chosen: choice.type)
     return choice
   }
 
@@ -107,7 +103,7 @@ struct TypeAssignment {
     case .stacked: shape.rank > 2 && shape.dimensions[shape.rank - 3] > 1
     case .fits: recipe.base.map { shape.columns % $0.blockElements == 0 } ?? true
     case .type(let type): sofar == type
-    case .importance: importance != nil
+    case .importance: guide != nil
     case .architecture(let name): facts.architecture == name
     case .is70B: facts.is70B
     case .groups(let count): facts.groups >= count

@@ -93,8 +93,9 @@ struct Convert: ParsableCommand {
     abstract: "Write a model in another container.",
     discussion: """
       A Hugging Face folder becomes a GGUF, with an mmproj GGUF beside it for the vision tower; a GGUF becomes a Hugging Face \
-      folder with --to safetensors (name a text GGUF and its mmproj as SOURCE,SOURCE to join them). One pass, bounded \
-      memory; the output appears when it is complete.
+      folder with --to safetensors (name a text GGUF and its mmproj as SOURCE,SOURCE to join them), and so does a folder, with \
+      the names, shards and documents that its family publishes. One pass, bounded memory; the output appears when it is \
+      complete.
       """)
 
   @Argument(help: "The model; several GGUFs separated by commas.")

@@ -68,7 +68,7 @@ struct Quantize: ParsableCommand {
     var options = ConversionOptions.quantize(try namedRecipe())
     options.overrides = try overrides.map(Self.parse)
     try writing.apply(to: &options, output)
-    options.importance = try importance.map { path throws(CheckpointError) in try ImportanceUse(path: path) }
+    options.guide = try importance.map { path throws(CheckpointError) in try ImportanceGuide(path: path) }
     options.savedRecipe = saveRecipe
     options.recipeFile = recipeFile
     let plan = try Conversion.plan(source: source, options: options, threads: common.threadCount)

@@ -18,7 +18,7 @@ enum PlanReport {
           tensor.name, tensor.type.name, tensor.shape.description, String(tensor.byteCount),
           fixed(quern_cli.bitsPerWeight(UInt64(tensor.byteCount), UInt64(tensor.shape.elementCount)), 3),
           tensor.sources.map { $0.name + " " + $0.type.name }.joined(separator: ", "),
-          tensor.note ?? (tensor.importance == nil ? "" : "by importance"),
+          tensor.note ?? (tensor.guidance == .none ? "" : "by importance"),
         ])
       }
       lines += ["\(file.path)", table.text, ""]
@@ -73,7 +73,7 @@ enum PlanReport {
                   .number(quern_cli.bitsPerWeight(UInt64(tensor.byteCount), UInt64(tensor.shape.elementCount)))
                 ),
                 ("sources", .array(tensor.sources.map { .string($0.name) })),
-                ("importance", .bool(tensor.importance != nil)), ("note", tensor.note.map { .string($0) } ?? .null),
+                ("importance", .bool(tensor.guidance != .none)), ("note", tensor.note.map { .string($0) } ?? .null),
               ])
             })
         ),
@@ -99,14 +99,13 @@ enum PlanReport {
       return
     }
     printNotes(plan.told, quiet: common.quiet)
-    // Whatever can be refused is refused before anything is said to be written.
-    try plan.check()
     let progress = ProgressReport(quiet: common.quiet)
-    progress.begin("writing \(plan.files.map { "\($0.path) (\(byteSize($0.bytes)))" }.joined(separator: " and "))")
     let report = try plan.run(threads: common.threadCount) { state in
       progress.update(done: Double(state.bytesDone), total: Double(state.bytesTotal)) {
         byteSize(UInt64($0)) + "/s"
       }
+    } started: {
+      progress.begin("writing \(plan.files.map { "\($0.path) (\(byteSize($0.bytes)))" }.joined(separator: " and "))")
     }
     progress.finish()
     if common.json {

@@ -37,9 +37,9 @@ extension FuzzTargets {
       return { input in
         try folder.put("a.imatrix", input)
         try attempt {
-          let use = try ImportanceUse(path: folder.file("a.imatrix"))
+          let use = try ImportanceGuide(path: folder.file("a.imatrix"))
           var options = ConversionOptions.quantize(recipe)
-          options.importance = use
+          options.guide = use
           try Walk.conversion(of: [checkpoint], options, in: folder)
           try attempt {
             let path = folder.file("again.gguf")

@@ -1,3 +1,4 @@
+import Architectures
 import Containers
 import Quants
 import Base
@@ -25,11 +26,14 @@ extension Plan {
   /// Tensors stream through: read, transformed and encoded in pieces on `threads` threads, written in order. Memory stays
   /// the same whatever the size, and the bytes the same whatever the threads and kernels. Outputs appear under their names
   /// when all are complete; when anything fails they do not appear at all.
+  ///
+  /// `started` is called when everything that can be refused beforehand has been looked at.
   package func run(
     threads: Int = Threads.available, kernels: Kernels = .best,
-    progress: ((ConversionProgress) -> Void)? = nil
+    progress: ((ConversionProgress) -> Void)? = nil, started: () -> Void = {}
   ) throws(CheckpointError) -> ConversionReport {
     try check()
+    started()
     let clock = ContinuousClock()
     let start = clock.now
     let files = try write(max(1, threads), kernels, progress)
@@ -94,12 +98,12 @@ extension Plan {
       return PlannedOutput(
         writer: try GGUFWriter.copy(shard, to: file.path, overwrite: overwrite, checksums: sums), folder: nil)
     case .gguf(let layout):
-      // One that may stand is compared before anything is named; it is never replaced unasked.
-      let isOpen = overwrite || file.mayStand && file.stands()
+      // One that may be kept is compared before anything is named; it is never replaced unasked.
+      let isOpen = overwrite || file.keepsEqual && file.existsEqual()
       return PlannedOutput(
         writer: try GGUFWriter(path: file.path, layout: layout, overwrite: isOpen, checksums: sums), folder: nil)
     case .folder(let layout, let shardSize, let documents):
-      let folder = FolderOutput(file.path, overwrite: overwrite, documents: RestoredDocuments.names)
+      let folder = FolderOutput(file.path, overwrite: overwrite, documents: CarriedDocuments.names)
       try folder.write(documents, checksums: sums)
       let writer = try SafetensorsWriter(
         path: folder.hidden + "/model.safetensors", in: folder.parent, metadata: [("format", "pt")],
@@ -114,7 +118,7 @@ extension Plan {
     // Another program may have put something there during the run.
     try checkOutputs()
     var kept: Set<Int> = []
-    for (index, file) in files.enumerated() where file.mayStand && !overwrite {
+    for (index, file) in files.enumerated() where file.keepsEqual && !overwrite {
       guard try FileStatus(of: file.path) != nil else { continue }
       guard try outputs[index].writer.matchesExisting() else {
         throw CheckpointError(
@@ -131,44 +135,56 @@ extension Plan {
   /// How far ahead of its turn the source of a piece is asked for: about 32 MiB.
   private static let piecesAhead = 16
 
-  /// Sends every piece of every tensor through the pipeline.
+  /// Sends every piece of every tensor through the pipeline, block by block where the guide follows blocks.
   private func stream(
     _ writers: [any CheckpointWriter], _ threads: Int, _ kernels: Kernels,
     _ progress: ((ConversionProgress) -> Void)?
   ) throws(CheckpointError) {
     var pieces: [Piece] = []
-    var streams: [[TensorStream]] = []
+    var streams: [[RowStream]] = []
+    var blocks: [(block: Int?, end: Int)] = []
     for (index, file) in files.enumerated() {
-      streams.append(file.tensors.map { TensorStream($0, kernels: kernels) })
+      streams.append(file.tensors.map { RowStream($0, guide: guide, kernels: kernels) })
       if case .unchanged = file.container { continue }
       for (tensor, plan) in file.tensors.enumerated() {
-        pieces += TensorStream.pieces(plan, file: index, tensor: tensor)
+        pieces += RowStream.pieces(plan, file: index, tensor: tensor)
+        let block = guide?.followsBlocks == true && index == 0 ? TensorName.layer(of: plan.name) : nil
+        if let last = blocks.last, last.block == block { blocks.removeLast() }
+        blocks.append((block, pieces.count))
       }
     }
-    let work = pieces
-    let allStreams = streams
+    let (work, allStreams) = (pieces, streams)
     let spaces = (0..<threads).map { _ in Workspace() }
     let slots = (0..<OrderedPipeline.slots(threads: threads)).map { _ in Workspace() }
     let total = work.reduce(UInt64(0)) { $0 + UInt64($1.byteCount) }
-    var done: UInt64 = 0
-    try OrderedPipeline.run(count: work.count, threads: threads) { (number, slot, thread) throws(CheckpointError) in
-      let piece = work[number]
-      if number + Self.piecesAhead < work.count {
-        // The kernel reads ahead within a run of bytes; where the next tensor lies it cannot know.
-        let later = work[number + Self.piecesAhead]
-        allStreams[later.file][later.tensor].willNeed(later.values)
+    var (first, done) = (0, UInt64(0))
+    for (block, end) in blocks {
+      let start = first
+      if let block { try guide?.begin(block: block) }
+      try OrderedPipeline.run(count: end - start, threads: threads) { (number, slot, thread) throws(CheckpointError) in
+        let piece = work[start + number]
+        if start + number + Self.piecesAhead < work.count {
+          // The kernel reads ahead within a run of bytes; where the next tensor lies it cannot know.
+          let later = work[start + number + Self.piecesAhead]
+          allStreams[later.file][later.tensor].willNeed(later.values)
+        }
+        let output = slots[slot].bytes(piece.byteCount)
+        try allStreams[piece.file][piece.tensor].produce(piece.values, into: output, spaces[thread])
+      } consume: { (number, slot) throws(CheckpointError) in
+        let piece = work[start + number]
+        let writer = writers[piece.file]
+        let plan = files[piece.file].tensors[piece.tensor]
+        if piece.values.lowerBound == 0 { try writer.beginTensor(piece.tensor) }
+        try writer.write(UnsafeRawBufferPointer(slots[slot].bytes(piece.byteCount)))
+        if piece.values.upperBound == plan.shape.elementCount {
+          try writer.endTensor()
+          allStreams[piece.file][piece.tensor].end()
+        }
+        done += UInt64(piece.byteCount)
+        progress?(ConversionProgress(bytesDone: done, bytesTotal: total, tensor: plan.name))
       }
-      let output = slots[slot].bytes(piece.byteCount)
-      try allStreams[piece.file][piece.tensor].produce(piece.values, into: output, spaces[thread])
-    } consume: { (number, slot) throws(CheckpointError) in
-      let piece = work[number]
-      let writer = writers[piece.file]
-      let plan = files[piece.file].tensors[piece.tensor]
-      if piece.values.lowerBound == 0 { try writer.beginTensor(piece.tensor) }
-      try writer.write(UnsafeRawBufferPointer(slots[slot].bytes(piece.byteCount)))
-      if piece.values.upperBound == plan.shape.elementCount { try writer.endTensor() }
-      done += UInt64(piece.byteCount)
-      progress?(ConversionProgress(bytesDone: done, bytesTotal: total, tensor: plan.name))
+      if let block { try guide?.end(block: block) }
+      first = end
     }
   }
 }

@@ -49,59 +49,71 @@ struct Piece: Sendable {
 }
 
 /// Produces the stored bytes of any range of one planned tensor.
-struct TensorStream: Sendable {
+struct RowStream: Sendable {
   private let plan: PlannedTensor
+  private let guidance: LateGuidance?
   private let kernels: Kernels
   private let columnCount: Int
-  private let rows: BlockPermutation?
-  private let columns: BlockPermutation?
+  /// Values of each part.
+  private let partCount: Int
 
   /// Source bytes a piece aims at: large enough to read and write at full speed, small enough to stay in the cache.
   static let pieceBytes = 2 << 20
   /// Values decoded at a time.
   private static let stripe = 1 << 15
 
-  init(_ plan: PlannedTensor, kernels: Kernels) {
+  init(_ plan: PlannedTensor, guide: (any EncodingGuide)?, kernels: Kernels) {
     self.plan = plan
     self.kernels = kernels
+    guidance = plan.guidance == .none ? nil : guide.map { LateGuidance($0, plan.description) }
     columnCount = max(1, plan.shape.columns)
-    if case .stream(let rows, let columns) = plan.work {
-      (self.rows, self.columns) = (rows, columns)
-    } else {
-      (rows, columns) = (nil, nil)
-    }
+    partCount = max(1, plan.shape.elementCount / plan.parts.count)
   }
 
-  /// Cuts a tensor into pieces of whole rows; rows that are longer than a piece are cut at block boundaries.
+  /// Tells that the tensor is written.
+  func end() { guidance?.drop() }
+
+  /// Cuts a tensor into pieces of whole rows, none of two parts; rows that are longer than a piece are cut at block boundaries.
   static func pieces(_ plan: PlannedTensor, file: Int, tensor: Int) -> [Piece] {
     let count = plan.shape.elementCount
-    guard case .stream(let rows, let columns) = plan.work, let source = plan.sources.first else {
+    guard plan.streams else {
       return [Piece(file: file, tensor: tensor, values: 0..<count, byteCount: plan.byteCount)]
     }
     let width = max(1, plan.shape.columns)
-    let weight = max(
-      Double(source.type.blockBytes) / Double(source.type.blockElements),
-      Double(plan.type.blockBytes) / Double(plan.type.blockElements))
-    let wanted = max(1, Int(Double(pieceBytes) / weight))
-    var step = wanted / width * width
-    if step == 0 {
-      // 1024 is a multiple of every block; a row that moves, whose columns do, or that has importance is never cut.
-      step = rows == nil && columns == nil && plan.importance == nil ? max(1024, wanted / 1024 * 1024) : width
+    let partCount = max(1, count / plan.parts.count)
+    return plan.parts.enumerated().flatMap { index, part in
+      let weight = max(
+        Double(part.source.type.blockBytes) / Double(part.source.type.blockElements),
+        Double(plan.type.blockBytes) / Double(plan.type.blockElements))
+      let wanted = max(1, Int(Double(pieceBytes) / weight))
+      var step = wanted / width * width
+      if step == 0 {
+        // 1024 is a multiple of every block; a row that moves, whose columns do, or that has importance is never cut.
+        let isFree = part.steps.isEmpty && plan.guidance == .none
+        step = isFree ? max(1024, wanted / 1024 * 1024) : width
+      }
+      let end = min(count, (index + 1) * partCount)
+      return stride(from: index * partCount, to: end, by: step).map { start in
+        let values = start..<min(end, start + step)
+        return Piece(
+          file: file, tensor: tensor, values: values,
+          byteCount: values.count / plan.type.blockElements * plan.type.blockBytes)
+      }
     }
-    return stride(from: 0, to: count, by: step).map { start in
-      let values = start..<min(count, start + step)
-      return Piece(
-        file: file, tensor: tensor, values: values,
-        byteCount: values.count / plan.type.blockElements * plan.type.blockBytes)
-    }
+  }
+
+  /// The part that a range of values comes from, and the number of its first value.
+  private func part(of values: Range<Int>) -> (part: TensorPart, first: Int) {
+    let index = min(values.lowerBound / partCount, plan.parts.count - 1)
+    return (plan.parts[index], index * partCount)
   }
 
   /// Asks for the source of a range of values that will be produced soon.
   func willNeed(_ values: Range<Int>) {
-    guard case .stream(nil, _) = plan.work, let source = plan.sources.first else { return }
-    let start = values.lowerBound / source.type.blockElements * source.type.blockBytes
-    let count = values.count / source.type.blockElements * source.type.blockBytes
-    source.willNeed(at: start, count: count)
+    let (part, first) = part(of: values)
+    guard plan.streams, part.rows == nil else { return }
+    let (elements, size) = (part.source.type.blockElements, part.source.type.blockBytes)
+    part.source.willNeed(at: (values.lowerBound - first) / elements * size, count: values.count / elements * size)
   }
 
   /// Writes the stored bytes of a range of values into `output`, which has exactly their length.
@@ -110,23 +122,25 @@ struct TensorStream: Sendable {
   func produce(
     _ values: Range<Int>, into output: UnsafeMutableRawBufferPointer, _ space: Workspace
   ) throws(CheckpointError) {
-    switch plan.work {
-    case .stream: try stream(values, into: output, space)
-    case .whole(let steps):
-      var parts: [[Float]] = []
-      for source in plan.sources { parts.append(try source.readFloats()) }
-      try encode(TransformSteps.joined(parts, steps, as: plan.type.elementType ?? .f32), into: output)
-    }
+    guard !plan.streams else { return try stream(values, into: output, space) }
+    var parts: [[Float]] = []
+    for source in plan.sources { parts.append(try source.readFloats()) }
+    try encode(TransformSteps.joined(parts, plan.parts.map(\.steps), as: plan.type.elementType ?? .f32), into: output)
   }
 
   private func stream(
     _ values: Range<Int>, into output: UnsafeMutableRawBufferPointer, _ space: Workspace
   ) throws(CheckpointError) {
-    let source = plan.sources[0]
+    let (part, start) = part(of: values)
+    let (source, columns) = (part.source, part.columns)
     let isSame = source.type == plan.type
-    if isSame, columns == nil { return try read(values, into: output) }
+    func read(into target: UnsafeMutableRawBufferPointer) throws(CheckpointError) {
+      try self.read(values.lowerBound - start..<values.upperBound - start, of: part, into: target)
+    }
+    if isSame, columns == nil { return try read(into: output) }
+    let guidance = try guidance?.values()
     let bytes = space.bytes(values.count / source.type.blockElements * source.type.blockBytes)
-    try read(values, into: bytes)
+    try read(into: bytes)
     var stored = UnsafeRawBufferPointer(bytes)
     var movesFloats = columns != nil
     if let columns, columns.block % source.type.blockElements == 0 {
@@ -140,40 +154,42 @@ struct TensorStream: Sendable {
     let to = try RowCodec(plan.type, kernels: kernels)
     // Stripes of whole rows, or of whole blocks where a row is longer than a stripe.
     let stripe =
-      columnCount <= Self.stripe || columns != nil || plan.importance != nil
+      columnCount <= Self.stripe || columns != nil || guidance != nil
       ? max(1, Self.stripe / columnCount) * columnCount : Self.stripe
     var done = 0
     while done < values.count {
-      let part = done..<min(values.count, done + stripe)
-      var floats = space.floats(2 * part.count)
-      floats = UnsafeMutableBufferPointer(rebasing: floats[..<part.count])
-      from.decode(slice(stored, part, source.type), into: floats)
-      let largest = try check(floats, first: values.lowerBound + done)
+      let range = done..<min(values.count, done + stripe)
+      var floats = space.floats(2 * range.count)
+      floats = UnsafeMutableBufferPointer(rebasing: floats[..<range.count])
+      from.decode(slice(stored, range, source.type), into: floats)
+      let largest = try check(floats, first: values.lowerBound - start + done, of: part)
       if movesFloats, let columns {
-        let other = UnsafeMutableBufferPointer(rebasing: space.floats[part.count..<2 * part.count])
-        for row in 0..<part.count / columnCount {
+        let other = UnsafeMutableBufferPointer(rebasing: space.floats[range.count..<2 * range.count])
+        for row in 0..<range.count / columnCount {
           for column in 0..<columnCount {
             other[row * columnCount + column] = floats[row * columnCount + columns.source(of: column)]
           }
         }
         floats = other
       }
-      let target = part.lowerBound / plan.type.blockElements * plan.type.blockBytes
-      let size = part.count / plan.type.blockElements * plan.type.blockBytes
+      let target = range.lowerBound / plan.type.blockElements * plan.type.blockBytes
+      let size = range.count / plan.type.blockElements * plan.type.blockBytes
       let blocks = UnsafeMutableRawBufferPointer(rebasing: output[target..<target + size])
-      encode(UnsafeBufferPointer(floats), to, firstRow: (values.lowerBound + done) / columnCount, into: blocks)
-      if largest > Self.safeMagnitude || plan.importance != nil {
-        try checkScales(blocks, first: values.lowerBound + done, largest)
+      encode(
+        UnsafeBufferPointer(floats), to, guidance, firstRow: (values.lowerBound + done) / columnCount, into: blocks)
+      if largest > Self.safeMagnitude || guidance != nil {
+        try checkScales(blocks, first: values.lowerBound + done, largest, source)
       }
-      done = part.upperBound
+      done = range.upperBound
     }
   }
 
   /// Packs a stripe: as one by the plain rule, row by row with importance, whose rules look at whole rows.
   private func encode(
-    _ values: UnsafeBufferPointer<Float>, _ codec: RowCodec, firstRow: Int, into output: UnsafeMutableRawBufferPointer
+    _ values: UnsafeBufferPointer<Float>, _ codec: RowCodec, _ importance: [Float]?, firstRow: Int,
+    into output: UnsafeMutableRawBufferPointer
   ) {
-    guard let importance = plan.importance else { return codec.encode(values, importance: nil, into: output) }
+    guard let importance else { return codec.encode(values, importance: nil, into: output) }
     let rowBytes = columnCount / plan.type.blockElements * plan.type.blockBytes
     let matrixRows = plan.shape.rank > 1 ? plan.shape.dimensions[plan.shape.rank - 2] : 1
     importance.withUnsafeBufferPointer { importance in
@@ -193,23 +209,20 @@ struct TensorStream: Sendable {
     return UnsafeRawBufferPointer(rebasing: bytes[start..<start + part.count / type.blockElements * type.blockBytes])
   }
 
-  /// Reads a range of values, rows taken from where the source has them.
-  private func read(_ values: Range<Int>, into target: UnsafeMutableRawBufferPointer) throws(CheckpointError) {
-    let source = plan.sources[0]
+  /// Reads a range of a part's values, rows taken from where the source has them.
+  private func read(
+    _ values: Range<Int>, of part: TensorPart, into target: UnsafeMutableRawBufferPointer
+  ) throws(CheckpointError) {
+    let source = part.source
     let (elements, size) = (source.type.blockElements, source.type.blockBytes)
-    guard let rows else {
+    guard let rows = part.rows else {
       return try source.readBlocks(into: target, at: values.lowerBound / elements * size)
     }
     let rowBytes = columnCount / elements * size
-    var row = values.lowerBound / columnCount
-    let end = values.upperBound / columnCount
-    var filled = 0
-    while row < end {
-      let count = min(rows.run(at: row), end - row)
-      let part = UnsafeMutableRawBufferPointer(rebasing: target[filled..<filled + count * rowBytes])
-      try source.readBlocks(into: part, at: rows.source(of: row) * rowBytes)
-      filled += part.count
-      row += count
+    try rows.pieces(of: values.lowerBound / columnCount..<values.upperBound / columnCount) {
+      (row, count, place) throws(CheckpointError) in
+      let bytes = place * rowBytes..<(place + count) * rowBytes
+      try source.readBlocks(into: UnsafeMutableRawBufferPointer(rebasing: target[bytes]), at: row * rowBytes)
     }
   }
 
@@ -253,19 +266,22 @@ struct TensorStream: Sendable {
 
   /// Refuses values that the output's type cannot hold.
   ///
-  /// `first` is the index of the first value in the output. Returns the largest magnitude among values that become blocks.
-  private func check(_ values: UnsafeMutableBufferPointer<Float>, first: Int) throws(CheckpointError) -> Float {
+  /// `first` is the index of the first value in the part. Returns the largest magnitude among values that become blocks.
+  private func check(
+    _ values: UnsafeMutableBufferPointer<Float>, first: Int, of part: TensorPart
+  ) throws(CheckpointError) -> Float {
     // Numbers that were read are finite, but the blocks of MXFP4 may stand for larger ones than F32 has.
-    if plan.type == .f32, !plan.sources[0].type.isBlock { return 0 }
+    if plan.type == .f32, !part.source.type.isBlock { return 0 }
     let limit = Self.limit(of: plan.type)
     // The bits of magnitudes order like the magnitudes, with NaN above infinity.
     var largest: UInt32 = 0
     for value in values { largest = max(largest, value.bitPattern & 0x7FFF_FFFF) }
     guard largest > limit.bitPattern else { return Float(bitPattern: largest) }
     for (offset, value) in values.enumerated() where value.bitPattern & 0x7FFF_FFFF > limit.bitPattern {
-      let index = sourceIndex(first + offset)
+      let (row, column) = (first + offset).quotientAndRemainder(dividingBy: columnCount)
+      let index = (part.rows?.source(of: row) ?? row) * columnCount + column
       let other = plan.type == .bf16 ? "F32" : "BF16 or F32"
-      throw plan.sources[0].failure(
+      throw part.source.failure(
         .malformed, "value \(index) is \(value), which is too large for \(plan.type.name); use \(other)")
     }
     return Float(bitPattern: largest)
@@ -276,18 +292,12 @@ struct TensorStream: Sendable {
 
   /// Refuses blocks whose scale has become infinite or NaN, as llama-quantize does.
   private func checkScales(
-    _ blocks: UnsafeMutableRawBufferPointer, first: Int, _ largest: Float
+    _ blocks: UnsafeMutableRawBufferPointer, first: Int, _ largest: Float, _ source: TensorEntry
   ) throws(CheckpointError) {
     guard let block = ScaleCheck.firstBadBlock(of: plan.type, in: UnsafeRawBufferPointer(blocks)) else { return }
     let index = first / plan.type.blockElements + block
-    throw plan.sources[0].failure(
+    throw source.failure(
       .malformed,
       "the scale of \(plan.type.name) block \(index) would not be a finite number; magnitudes reach \(largest) there")
-  }
-
-  /// Where a value of the output lies in the source.
-  private func sourceIndex(_ index: Int) -> Int {
-    let (row, column) = index.quotientAndRemainder(dividingBy: columnCount)
-    return (rows?.source(of: row) ?? row) * columnCount + column
   }
 }

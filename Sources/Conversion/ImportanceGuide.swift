@@ -2,21 +2,15 @@ import Containers
 import Quants
 import Base
 
-/// An importance matrix as a quantization uses it.
-package struct ImportanceUse: Sendable {
-  /// What there is for a tensor.
-  enum Answer {
-    /// A factor for each column, expert after expert; experts that saw nothing have ones.
-    case found([Float], unseenExperts: Int)
-    /// Nothing, for a reason in a few words.
-    case none(String)
-  }
-
+/// An importance matrix from a file, by which a quantization weighs columns.
+package struct ImportanceGuide: EncodingGuide {
   /// The file as it was named.
-  package let path: String
+  private let path: String
   package let matrix: ImportanceMatrix
   /// The SHA-256 of the file.
-  package let sha256: String
+  private let sha256: String
+
+  package var files: [String] { [path] }
 
   /// Reads an importance file.
   ///
@@ -27,23 +21,41 @@ package struct ImportanceUse: Sendable {
     sha256 = try SHA256Hash.hash(of: InputFile(path: path))
   }
 
-  /// The importance of a tensor's columns, expert after expert.
+  /// A diagonal where the file has an entry that says something.
   ///
   /// - Throws: `mismatch` when there are not as many values as columns; only embedding tables may differ, as in llama-quantize.
-  func weights(of name: String, _ shape: Shape, role: Recipe.Role) throws(CheckpointError) -> Answer {
-    guard let entry = matrix[name] else { return .none("no importance") }
+  package func kind(
+    for tensor: TensorDescription, role: Recipe.Role, gaps: inout GuidanceGaps
+  ) throws(CheckpointError) -> (kind: GuidanceKind, reason: String) {
+    let (name, shape) = (tensor.name, tensor.shape)
+    guard let entry = matrix[name] else { return (.none, "no importance") }
     let matrices = shape.rank > 2 ? shape.dimensions[shape.rank - 3] : 1
     let wanted = shape.columns * matrices
     guard entry.sums.count == wanted, shape.dimensions.dropLast(3).allSatisfy({ $0 == 1 }) else {
-      if role == .embedding || role == .head && name != "output.weight" { return .none("importance of another shape") }
+      if role == .embedding || role == .head && name != "output.weight" {
+        return (.none, "importance of another shape")
+      }
       throw CheckpointError(
         .mismatch,
         "importance has \(entry.sums.count) values for it and \(wanted) are needed; was it made for another model?",
         file: path, tensor: name)
     }
-    let weights = entry.weights
-    if let reason = Self.reasonAgainst(entry, weights) { return .none(reason) }
-    return .found(weights, unseenExperts: entry.counts.count { $0.rounded(.toNearestOrAwayFromZero) <= 0 })
+    if let reason = Self.reasonAgainst(entry, entry.weights) { return (.none, reason) }
+    guard let group = tensor.type.codec?.importanceGroup else { return (.diagonal, "") }
+    let filled = fill(tensor, entry).groups
+    if filled > 0 { gaps.add(name, filled: filled, of: wanted / group) }
+    let unseen = entry.counts.count { $0.rounded(.toNearestOrAwayFromZero) <= 0 }
+    if unseen > 0 { gaps.add(name, unseen: unseen, of: matrices) }
+    return (.diagonal, "")
+  }
+
+  package func guidance(for tensor: TensorDescription) throws(CheckpointError) -> Guidance {
+    guard let entry = matrix[tensor.name] else { throw CheckpointError(.fault, "no importance", tensor: tensor.name) }
+    return .diagonal(fill(tensor, entry).weights)
+  }
+
+  private func fill(_ tensor: TensorDescription, _ entry: ImportanceMatrix.Entry) -> ImportanceFill {
+    ImportanceFill(entry.weights, columns: tensor.shape.columns, codec: tensor.type.codec)
   }
 
   /// Why an entry says nothing about its tensor, in a few words; nil where it does.
@@ -59,7 +71,7 @@ package struct ImportanceUse: Sendable {
   /// Entries that belong to no tensor.
   ///
   /// - Throws: `mismatch` when that is all of them.
-  func strangers(among names: [String]) throws(CheckpointError) -> [String] {
+  package func strangers(among names: [String]) throws(CheckpointError) -> [String] {
     let known = Set(names.map { BinaryString($0) })
     let strangers = matrix.entries.map(\.name).filter { !known.contains(BinaryString($0)) }
     guard strangers.count < matrix.entries.count else {
@@ -70,7 +82,7 @@ package struct ImportanceUse: Sendable {
   }
 
   /// The metadata that says where importance came from: llama-quantize's keys, and ours for what those leave out.
-  func describe(_ gaps: ImportanceGaps, in metadata: inout Metadata) {
+  package func describe(_ gaps: GuidanceGaps, in metadata: inout Metadata) {
     Self.forget(in: &metadata)
     metadata["quantize.imatrix.file"] = .string(Self.cut(path))
     if let dataset = matrix.datasets.first { metadata["quantize.imatrix.dataset"] = .string(Self.cut(dataset)) }
@@ -97,65 +109,5 @@ package struct ImportanceUse: Sendable {
       result.unicodeScalars.append(scalar)
     }
     return result
-  }
-}
-
-/// The tensors that importance says nothing usable about, wholly or in parts.
-struct ImportanceGaps {
-  /// What was filled in, as sentences tell it.
-  private var filled: [String] = []
-  /// Experts that saw nothing.
-  private var unseen: [String] = []
-  private var groups: [(reason: String, planned: String, chosen: String, names: [String])] = []
-  /// Entries that belong to no tensor.
-  var strangers: [String] = []
-
-  /// All such tensors.
-  var names: [String] { groups.flatMap(\.names) }
-
-  mutating func add(_ name: String, _ reason: String, planned: TensorType, chosen: TensorType) {
-    let found = groups.firstIndex {
-      $0.reason == reason
-        && (planned == chosen ? $0.planned == $0.chosen : $0.planned == planned.name && $0.chosen == chosen.name)
-    }
-    if let found {
-      groups[found].names.append(name)
-    } else {
-      groups.append((reason, planned.name, chosen.name, [name]))
-    }
-  }
-
-  mutating func add(_ name: String, filled groups: Int, of total: Int) {
-    filled.append("\(name) (\(groups) of \(total))")
-  }
-
-  mutating func add(_ name: String, unseen experts: Int, of total: Int) {
-    unseen.append("\(name) (\(experts) of \(total))")
-  }
-
-  /// What to tell, one sentence for each reason and what follows from it.
-  var notes: [String] {
-    var notes = groups.map { group in
-      let what = "\(group.reason) for \(counted(group.names.count, "tensor"))"
-      return group.planned == group.chosen
-        ? "\(what), quantized by the plain rule: \(listed(group.names, 16))"
-        : "\(what) and \(group.planned) needs it, so \(group.chosen) instead: \(listed(group.names, 16))"
-    }
-    if !filled.isEmpty {
-      notes.append(
-        "importance is zero for whole groups of columns, which count like the average column, in "
-          + "\(counted(filled.count, "tensor")): \(listed(filled, 16))")
-    }
-    if !unseen.isEmpty {
-      notes.append(
-        "no input reached some experts, whose columns count alike, in \(counted(unseen.count, "tensor")): \(listed(unseen, 16))"
-      )
-    }
-    if !strangers.isEmpty {
-      notes.append(
-        "\(strangers.count) entr\(strangers.count == 1 ? "y" : "ies") of the importance matrix belong\(strangers.count == 1 ? "s" : "") to no tensor here: \(listed(strangers))"
-      )
-    }
-    return notes
   }
 }

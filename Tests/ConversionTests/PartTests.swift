@@ -1,0 +1,118 @@
+import Architectures
+import Base
+import Containers
+import Conversion
+import Quants
+import Synchronization
+import TestSupport
+import Testing
+
+/// Tensors of several stored ones, and guidance that is asked for late.
+struct PartTests {
+  private static let experts = 9
+  private static let shape = [2048, 1024]
+
+  /// An expert a tensor, which GGUF keeps stacked in one.
+  private let rules = (0..<experts).map { index in
+    TensorRule(
+      "experts.\(index).down_proj.weight", "blk.0.ffn_down_exps.weight", shape: shape, ggufShape: [experts] + shape,
+      steps: [.item(index, of: experts)])
+  }
+
+  private func write(to folder: TemporaryFolder) throws -> Checkpoint {
+    let tensors = rules.map {
+      TensorDescription(name: $0.savedName, type: .bf16, shape: $0.shape(in: .huggingFace))
+    }
+    let writer = try SafetensorsWriter(path: folder.file("model.safetensors"), tensors: tensors)
+    for (index, tensor) in tensors.enumerated() {
+      // Numbers between one and two, other ones for every expert.
+      let values = (0..<tensor.shape.elementCount).map { UInt16(0x3F80 + ($0 * (2 * index + 1)) % 127).littleEndian }
+      try values.withUnsafeBytes { try writer.writeTensor(index, $0) }
+    }
+    _ = try writer.finish()
+    return try Containers.open(folder.file("model.safetensors"))
+  }
+
+  private func run(
+    _ tensors: [PlannedTensor], to path: String, guide: (any EncodingGuide)? = nil,
+    progress: (UInt64) -> Void = { _ in }
+  ) throws -> Checkpoint {
+    var options = ConversionOptions.convert(to: nil)
+    options.guide = guide
+    let metadata = Metadata([("general.architecture", .string("scratch"))])
+    let file = try PlannedFile(path: path, metadata: metadata, tensors: tensors, splitSize: nil)
+    _ = try Plan(sources: [], files: [file], options, notes: []).run(threads: 2) { progress($0.bytesDone) }
+    return try Containers.open(path)
+  }
+
+  /// More values than may be taken whole: each piece is rows of one expert.
+  @Test func `stacked experts stream, and come apart again`() throws {
+    let folder = try TemporaryFolder()
+    let source = try write(to: folder)
+    let gathered = try RuleCheck(rules, source).gathered(in: .gguf)
+    #expect(gathered.count == 1 && gathered[0].parts.count == Self.experts)
+    let tensor = try PlannedTensor(
+      name: gathered[0].name, type: .f16, shape: gathered[0].shape, parts: gathered[0].parts)
+    #expect(tensor.streams && tensor.shape.elementCount > 1 << 24)
+    var (done, largest) = (UInt64(0), UInt64(0))
+    let stacked = try run([tensor], to: folder.file("stacked.gguf")) {
+      (done, largest) = ($0, max(largest, $0 - done))
+    }
+    #expect(done == UInt64(tensor.byteCount) && largest <= 2 << 20)
+    let apart = try RuleCheck(rules, stacked).gathered(in: .huggingFace)
+    #expect(apart.map(\.name) == rules.map(\.savedName))
+    let back = try run(
+      apart.map { try PlannedTensor(name: $0.name, type: .bf16, shape: $0.shape, parts: $0.parts) },
+      to: folder.file("apart.gguf"))
+    for entry in source.tensors { #expect(try sha256(try back.tensor(entry.name)) == sha256(entry), "\(entry.name)") }
+  }
+
+  /// Hears of blocks, and answers with moments whose diagonal is an importance.
+  private final class Listener: EncodingGuide {
+    let heard = Mutex<[String]>([])
+    let files: [String] = []
+    let followsBlocks = true
+
+    func strangers(among names: [String]) -> [String] { [] }
+    func kind(
+      for tensor: TensorDescription, role: Recipe.Role, gaps: inout GuidanceGaps
+    ) -> (kind: GuidanceKind, reason: String) { (.moments, "") }
+    func guidance(for tensor: TensorDescription) -> Guidance {
+      heard.withLock { $0.append(tensor.name) }
+      let columns = tensor.shape.columns
+      return .moments(
+        (0..<columns * columns).map { $0 % (columns + 1) == 0 ? Float(1 + $0 / columns % 7) : 0.5 }, columns: columns)
+    }
+    func begin(block: Int) { heard.withLock { $0.append("begin \(block)") } }
+    func end(block: Int) { heard.withLock { $0.append("end \(block)") } }
+    func describe(_ gaps: GuidanceGaps, in metadata: inout Metadata) {}
+  }
+
+  @Test func `a guide is told of blocks and asked for values in between`() throws {
+    let folder = try TemporaryFolder()
+    let writer = try SafetensorsWriter(
+      path: folder.file("model.safetensors"),
+      tensors: [TensorDescription(name: "a", type: .f32, shape: Shape([8, 64]))]
+    )
+    let values = (0..<512).map { Float(($0 * 37) % 101) / 50 - 1 }
+    try values.withUnsafeBytes { try writer.writeTensor(0, $0) }
+    _ = try writer.finish()
+    let entry = try Containers.open(folder.file("model.safetensors")).tensor("a")
+    let names = ["token_embd.weight", "blk.0.a.weight", "blk.0.b.weight", "blk.1.a.weight"]
+    let tensors = try names.enumerated().map { index, name in
+      try PlannedTensor(
+        name: name, type: try #require(TensorType(name: "Q4_0")), shape: entry.shape, parts: [TensorPart(entry, [])],
+        guidance: index == 0 ? .none : .moments)
+    }
+    let guide = Listener()
+    let written = try run(tensors, to: folder.file("out.gguf"), guide: guide)
+    let heard = guide.heard.withLock { $0 }
+    // Two threads may begin with either tensor of a block.
+    #expect(
+      heard.map { $0.hasPrefix("blk.0") ? "blk.0" : $0 }
+        == ["begin 0", "blk.0", "blk.0", "end 0", "begin 1", "blk.1.a.weight", "end 1"])
+    // By the plain rule, and by the diagonal of the moments.
+    #expect(try sha256(try written.tensor(names[0])) != sha256(try written.tensor(names[1])))
+    #expect(try sha256(try written.tensor(names[1])) == sha256(try written.tensor(names[3])))
+  }
+}
