@@ -35,7 +35,7 @@ struct PartTests {
 
   private func run(
     _ tensors: [PlannedTensor], to path: String, guide: (any EncodingGuide)? = nil,
-    progress: (UInt64) -> Void = { _ in }
+    progress: @escaping (UInt64) -> Void = { _ in }
   ) throws -> Checkpoint {
     var options = ConversionOptions.convert(to: nil)
     options.guide = guide
