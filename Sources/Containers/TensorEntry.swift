@@ -116,12 +116,15 @@ package struct TensorEntry: Sendable {
   /// Meant for small tensors (norms, biases); large ones are streamed row by row. The bytes are copied rather than mapped: a file that
   /// becomes shorter meanwhile is then an error and not a fault.
   ///
-  /// - Throws: `unsupported` when the type has no codec, `malformed` when a block scale is NaN or infinite.
-  package func readFloats() throws(CheckpointError) -> [Float] {
+  /// - Parameter finite: whether values that are NaN or infinite are refused, and not only scales of blocks.
+  /// - Returns: as many numbers as the shape has.
+  /// - Throws: `unsupported` when the type has no codec, `malformed` for what is refused.
+  package func readFloats(finite: Bool = false) throws(CheckpointError) -> [Float] {
     let codec = try type.requiredCodec()
     let bytes = UnsafeMutableRawBufferPointer.allocate(byteCount: byteCount, alignment: 64)
     defer { bytes.deallocate() }
-    try readBlocks(into: bytes)
+    try read(into: bytes)
+    if finite { try checkFinite(UnsafeRawBufferPointer(bytes)) } else { try checkScales(UnsafeRawBufferPointer(bytes)) }
     return [Float](unsafeUninitializedCapacity: shape.elementCount) { buffer, count in
       count = shape.elementCount
       codec.decode(UnsafeRawBufferPointer(bytes), into: UnsafeMutableBufferPointer(rebasing: buffer[..<count]))

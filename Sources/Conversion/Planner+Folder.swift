@@ -54,7 +54,7 @@ extension Planner {
   private mutating func typeOfTransformed(
     _ transform: TensorTransform, _ source: TensorEntry, _ wanted: ElementType
   ) throws(CheckpointError) -> TensorType {
-    let values = try source.readFloats()
+    let values = try source.readFloats(finite: true)
     if transform == .negativeExponential, let index = values.firstIndex(where: { !($0 < 0) }) {
       throw source.failure(.malformed, "value \(index) is \(values[index]); decay rates are negative")
     }

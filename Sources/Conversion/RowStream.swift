@@ -124,7 +124,7 @@ struct RowStream: Sendable {
   ) throws(CheckpointError) {
     guard !plan.streams else { return try stream(values, into: output, space) }
     var parts: [[Float]] = []
-    for source in plan.sources { parts.append(try source.readFloats()) }
+    for source in plan.sources { parts.append(try source.readFloats(finite: true)) }
     try encode(TransformSteps.joined(parts, plan.parts.map(\.steps), as: plan.type.elementType ?? .f32), into: output)
   }
 

@@ -80,7 +80,8 @@ struct CleanFolderTests {
   }
 
   @Test func `templates of a folder of their own become a list`() throws {
-    let (folder, source) = (try TemporaryFolder(), try AlteredModel().write(into: try TemporaryFolder()))
+    let (folder, place) = (try TemporaryFolder(), try TemporaryFolder())
+    let source = try AlteredModel().write(into: place)
     try FileManager.default.createDirectory(
       atPath: source + "/additional_chat_templates", withIntermediateDirectories: true)
     try Data("{{ tools }}".utf8).write(to: URL(filePath: source + "/additional_chat_templates/tool_use.jinja"))
@@ -91,7 +92,8 @@ struct CleanFolderTests {
   }
 
   @Test func `the source's folder is not written into, and nothing is joined to it`() throws {
-    let (folder, source) = (try TemporaryFolder(), try AlteredModel().write(into: try TemporaryFolder()))
+    let (folder, place) = (try TemporaryFolder(), try TemporaryFolder())
+    let source = try AlteredModel().write(into: place)
     let error = #expect(throws: CheckpointError.self) {
       _ = try clean(source, into: folder) {
         $0.output = source
