@@ -73,7 +73,7 @@ static void begin(j_decompress_ptr info) { (void)info; }
 static boolean fill(j_decompress_ptr info) {
   struct source *source = (struct source *)info->src;
   size_t count = source->read(source->file, source->offset, source->window, window_bytes);
-  // libjpeg's own sources pad a short file with an end marker; a picture with a grey foot is no answer.
+  // libjpeg's own sources pad a short file with an end marker; a picture with a grey foot is not an answer.
   if (count == 0) refuse((j_common_ptr)info, "the file ends inside the picture");
   source->offset += count;
   source->manager.next_input_byte = source->window;

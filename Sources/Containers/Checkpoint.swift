@@ -83,10 +83,10 @@ package struct Checkpoint: Sendable {
   /// The scheme, for example `GPTQ`, by which the weights of a folder were packed; `nil` when they are plain.
   package var packedScheme: String? { folder?.packedScheme }
 
-  /// What it is where it is no model by itself: an adapter, and of what; nil for a model.
+  /// What it is where it is not a model by itself: an adapter, and of what; nil for a model.
   package var adapterDescription: String? { Adapter(self)?.description }
 
-  /// Refuses weights packed by a scheme that quern cannot unpack, and those of an adapter, which are no model.
+  /// Refuses weights packed by a scheme that quern cannot unpack, and those of an adapter, which are not a model.
   ///
   /// Showing such a checkpoint is fine; call this before its weights are used.
   ///

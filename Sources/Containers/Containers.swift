@@ -62,7 +62,7 @@ package enum Containers {
     let document = try JSONDocument.read(file.path, budget: &budget)
     guard SafetensorsIndex.matches(document) else {
       throw CheckpointError(
-        .unsupported, "this JSON is no index of safetensors files (it has no weight_map); name the model's folder",
+        .unsupported, "this JSON is not an index of safetensors files (it has no weight_map); name the model's folder",
         file: file.path)
     }
     let contents = try SafetensorsIndex(document, path: file.path).open(budget: budget)

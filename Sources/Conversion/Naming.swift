@@ -35,7 +35,7 @@ enum Naming {
     return String(name[cut.upperBound...])
   }
 
-  /// `NAME-ENCODING.gguf`, with `mmproj-` before a vision tower.
+  /// `NAME-ENCODING.gguf`, with `mmproj-` before a vision encoder.
   static func file(_ stem: String, encoding: String, vision: Bool = false) -> String {
     (vision ? "mmproj-" : "") + stem + "-" + encoding + ".gguf"
   }

@@ -22,7 +22,7 @@ package struct ConversionOptions: Sendable {
   package var visionOutput: String?
   /// The type of the `mmproj`; nil means that of the recipe in a conversion and F16 in a quantization.
   package var visionType: TensorType?
-  /// Whether the vision tower is written.
+  /// Whether the vision encoder is written.
   package var vision = true
   /// Whether the MTP block is written.
   package var mtp = true

@@ -46,13 +46,13 @@ extension Planner {
   ) throws(CheckpointError) -> PlannedFile {
     let type = options.visionType ?? (options.isQuantization ? .f16 : options.recipe.base)
     var recipe = Recipe.conversion(to: type)
-    // The towers' widths suit k-quants only here and there; a type with smaller blocks is nearer to what was asked for than F16.
+    // The widths of vision encoders suit k-quants only here and there; a type with smaller blocks is nearer to what was asked for than F16.
     recipe.fallback = .smallerBlocks
     let tensors = try planned(gathered, recipe, Metadata(), guide: nil).tensors
     let description = FileDescription(
       name: Naming.title(stem), sizeLabel: Naming.sizeLabel(tensors), fileType: recipe.fileType(of: tensors))
     guard var metadata = try model.visionMetadata(description, folder: source.folder) else {
-      throw CheckpointError(.fault, "a vision tower without metadata", file: source.path)
+      throw CheckpointError(.fault, "a vision encoder without metadata", file: source.path)
     }
     Provenance.describe(recipe, in: &metadata)
     try Provenance.carry(source, ["preprocessor_config"], in: &metadata)

@@ -72,12 +72,13 @@ struct Planner {
     }
     guard let text = checkpoints.first(where: { !ProjectorFile.isOne($0) }) else {
       throw CheckpointError(
-        .missing, "this is a vision tower; name its text model too, as TEXT.gguf,MMPROJ.gguf", file: checkpoints[0].path
+        .missing, "this is a vision encoder; name its text model too, as TEXT.gguf,MMPROJ.gguf",
+        file: checkpoints[0].path
       )
     }
     let projectors = checkpoints.filter(ProjectorFile.isOne)
     guard checkpoints.count - projectors.count == 1, projectors.count <= 1 else {
-      throw CheckpointError(.unsupported, "one text model and one vision tower can be joined, not more")
+      throw CheckpointError(.unsupported, "one text model and one vision encoder can be joined, not more")
     }
     return (text, projectors.first)
   }

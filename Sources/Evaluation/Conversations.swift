@@ -39,7 +39,7 @@ struct Conversations {
   private static func messages(_ document: OrderedJSON) throws(CheckpointError) -> [ChatMessage] {
     guard let list = document["messages"]?.arrayValue else {
       throw CheckpointError(
-        .malformed, "a conversation is an object whose messages are a list; other JSON lines are no text to score")
+        .malformed, "a conversation is an object whose messages are a list; other JSON lines are not text to score")
     }
     if let tools = document["tools"], !tools.isNull {
       throw CheckpointError(

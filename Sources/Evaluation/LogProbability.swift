@@ -41,7 +41,7 @@ package enum LogProbability {
       }
       result += zip(chosen, sums).map { Double($0) - $1.logarithm }
     }
-    // One logit that is no number spoils the sum of its row, so that looking at the sums is enough.
+    // One logit that is not a number spoils the sum of its row, so that looking at the sums is enough.
     guard result.allSatisfy(\.isFinite) else { throw LogitCheck.failure }
     return result
   }

@@ -1,6 +1,6 @@
 import Base
 
-/// The places of a block's floating-point scales, for finding those that are no numbers.
+/// The places of a block's floating-point scales, for finding those that are not numbers.
 ///
 /// Every format states its own: one that forgot could write infinities and nobody would notice.
 package enum ScalePlaces: Sendable, Equatable {

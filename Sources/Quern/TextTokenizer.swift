@@ -26,6 +26,6 @@ public struct TextTokenizer: Sendable {
     try told { () throws(CheckpointError) in try tokenizer.encode(text) }
   }
 
-  /// The text of token ids; bytes that are no character become U+FFFD, and unknown ids nothing.
+  /// The text of token ids; bytes that are not a character become U+FFFD, and unknown ids nothing.
   public func decode(_ tokens: [Int32]) -> String { tokenizer.decode(tokens) }
 }

@@ -13,7 +13,7 @@ extension Tokenizer {
     try encode(Array(text.utf8), addedTokens: addedTokens)
   }
 
-  /// The token ids of UTF-8 text; bytes that are no UTF-8 are kept as they are, each a character of no class.
+  /// The token ids of UTF-8 text; bytes that are not UTF-8 are kept as they are, each a character of no class.
   ///
   /// - Throws: `unsupported` when the pre-tokenizer's pattern cannot be used.
   package func encode(_ text: [UInt8], addedTokens: AddedTokenUse = .all) throws(CheckpointError) -> [Int32] {

@@ -57,7 +57,7 @@ package struct Tokenizer: Sendable {
     addedTokens.first { BinaryString($0.content) == BinaryString(token) }?.id ?? vocabulary.word(token)
   }
 
-  /// The text of tokens; bytes that are no UTF-8 become replacement characters.
+  /// The text of tokens; bytes that are not UTF-8 become replacement characters.
   ///
   /// - Parameters:
   ///   - ids: the tokens.
@@ -67,7 +67,7 @@ package struct Tokenizer: Sendable {
     String(decoding: decodeBytes(ids, skipsControl: skipsControl), as: UTF8.self)
   }
 
-  /// The bytes of tokens; ids that are no token have none.
+  /// The bytes of tokens; ids that are not tokens have none.
   package func decodeBytes(_ ids: [Int32], skipsControl: Bool = false) -> [UInt8] {
     var result: [UInt8] = []
     for id in ids where !(skipsControl && isControl(id)) { result += vocabulary.bytes(of: id) }

@@ -100,7 +100,7 @@ import Tokenizers
     #expect(error?.code == .mismatch && error?.message.contains("gpt-2") == true)
   }
 
-  @Test func `a carried document that is no JSON is refused, naming the key`() throws {
+  @Test func `a carried document that is not JSON is refused, naming the key`() throws {
     var metadata = try metadata(try Fixtures.json("tiny-qwen3.5/tokenizer.json"))
     metadata[GGUFKeys.document] = .string("{")
     let error = #expect(throws: CheckpointError.self) { try read(metadata) }

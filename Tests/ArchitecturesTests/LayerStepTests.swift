@@ -113,7 +113,7 @@ struct LayerStepTests {
       #expect(pieces.map(\.values) == inputs)
       pieces = model.layer(layer, of: pieces, compute: compute)
       #expect(pieces.map(\.values) == again.map(\.values))
-      // Pieces that are no whole chunks add up in another order.
+      // Pieces that are not whole chunks add up in another order.
       #expect(Reference.difference(pieces.flatMap(\.values), expected[layer]) < 1e-5)
     }
   }

@@ -6,7 +6,7 @@ import Testing
 
 /// The rules of every published size, and permutations that undo themselves.
 struct Qwen35RuleTests {
-  /// Published sizes: tensors of text, MTP block and tower, and weights in all.
+  /// Published sizes: tensors of text, MTP block and vision encoder, and weights in all.
   @Test(
     arguments: [
       ("0.8B", [1024, 24, 3584, 8, 2, 16, 1, 12, 768, 3072, 12], 488, 873_438_784),

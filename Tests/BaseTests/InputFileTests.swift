@@ -5,7 +5,7 @@ import Testing
 
 struct InputFileTests {
   /// Opening a pipe nobody writes into would wait for ever, and this test with it; so would reading a terminal.
-  @Test func `what is no regular file is refused at once`() throws {
+  @Test func `what is not a regular file is refused at once`() throws {
     let folder = try TemporaryFolder()
     try #require(mkfifo(folder.file("pipe"), 0o600) == 0)
     for path in [folder.file("pipe"), folder.path, "/dev/null"] {

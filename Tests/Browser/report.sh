@@ -51,7 +51,7 @@ if [ -z "$chromium" ]; then
   chromium=$(command -v chromium) || cannot "chromium is installed and not found"
 fi
 
-# Chromium, with nothing outside of this machine in reach; what it says about its own surroundings is no fault of the page.
+# Chromium, with nothing outside of this machine in reach; what it says about its own surroundings is not a fault of the page.
 browse() {
   timeout 120 "$chromium" --headless --no-sandbox --disable-gpu --disable-dev-shm-usage --hide-scrollbars --disable-extensions --no-first-run \
     --user-data-dir="$scratch/profile" --host-resolver-rules="MAP * ~NOTFOUND" --enable-logging=stderr "$@" 2>>"$scratch/messages"

@@ -43,7 +43,7 @@ import Testing
     ["--type", "f32"], ["--type", "bf16"], ["--type", "f16"], ["--type", "q8_0"], ["--type", "q4_0"],
     ["--to", "safetensors"], ["--to", "safetensors", "--type", "f32"], ["--split-size", "20K"],
   ])
-  func `a scale that is no number is refused on every way`(options: [String]) throws {
+  func `a scale that is not a number is refused on every way`(options: [String]) throws {
     let folder = try TemporaryFolder()
     let scales = Self.exhibits(["data"]).filter { $0.words.contains("is not a finite number") }
     #expect(scales.count == 2)

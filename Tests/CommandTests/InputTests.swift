@@ -31,7 +31,7 @@ struct InputTests {
   }
 
   @Test(arguments: ["blk.3.attn_q.weight", "token_embd.weight"])
-  func `one weight that is no number is an error and no result`(tensor: String) throws {
+  func `one weight that is not a number is an error and no result`(tensor: String) throws {
     let folder = try converted()
     let path = folder.file("tiny.gguf")
     let entry = try Containers.open(path).tensor(tensor)
@@ -47,7 +47,7 @@ struct InputTests {
     try expect(["generate", path, "--raw", "--prompt", "It was", "--quiet"], words)
   }
 
-  @Test func `a projector is no text model, and families go by the container's names`() throws {
+  @Test func `a projector is not a text model, and families go by the container's names`() throws {
     let folder = try converted()
     let words = "mmproj-tiny.gguf: this is a projector (mmproj) and holds no text model; name the text model"
     try expect(["evaluate", folder.file("mmproj-tiny.gguf"), "--text", Self.text], words)
@@ -90,7 +90,7 @@ struct InputTests {
       "mine: line 3: the regular expression ffn_( cannot be used")
   }
 
-  @Test func `what is left of a download says so, and what is no recipe is named`() throws {
+  @Test func `what is left of a download says so, and what is not a recipe is named`() throws {
     let folder = try converted()
     let bytes = try Data(contentsOf: URL(filePath: folder.file("tiny.gguf")))
     for length in [100, 3000] {
@@ -143,7 +143,7 @@ struct InputTests {
     #expect(try plan.json()["files"]?.arrayValue?.first?["path"] == .string("tiny-qwen3.5-Q8_0.gguf"))
   }
 
-  @Test func `texts come through pipes, and bytes that are no UTF-8 are noted`() throws {
+  @Test func `texts come through pipes, and bytes that are not UTF-8 are noted`() throws {
     let run = try CommandLineRun(
       shell: """
         { head -c 600 '\(Self.text)'; printf '\\377'; head -c 600 '\(Self.text)'; } \

@@ -118,22 +118,22 @@ struct OutputCommandTests {
       let run = try CommandLineRun(["quantize", model, recipe, "--quiet"], in: folder.path)
       #expect(run.status == 0, "\(run.errors)")
     }
-    let tower = try #require(folder.contents.first { $0.hasPrefix("mmproj-") })
+    let projector = try #require(folder.contents.first { $0.hasPrefix("mmproj-") })
     #expect(folder.contents.count == 3)
-    // Another tower of the same length and header is noticed when its bytes are known, and stays.
-    var other = try bytes(folder.file(tower))
+    // Another projector of the same length and header is noticed when its bytes are known, and stays.
+    var other = try bytes(folder.file(projector))
     other[other.count - 1] ^= 1
-    try other.write(to: URL(filePath: folder.file(tower)))
+    try other.write(to: URL(filePath: folder.file(projector)))
     let run = try CommandLineRun(["quantize", model, "Q4_1", "--quiet"], in: folder.path)
     #expect(run.status == 64, "\(run.errors)")
     #expect(run.errors.contains("--no-vision"))
-    #expect(try bytes(folder.file(tower)) == other)
+    #expect(try bytes(folder.file(projector)) == other)
     #expect(folder.contents.count == 3)
   }
 
-  @Test func `text and tower appear together or not at all`() throws {
+  @Test func `text and projector appear together or not at all`() throws {
     let folder = try TemporaryFolder()
-    // The text fits under the shell's limit of file sizes, the tower in F32 does not.
+    // The text fits under the shell's limit of file sizes, the projector in F32 does not.
     let run = try CommandLineRun(
       shell: """
         ulimit -f 4000; exec $QUERN quantize '\(model)' Q1_0 --pure --vision-type f32 -o '\(folder.file("q.gguf"))' \

@@ -35,7 +35,7 @@ struct UsageTests {
     #expect(run.errors.contains("QUERN_KERNELS=foo: this processor runs portable"), "\(run.errors)")
   }
 
-  @Test func `a place for a tower that is not written`() throws {
+  @Test func `a place for a vision encoder that is not written`() throws {
     let folder = try TemporaryFolder()
     let text = folder.file("text.gguf")
     #expect(try CommandLineRun(["convert", Self.model, "--no-vision", "--output", text, "--quiet"]).status == 0)

@@ -64,7 +64,7 @@ import Testing
   }
 
   @Test(arguments: ["[NaN]", "[Infinity]", "[-Infinity]", "[1e999]", "[-I]", "[N]"])
-  func `elsewhere they are no JSON, and half a word is none anywhere`(text: String) {
+  func `elsewhere they are not JSON, and half a word is none anywhere`(text: String) {
     #expect(throws: CheckpointError.self) { try OrderedJSON(parsing: Array(text.utf8), file: "t") }
     if text.utf8.count < 5 {
       #expect(throws: CheckpointError.self) { try OrderedJSON(parsing: Array(text.utf8), file: "t", nonFinite: true) }

@@ -135,7 +135,7 @@ import Testing
   }
 
   @Test(arguments: ["", "G", "-1", "0", "1.5G", "99999999999T", "2GG", "2X"])
-  func `What is no size is refused`(text: String) {
+  func `What is not a size is refused`(text: String) {
     #expect(throws: CheckpointError.self) { _ = try ByteSize.parse(text) }
   }
 }

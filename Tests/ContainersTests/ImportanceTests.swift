@@ -124,7 +124,7 @@ import Testing
   ]
 
   @Test(arguments: ggufExhibits)
-  func `GGUF files that are no importance are refused`(
+  func `GGUF files that are not importance are refused`(
     keys: Int, tensors: [(String, String, [Int])], words: String
   ) throws {
     let message = try Self.refusal(keys, tensors)

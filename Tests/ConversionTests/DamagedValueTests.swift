@@ -8,7 +8,7 @@ import Runtime
 import TestSupport
 import Testing
 
-/// Values that are no finite numbers, values that a type cannot hold, and matrices that say nothing.
+/// Values that are not finite numbers, values that a type cannot hold, and matrices that say nothing.
 struct DamagedValueTests {
   private let sources: TemporaryFolder
 

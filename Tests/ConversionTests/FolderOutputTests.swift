@@ -56,7 +56,7 @@ struct FolderOutputTests {
     #expect(try Containers.open(out).tensors.count > 100)
   }
 
-  @Test func `everything that is no output's comes along`() throws {
+  @Test func `everything that does not belong to an output comes along`() throws {
     let files = try makeOld()
     let before = FileIdentity(entry: out + "/notes.txt")
     try restore()

@@ -123,7 +123,7 @@ struct RecipeTests {
 
   @Test(
     arguments: [
-      ("", "this is no recipe"), ("recipe x", "base TYPE"), ("base Q4_K", "recipe NAME"),
+      ("", "this is not a recipe"), ("recipe x", "base TYPE"), ("base Q4_K", "recipe NAME"),
       ("recipe ../x; base Q4_K", "letters, digits"), ("recipe x\nbase Q4_Z", "line 2: there is no type Q4_Z"),
       ("recipe x; base source; head Q4_K", "line 1: a statement is"),
       ("recipe x; base source; tail = Q4_K", "no condition tail"),
@@ -134,7 +134,7 @@ struct RecipeTests {
       ("recipe x; base source; first-1/99999999999999999999 = Q4_K", "no condition"),
       ("recipe x; base source; !!head = Q4_K", "no condition"), ("recipe x; base source; = Q4_K", "a statement is"),
     ])
-  func `what is no recipe is refused by line and word`(text: String, words: String) throws {
+  func `what is not a recipe is refused by line and word`(text: String, words: String) throws {
     let error = #expect(throws: CheckpointError.self) { try Recipe(text: text) }
     #expect(error?.code == .malformed && error?.description.contains(words) == true, "\(error?.description ?? "")")
   }

@@ -58,7 +58,7 @@ struct RestoredDocumentTests {
     #expect(restored.folder.config?["text_config"]?["mtp_num_hidden_layers"] == .integer(1))
   }
 
-  @Test func `a restore without its tower is a text model`() throws {
+  @Test func `a restore without its vision encoder is a text model`() throws {
     for source in [text, try alter(text) { $0.removeAll(prefix: "quern.") }] {
       let restored = try restore(source)
       let config = try #require(restored.folder.config)

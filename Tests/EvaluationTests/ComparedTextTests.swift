@@ -3,7 +3,7 @@ import Base
 import TestSupport
 import Testing
 
-/// What `validate` reads: built-in texts, folders, and files that are no texts.
+/// What `validate` reads: built-in texts, folders, and files that are not texts.
 @Suite struct ComparedTextTests {
   private let model = Fixtures.path("tiny-qwen3.5")
 

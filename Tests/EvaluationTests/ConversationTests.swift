@@ -45,7 +45,7 @@ import Tokenizers
     #expect(one.windows == [windows[0]])
   }
 
-  @Test func `what came before is no new evidence`() throws {
+  @Test func `what came before is not new evidence`() throws {
     let opened = try OpenedModel(model)
     let twice = try source(Self.lines + [Self.lines[2], Self.lines[0]]).windows(
       opened, before: opened, context: 512, limit: nil)

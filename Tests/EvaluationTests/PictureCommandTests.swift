@@ -103,7 +103,7 @@ struct PictureCommandTests {
       #expect(!run.errors.contains("comparing"), "\(run.errors)")
     }
     let picture = PictureModels.pictures + "/0001.png"
-    try refuse(["--images", folder("words", ["a.png": "no picture"])], 2, "words/a.png: this is no picture")
+    try refuse(["--images", folder("words", ["a.png": "no picture"])], 2, "words/a.png: this is not a picture")
     try refuse(["--images", folder("none", [:])], 2, "the folder holds no pictures")
     try refuse(["--images", self.folder.file("absent.png")], 2, "absent.png")
     try refuse(["--images", picture, "--images", picture], 64, "this is the same picture as")

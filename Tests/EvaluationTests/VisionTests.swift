@@ -111,7 +111,7 @@ struct VisionTests {
     #expect(try Self.answer(opened, reader, read, count: expected.count) == expected)
   }
 
-  /// The tiny model as `tiny.gguf` in BF16, its tower as `mmproj-tiny.gguf`.
+  /// The tiny model as `tiny.gguf` in BF16, its vision encoder as `mmproj-tiny.gguf`.
   static func convert(into folder: TemporaryFolder, visionType: String) throws {
     var options = ConversionOptions.convert(to: .bf16)
     options.visionType = TensorType(name: visionType)

@@ -3,7 +3,7 @@ import Quants
 import TestSupport
 import Testing
 
-/// Scales that are no numbers are found in every format that can have them.
+/// Scales that are not numbers are found in every format that can have them.
 struct ScaleCheckTests {
   static let blocks: [String] = QuantFormats.all.filter(\.isBlock).map(\.name)
 

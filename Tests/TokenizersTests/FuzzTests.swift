@@ -38,7 +38,7 @@ import Tokenizers
     }
   }
 
-  /// Bytes that are no UTF-8 survive; only what is text is normalized.
+  /// Bytes that are not UTF-8 survive; only what is text is normalized.
   @Test func bytesSurvive() throws {
     let document = try Fixtures.json("tiny-qwen3.5/tokenizer.json")
     var object = try #require(document.objectValue)

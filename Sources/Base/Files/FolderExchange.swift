@@ -1,6 +1,6 @@
 import Libc
 
-/// A hidden folder that takes the place of one that stands, and everything in that which is no output's comes with it.
+/// A hidden folder that takes the place of one that stands, and everything in that which does not belong to an output comes with it.
 ///
 /// What somebody else put there is reachable under its own name at every instant: files get a second name in the hidden
 /// folder before it takes the place; for anything else a link goes there that leads to where it will be, and the two are
@@ -71,7 +71,7 @@ package struct FolderExchange {
 
   // MARK: The exchange
 
-  /// Brings what is no output's into the hidden folder, as a second name or as a link to where it will be.
+  /// Brings what does not belong to an output into the hidden folder, as a second name or as a link to where it will be.
   mutating func bringOthers() throws(CheckpointError) {
     for name in try Self.others(in: place, names: names) {
       let (from, to) = (place + "/" + name, hidden + "/" + name)

@@ -15,7 +15,7 @@ package final class InputFile: Sendable {
 
   /// Opens a file.
   ///
-  /// - Throws: `missing` when there is none, `inputOutput` when it cannot be read or is no regular file.
+  /// - Throws: `missing` when there is none, `inputOutput` when it cannot be read or is not a regular file.
   package init(path: String) throws(CheckpointError) {
     // Without O_NONBLOCK, opening a pipe waits for somebody to write into it.
     let descriptor = retrying { open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK) }

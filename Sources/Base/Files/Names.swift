@@ -26,7 +26,7 @@ package enum Names {
   /// Exchanges with plain renames: a file keeps its visible name at every instant, anything else is without it for one call.
   package static func exchangeInSteps(_ hidden: String, _ name: String) -> Int32 {
     let aside = asideName(of: hidden)
-    // Only a file can have two names, and only what is no folder can be replaced by a file.
+    // Only a file can have two names, and only what is not a folder can be replaced by a file.
     if isFolder(entry: name) || isFolder(entry: hidden) || link(name, aside) != 0 {
       guard rename(name, aside) == 0 else { return errno }
       guard rename(hidden, name) == 0 else {
@@ -45,7 +45,7 @@ package enum Names {
   /// Completes or takes back an exchange in steps in which a run was killed; returns 0 or an `errno`.
   package static func mendExchange(_ hidden: String, _ name: String) -> Int32 {
     let aside = asideName(of: hidden)
-    // What the system does not tell is no absence: nothing is renamed over what may be there.
+    // What the system does not tell is not an absence: nothing is renamed over what may be there.
     guard let old = FileIdentity(entry: aside) else { return errno == ENOENT ? 0 : errno }
     guard let visible = FileIdentity(entry: name) else { return errno == ENOENT ? renameNew(aside, name) : errno }
     let isFolder = isFolder(entry: aside)

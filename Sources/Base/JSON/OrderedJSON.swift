@@ -12,7 +12,7 @@ package indirect enum OrderedJSON: Sendable, Equatable {
   case array([OrderedJSON])
   case object(OrderedObject)
 
-  /// The value of a key of an object; nil for an absent key and for anything that is no object.
+  /// The value of a key of an object; nil for an absent key and for anything that is not an object.
   package subscript(key: String) -> OrderedJSON? {
     if case .object(let object) = self { object[key] } else { nil }
   }

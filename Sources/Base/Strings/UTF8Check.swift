@@ -4,7 +4,7 @@ package let byteOrderMark: [UInt8] = [0xEF, 0xBB, 0xBF]
 /// Whether bytes are lawful UTF-8 (RFC 3629: shortest forms only, no surrogates, nothing above U+10FFFF).
 package func isUTF8(_ bytes: UnsafeRawBufferPointer) -> Bool { firstInvalidUTF8(bytes) == nil }
 
-/// Where the first character begins that is no lawful UTF-8; nil when all are.
+/// Where the first character begins that is not lawful UTF-8; nil when all are.
 package func firstInvalidUTF8(_ bytes: UnsafeRawBufferPointer) -> Int? {
   var position = 0
   let count = bytes.count

@@ -45,7 +45,7 @@ int cimages_png_row(struct cimages_png_rows *rows, uint8_t *row, size_t room, ch
 
 void cimages_png_close(struct cimages_png_rows *rows);
 
-/// Bytes that a PNG of 8-bit RGB samples takes at most; 0 where that is no length.
+/// Bytes that a PNG of 8-bit RGB samples takes at most; 0 where that is not a length.
 size_t cimages_png_bound(uint32_t width, uint32_t height);
 
 /// Writes a PNG of 8-bit RGB samples, rows one after the other. Returns its length, or 0 where it does not fit or cannot be made.

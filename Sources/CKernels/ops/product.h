@@ -77,7 +77,7 @@ CK_INLINE void ck_block(
 /// The block that does nearly all the work, on its own so that nothing around it competes for registers: whole panels of rows
 /// and tokens, CK_FETCH_COLUMNS columns at a time.
 ///
-/// ahead: memory that is wanted in the second-level cache soon; it need not be there, so it is no pointer.
+/// ahead: memory that is wanted in the second-level cache soon; it need not be there, so it is not a pointer.
 static __attribute__((noinline)) void ck_full_block(
     const float *x, const float *w, size_t count, float *y, size_t stride, int add, uintptr_t ahead) {
   ck_f32 sum[CK_TOKENS][4 * CK_VECTORS];
@@ -94,7 +94,7 @@ static __attribute__((noinline)) void ck_full_block(
   ck_finish(CK_TOKENS, CK_VECTORS, sum, CK_ROWS, y, stride, add);
 }
 
-/// A block of as many tokens where the rows do not fill their panel or the columns are no multiple of CK_FETCH_COLUMNS.
+/// A block of as many tokens where the rows do not fill their panel or the columns are not a multiple of CK_FETCH_COLUMNS.
 static __attribute__((noinline)) void ck_edge_block(
     const float *x, const float *w, size_t count, size_t rows, float *y, size_t stride, int add) {
   ck_block(CK_TOKENS, 1, x, w, count, rows, y, stride, add);

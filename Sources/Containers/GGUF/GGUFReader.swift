@@ -309,7 +309,7 @@ struct GGUFReader {
         CheckpointError(.malformed, rule, tensor: item.name, offset: item.at)
       }
       guard item.offset & (alignment - 1) == 0 else {
-        throw broken("its data offset \(item.offset) is no multiple of the alignment \(alignment)")
+        throw broken("its data offset \(item.offset) is not a multiple of the alignment \(alignment)")
       }
       guard item.offset >= expected else {
         throw broken(

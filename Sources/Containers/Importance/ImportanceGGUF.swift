@@ -19,7 +19,7 @@ extension ImportanceMatrix {
     else {
       throw CheckpointError(
         .malformed,
-        "this is no importance matrix: it needs imatrix.datasets, imatrix.chunk_count and imatrix.chunk_size",
+        "this is not an importance matrix: it needs imatrix.datasets, imatrix.chunk_count and imatrix.chunk_size",
         file: checkpoint.path)
     }
     var entries: [Entry] = []

@@ -25,7 +25,8 @@ extension ImportanceMatrix {
     let count = try length(&reader, "the number of entries", least: 1)
     // An entry takes at least its three numbers, a letter and a value.
     guard count <= reader.remaining / 17 else {
-      throw reader.failure("this is no importance matrix: \(count) entries are claimed, more than the file could hold")
+      throw reader.failure(
+        "this is not an importance matrix: \(count) entries are claimed, more than the file could hold")
     }
     var entries: [Entry] = []
     var names: Set<BinaryString> = []

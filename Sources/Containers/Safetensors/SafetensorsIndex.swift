@@ -20,7 +20,7 @@ struct SafetensorsIndex {
 
   /// Reads and validates an index.
   ///
-  /// - Throws: `malformed` when `weight_map` is no object of plain file names.
+  /// - Throws: `malformed` when `weight_map` is not an object of plain file names.
   init(_ document: OrderedJSON, path: String) throws(CheckpointError) {
     guard case .object(let map)? = document["weight_map"] else {
       throw CheckpointError(.malformed, "weight_map has to be an object of tensor and file names", file: path)

@@ -59,7 +59,7 @@ package struct Recipe: Sendable, Equatable {
     "Q1_0": 40, "Q2_0": 41,
   ]
 
-  /// The numbers of mixes, whose names are no types.
+  /// The numbers of mixes, whose names are not types.
   private static let labels: [String: UInt32] = [
     "Q2_K_S": 21, "Q3_K_S": 11, "Q3_K_M": 12, "Q3_K_L": 13, "Q4_K_S": 14, "Q4_K_M": 15, "Q5_K_S": 16, "Q5_K_M": 17,
     "IQ2_S": 28, "IQ2_M": 29, "IQ3_XS": 22, "IQ3_M": 27, "MXFP4_MOE": 38,

@@ -63,7 +63,7 @@ extension Recipe {
       }
     }
     guard !recipe.name.isEmpty, hasBase else {
-      throw CheckpointError(.malformed, "this is no recipe: it has to say recipe NAME and base TYPE", file: file)
+      throw CheckpointError(.malformed, "this is not a recipe: it has to say recipe NAME and base TYPE", file: file)
     }
     self = recipe
   }

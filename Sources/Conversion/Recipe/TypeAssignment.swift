@@ -28,7 +28,7 @@ struct TypeAssignment {
   /// Compiles the recipe's patterns and holds them against the names.
   ///
   /// `metadata` is that of the output, for what rules ask about the model.
-  /// - Throws: `malformed` for a pattern that is no regular
+  /// - Throws: `malformed` for a pattern that is not a regular
   ///   expression, `missing` for one that matches nothing.
   init(
     _ recipe: Recipe, tensors: [(name: String, shape: Shape)], metadata: Metadata, guide: (any EncodingGuide)? = nil
@@ -127,7 +127,7 @@ struct TypeAssignment {
       note: "\(type.name) needs rows of \(type.blockElements) weights, this has \(columns): \(fitting.name) instead")
   }
 
-  /// What llama-quantize writes where a row is no multiple of 256.
+  /// What llama-quantize writes where a row is not a multiple of 256.
   private static let smaller: [String: String] = [
     "IQ1_S": "IQ4_NL", "IQ1_M": "IQ4_NL", "IQ2_XXS": "IQ4_NL", "IQ2_XS": "IQ4_NL", "IQ2_S": "IQ4_NL",
     "IQ3_XXS": "IQ4_NL", "IQ3_S": "IQ4_NL", "IQ4_XS": "IQ4_NL", "Q2_0": "Q4_0", "Q2_K": "Q4_0", "Q3_K": "Q4_0",

@@ -124,7 +124,7 @@ extension OpenedModel {
     var result: [LogitRow] = []
     for row in 0..<logits.rows {
       let prediction = LogitRow(logits, row: row, compute.kernels)
-      // One logit that is no number spoils the sum.
+      // One logit that is not a number spoils the sum.
       guard prediction.logSum.isFinite else { throw explained(LogitCheck.failure.in(file: name)) }
       result.append(prediction)
     }

@@ -33,7 +33,7 @@ package struct ShownPicture: Sendable {
   /// The pictures of files and folders, those of a folder by name; hidden files are left alone, and `captions.json` of a folder says
   /// what its pictures show.
   ///
-  /// - Throws: an error that names the file that cannot be read, is no picture, or was named before.
+  /// - Throws: an error that names the file that cannot be read, is not a picture, or was named before.
   package static func all(_ paths: [String]) throws(CheckpointError) -> [ShownPicture] {
     var result: [ShownPicture] = []
     var places: [String: String] = [:]

@@ -1,6 +1,6 @@
 import Runtime
 
-/// Whole windows drawn again and again, for the uncertainty of what is no mean: the percentiles far out.
+/// Whole windows drawn again and again, for the uncertainty of what is not a mean: the percentiles far out.
 ///
 /// Each draw takes as many windows as there are, with replacement, so that some stand in it several times and others not at all. The draws
 /// are the same for the same number of windows, always.

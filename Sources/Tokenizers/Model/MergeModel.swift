@@ -33,7 +33,7 @@ struct MergeModel: Sendable {
     }
     let resolved = Self.resolve(merges, vocabulary)
     if let rank = resolved.firstIndex(where: { $0.result < 0 }) {
-      throw failure(rank, "has a part or a result that is no token")
+      throw failure(rank, "has a part or a result that is not a token")
     }
     var table = MergeTable(capacity: count)
     for (rank, merge) in resolved.enumerated() {

@@ -22,7 +22,7 @@ struct Vocabulary: Sendable {
   ///   - words: the tokens merging works with, in any order.
   ///   - ids: the id of each word.
   ///   - added: the tokens found as written, by id; their ids may be among the words with the same text.
-  ///   - unused: texts of ids that are no token, by id.
+  ///   - unused: texts of ids that are not tokens, by id.
   ///   - givenTypes: what each id is, where a file says; else it follows from the flags.
   /// - Throws: `malformed` when ids repeat, are negative or leave more holes than a vocabulary has.
   init(
@@ -102,7 +102,7 @@ struct Vocabulary: Sendable {
   /// The word spelled by a range of some bytes.
   func word(_ bytes: UnsafeRawBufferPointer, _ range: Range<Int>) -> Int32? { table.value(of: bytes, range) }
 
-  /// The bytes a token stands for; none for an id that is no token.
+  /// The bytes a token stands for; none for an id that is not a token.
   func bytes(of id: Int32) -> [UInt8] {
     guard isToken.indices.contains(Int(id)), isToken[Int(id)] else { return [] }
     let text = texts[Int(id)]

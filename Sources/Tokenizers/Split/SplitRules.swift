@@ -11,7 +11,7 @@ struct SplitRules: Hashable, Sendable {
   var numberRun: Int
   /// The GPT-2 form: words, numbers and signs take one space before them, and line ends are ordinary white space.
   ///
-  /// Otherwise words take any one character before them that is no letter, number or line end, signs take the line ends
+  /// Otherwise words take any one character before them that is not a letter, number or line end, signs take the line ends
   /// that follow, and white space ends after its last line end.
   var isGPT2: Bool
 

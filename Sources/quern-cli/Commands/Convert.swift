@@ -12,10 +12,10 @@ struct WritingOptions: ParsableArguments {
 
   @Option(
     help: ArgumentHelp(
-      "The type of the vision tower's matrices; convert takes --type unless given, quantize F16.", valueName: "type"))
+      "The type of the vision encoder's matrices; convert takes --type unless given, quantize F16.", valueName: "type"))
   var visionType: String?
 
-  @Flag(help: "Leave out the vision tower.")
+  @Flag(help: "Leave out the vision encoder.")
   var noVision = false
 
   @Flag(help: "Leave out the multi-token-prediction block.")
@@ -41,7 +41,7 @@ struct WritingOptions: ParsableArguments {
     if noVision, visionOutput != nil { throw ValidationError("--no-vision and --vision-output exclude each other.") }
     if noVision, visionType != nil { throw ValidationError("--no-vision and --vision-type exclude each other.") }
     if let splitSize, (try? ByteSize.parse(splitSize)) == nil {
-      throw ValidationError("--split-size \(splitSize) is no size; write for example 500M or 2G.")
+      throw ValidationError("--split-size \(splitSize) is not a size; write for example 500M or 2G.")
     }
   }
 
@@ -62,7 +62,7 @@ struct WritingOptions: ParsableArguments {
   func check(_ plan: Plan) throws {
     guard let visionOutput, !plan.files.contains(where: { $0.path == visionOutput }) else { return }
     throw ValidationError(
-      "--vision-output is for a folder whose vision tower becomes an mmproj; here no tower is written to a file of its own."
+      "--vision-output is for a folder whose vision encoder becomes an mmproj; here no vision encoder is written to a file of its own."
     )
   }
 }
@@ -92,7 +92,7 @@ struct Convert: ParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "Write a model in another container.",
     discussion: """
-      A Hugging Face folder becomes a GGUF, with an mmproj GGUF beside it for the vision tower; a GGUF becomes a Hugging Face \
+      A Hugging Face folder becomes a GGUF, with an mmproj GGUF beside it for the vision encoder; a GGUF becomes a Hugging Face \
       folder with --to safetensors (name a text GGUF and its mmproj as SOURCE,SOURCE to join them), and so does a folder, with \
       the names, shards and documents that its family publishes. One pass, bounded memory; the output appears when it is \
       complete.

@@ -26,7 +26,7 @@ struct PromptOptions: ParsableArguments {
     if image.isEmpty, vision != nil { throw ValidationError("--vision goes with --image.") }
   }
 
-  /// The prompt with its pictures and the eyes that read them; nil for a prompt of text.
+  /// The prompt with its pictures and the vision encoder that reads them; nil for a prompt of text.
   func pictures(_ opened: OpenedModel, quiet: Bool) throws -> (prompt: PicturePrompt, reader: PictureReader)? {
     guard !image.isEmpty else { return nil }
     let reader = try PictureReader(opened, vision: vision)
@@ -121,8 +121,8 @@ struct Generate: ParsableCommand {
     } else {
       printAnswer(decoder.finish() + "\n")
       if !common.quiet {
-        let eyes: TerminalText = pictures == nil ? "" : ", image encoding \(fixed(seen - start, 1)) s"
-        printNote("\(fixed(rate, 1)) tokens/s generated, \(fixed(promptRate, 1)) tokens/s read\(eyes)")
+        let encoding: TerminalText = pictures == nil ? "" : ", image encoding \(fixed(seen - start, 1)) s"
+        printNote("\(fixed(rate, 1)) tokens/s generated, \(fixed(promptRate, 1)) tokens/s read\(encoding)")
       }
     }
   }

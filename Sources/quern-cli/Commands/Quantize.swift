@@ -10,7 +10,7 @@ struct Quantize: ParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "Pack a model's weights into fewer bits.",
     discussion: """
-      Takes a Hugging Face folder directly, in one pass, and writes its vision tower as an mmproj (F16) beside it; or a GGUF. \
+      Takes a Hugging Face folder directly, in one pass, and writes its vision encoder as an mmproj (F16) beside it; or a GGUF. \
       The bytes are those of llama-quantize with the same recipe. --validate then runs the model before and after on the texts \
       and pictures that come with the program and says what was lost; quern validate takes others.
       """)

@@ -144,7 +144,7 @@ private func write(_ value: MetadataValue, to stream: inout JSONStream) throws(C
   }
 }
 
-/// A metadata value that is no array as JSON.
+/// A metadata value that is not an array as JSON.
 private func json(_ value: MetadataValue) -> OrderedJSON {
   switch value {
   case .string(let text): .string(text)

@@ -33,7 +33,7 @@ struct ComparedTexts {
     sources = inputs.map { TextSource(name: $0.name, bytes: $0.bytes) }
   }
 
-  /// The texts of a folder, by name; hidden files are left alone, and what is no text is left out with a note.
+  /// The texts of a folder, by name; hidden files are left alone, and what is not a text is left out with a note.
   private static func texts(
     in folder: String, _ notes: inout [TerminalText]
   ) throws(CheckpointError) -> [TextInput] {
@@ -53,7 +53,7 @@ struct ComparedTexts {
     return texts
   }
 
-  /// Why a file of a folder is no text, by its beginning; nil for a text.
+  /// Why a file of a folder is not a text, by its beginning; nil for a text.
   private static func reasonAgainst(_ path: String) throws(CheckpointError) -> String? {
     let file = try InputFile(path: path)
     let start = try file.readBytes(at: 0, count: Int(min(file.size, UInt64(beginning))))
@@ -67,6 +67,6 @@ struct ComparedTexts {
     return nil
   }
 
-  /// Bytes that are looked at: a model of many gigabytes is not read to learn that it is no text.
+  /// Bytes that are looked at: a model of many gigabytes is not read to learn that it is not a text.
   private static let beginning = 1 << 16
 }

@@ -23,7 +23,7 @@ extension FuzzTargets {
           let found = try Validation.measure(record: record, after: [opened], texts: [], windows: 2, threads: 1)
           for result in found.after {
             try promise(result.all.divergence.mean.value >= -1e-9, "a divergence is negative")
-            try promise(result.all.divergence.mean.value.isFinite, "a divergence is no number")
+            try promise(result.all.divergence.mean.value.isFinite, "a divergence is not a number")
           }
         }
       }

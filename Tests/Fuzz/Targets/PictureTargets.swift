@@ -1,7 +1,7 @@
 import Images
 
-/// Decodes pictures, and prepares small ones for the vision tower.
-private func eyes() throws -> FuzzTarget.Body {
+/// Decodes pictures, and prepares small ones for the vision encoder.
+private func preparation() throws -> FuzzTarget.Body {
   let folder = try FuzzFolder()
   var preprocessing = Preprocessing()
   preprocessing.patchSize = 2
@@ -27,7 +27,7 @@ extension FuzzTargets {
     words: ["IHDR", "PLTE", "IDAT", "IEND", "tRNS", "eXIf", "iTXt", "gAMA", "acTL", "Orientation", "\\x78\\x9c"],
     seeds: { try Seeds.fixtures("hostile/images", ending: ".png") },
     prepare: {
-      let see = try eyes()
+      let see = try preparation()
       return { input in
         try see(input)
         // Chance never finds a checksum; with right ones the damage behind them is seen.
@@ -45,7 +45,7 @@ extension FuzzTargets {
       "Orientation",
     ],
     seeds: { try Seeds.fixtures("hostile/images", ending: ".jpg") },
-    prepare: { try eyes() })
+    prepare: { try preparation() })
 
   /// A PNG with the checksum of every chunk put right.
   private static func withChecksums(_ input: [UInt8]) -> [UInt8] {

@@ -86,7 +86,7 @@ struct SmallModel {
     _ = try writer.finish()
   }
 
-  /// The model as GGUF files: its text in a type, and its vision tower.
+  /// The model as GGUF files: its text in a type, and its vision encoder.
   func converted(to type: TensorType?) throws -> (text: [UInt8], vision: [UInt8]) {
     let output = try FuzzFolder()
     var options = ConversionOptions.convert(to: type)

@@ -10,7 +10,7 @@ import Tokenizers
 /// What is done with a model once it is open: everything that the commands do, in small.
 enum Walk {
   private static let compute = Compute(threads: 1)
-  /// Four patches of two by two pixels, as the small model's vision tower reads them.
+  /// Four patches of two by two pixels, as the small model's vision encoder reads them.
   private static let patches = Patches(
     grids: [Patches.Grid(frames: 1, rows: 2, columns: 2)], values: [Float](repeating: 0.5, count: 4 * 24), width: 24)
   /// Larger ones have their bytes looked at and no more.
@@ -49,8 +49,8 @@ enum Walk {
       if let vision { _ = family.preprocessorJSON(mmproj: vision.metadata) }
       try attempt { _ = try family.visionMetadata(description, folder: checkpoint.folder) }
       try attempt {
-        let tower = try family.visionEncoder(vision ?? checkpoint)
-        _ = try tower?.encode(patches, compute: compute, observer: nil)
+        let encoder = try family.visionEncoder(vision ?? checkpoint)
+        _ = try encoder?.encode(patches, compute: compute, observer: nil)
       }
       try attempt {
         let model = try family.languageModel(checkpoint)
