@@ -1,35 +1,41 @@
 /// What a code point is to split patterns and to normalization.
-package struct CharacterClass: OptionSet, Sendable {
-  package let rawValue: UInt8
-  package init(rawValue: UInt8) { self.rawValue = rawValue }
+///
+/// Public and inlinable, as all here that is asked for every character: the compiler inlines nothing of another module that is
+/// `package`, and a tokenizer would take twice its time.
+public struct CharacterClass: OptionSet, Sendable {
+  /// The bits.
+  public let rawValue: UInt8
+  /// A class by its bits.
+  @inlinable @inline(__always) public init(rawValue: UInt8) { self.rawValue = rawValue }
 
   /// `\p{L}`.
-  package static let letter = CharacterClass(rawValue: 1)
+  @inlinable @inline(__always) public static var letter: CharacterClass { CharacterClass(rawValue: 1) }
   /// `\p{M}`.
-  package static let mark = CharacterClass(rawValue: 2)
+  @inlinable @inline(__always) public static var mark: CharacterClass { CharacterClass(rawValue: 2) }
   /// `\p{N}`.
-  package static let number = CharacterClass(rawValue: 4)
+  @inlinable @inline(__always) public static var number: CharacterClass { CharacterClass(rawValue: 4) }
   /// `\s`.
-  package static let space = CharacterClass(rawValue: 8)
+  @inlinable @inline(__always) public static var space: CharacterClass { CharacterClass(rawValue: 8) }
   /// Carriage return or line feed; also `space`.
-  package static let newline = CharacterClass(rawValue: 16)
+  @inlinable @inline(__always) public static var newline: CharacterClass { CharacterClass(rawValue: 16) }
   /// Takes part in canonical composition or ordering: text without any of these is in NFC already.
-  package static let composes = CharacterClass(rawValue: 32)
+  @inlinable @inline(__always) public static var composes: CharacterClass { CharacterClass(rawValue: 32) }
   /// Not ASCII: the class of the whole character must be looked up.
   ///
   /// Only in `CharacterClasses.bytes`.
-  package static let wide = CharacterClass(rawValue: 128)
+  @inlinable @inline(__always) public static var wide: CharacterClass { CharacterClass(rawValue: 128) }
 }
 
 /// The class of every code point, two look-ups away.
-package struct CharacterClasses: Sendable {
+public struct CharacterClasses: Sendable {
   /// The classes of single bytes: of ASCII, and `wide` for the rest.
-  package let bytes: [CharacterClass]
+  public let bytes: [CharacterClass]
   /// The page of 256 code points that holds each block of 256.
-  private let index: [UInt16]
-  private let pages: [CharacterClass]
+  @usableFromInline let index: [UInt16]
+  @usableFromInline let pages: [CharacterClass]
 
-  package static let shared = CharacterClasses()
+  /// The classes by the tables.
+  public static let shared = CharacterClasses()
 
   private init() {
     var flat = [CharacterClass](repeating: [], count: 0x110000)
@@ -67,24 +73,35 @@ package struct CharacterClasses: Sendable {
   }
 
   /// The class of a code point below 0x110000.
-  @inline(__always)
-  package subscript(point: UInt32) -> CharacterClass {
+  @inlinable @inline(__always)
+  public subscript(point: UInt32) -> CharacterClass {
     pages[Int(index[Int(point >> 8)]) << 8 | Int(point & 0xFF)]
   }
 }
 
-extension CharacterClass: Hashable {}
+extension CharacterClass: Hashable {
+  // Those of the protocols are called through tables from another module.
+  /// Whether a class has all that another has.
+  @inlinable @inline(__always)
+  public func contains(_ other: CharacterClass) -> Bool { rawValue & other.rawValue == other.rawValue }
+  /// Whether two classes have nothing in common.
+  @inlinable @inline(__always)
+  public func isDisjoint(with other: CharacterClass) -> Bool { rawValue & other.rawValue == 0 }
+  /// Whether it is `wide`.
+  @inlinable @inline(__always)
+  public var isWide: Bool { rawValue == CharacterClass.wide.rawValue }
+}
 
 /// One character read from UTF-8 bytes.
-package struct DecodedCharacter {
+public struct DecodedCharacter {
   /// The code point; for a byte that belongs to no valid sequence, nil.
-  package let point: UInt32?
+  public let point: UInt32?
   /// Bytes it takes, at least one.
-  package let length: Int
+  public let length: Int
 
   /// Reads the character at a position; a byte of no valid sequence stands for itself.
-  @inline(__always)
-  package init(_ text: UnsafeBufferPointer<UInt8>, at position: Int, end: Int) {
+  @inlinable @inline(__always)
+  public init(_ text: UnsafeBufferPointer<UInt8>, at position: Int, end: Int) {
     let lead = text[position]
     if lead < 0x80 {
       (point, length) = (UInt32(lead), 1)

@@ -33,7 +33,7 @@ struct SplitScanner {
   @inline(__always)
   private func character(at position: Int) -> (CharacterClass, Int) {
     let quick = bytes[Int(text[position])]
-    if quick != .wide { return (quick, 1) }
+    if !quick.isWide { return (quick, 1) }
     return wideCharacter(at: position)
   }
 
