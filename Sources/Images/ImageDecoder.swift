@@ -67,7 +67,7 @@ enum ImageKind: Equatable {
     } else if let match = known.first(where: { starts($0.1, at: $0.2) }) {
       self = .other(match.0)
     } else {
-      self = .other(bytes.isEmpty ? "an empty file" : "no picture")
+      self = .other(bytes.isEmpty ? "an empty file" : "not a picture")
     }
   }
 }

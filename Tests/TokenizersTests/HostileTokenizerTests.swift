@@ -139,7 +139,7 @@ import Tokenizers
     fails(.malformed, "occurs twice", tokens: ["a", "a"])
     fails(.malformed, "occurs twice", tokens: ["a", "<x>", "<x>"], types: [1, 3, 3])
     fails(.malformed, "two parts", merges: ["ab"])
-    fails(.malformed, "no token", merges: ["b a"])
+    fails(.malformed, "not a token", merges: ["b a"])
     var special = SpecialTokens()
     special.ids[.beginning] = 3
     #expect(throws: CheckpointError.self) {
