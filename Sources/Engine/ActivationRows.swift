@@ -28,6 +28,35 @@ extension Activations {
     return result
   }
 
+  /// Some columns of every row: one of several results of a fused product.
+  package func columns(_ range: Range<Int>, _ compute: Compute) -> Activations {
+    precondition(range.lowerBound >= 0 && range.upperBound <= columns, "columns \(range) of \(columns)")
+    let result = Activations(rows: rows, columns: range.count)
+    compute.each(rows, grain: 32) { part in
+      for t in part {
+        (result.base + t * range.count).update(from: base + t * columns + range.lowerBound, count: range.count)
+      }
+    }
+    return result
+  }
+
+  /// Multiplies every value by the same factor.
+  package func scale(by factor: Float, _ compute: Compute) {
+    compute.each(rows, grain: 32) { part in
+      Engine.scale(base + part.lowerBound * columns, by: factor, part.count * columns)
+    }
+  }
+
+  /// Every value x becomes limit * tanh(x / limit): a soft cap.
+  package func cap(softly limit: Float, _ compute: Compute) {
+    compute.each(rows, grain: 1) { part in
+      for i in part.lowerBound * columns..<part.upperBound * columns {
+        // tanh(u) is 2 sigmoid(2u) - 1.
+        base[i] = limit * (2 * Exponential.sigmoid(2 * base[i] / limit) - 1)
+      }
+    }
+  }
+
   /// The columns of every row in another order.
   package func ordered(_ order: BlockPermutation, _ compute: Compute) -> Activations {
     precondition(order.count <= columns, "the order is one of these columns")

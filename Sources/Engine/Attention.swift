@@ -4,10 +4,19 @@ package struct CausalAttention: Sendable {
   package let keyValueHeads: Int
   package let dimension: Int
   package let scale: Float
+  /// How many keys a query sees, its own included; nil for all before it.
+  package let window: Int?
+  /// A score for each head that takes part in the softmax and weighs no value; empty for none.
+  package let sinks: [Float]
 
   /// Attention with scores multiplied by `scale`, usually dimension^-0.5.
-  package init(heads: Int, keyValueHeads: Int, dimension: Int, scale: Float) {
+  package init(
+    heads: Int, keyValueHeads: Int, dimension: Int, scale: Float, window: Int? = nil, sinks: [Float] = []
+  ) {
     precondition(heads % keyValueHeads == 0, "each key-value head serves the same number of query heads")
+    precondition(sinks.isEmpty || sinks.count == heads, "a sink for every head")
+    precondition(window ?? 1 > 0, "a query sees itself")
+    (self.window, self.sinks) = (window, sinks)
     self.heads = heads
     self.keyValueHeads = keyValueHeads
     self.dimension = dimension
@@ -54,9 +63,10 @@ package struct CausalAttention: Sendable {
     let start = head * (heads / keyValueHeads) + members.lowerBound  // the first query head
     let group = members.count
     let rows = range.count * group
-    let keys = first + range.upperBound  // visible to the last token of the block
     let tile = KeyValueCache.tile
-    let tiles = (keys + tile - 1) / tile
+    let keys = first + range.upperBound  // visible to the last token of the block
+    let begin = visible(first + range.lowerBound).lowerBound / tile  // the first tile that its first token sees
+    let tiles = (keys + tile - 1) / tile - begin
     let (cachedKeys, cachedValues) = (cache.keys, cache.values)
 
     let q = Activations(rows: rows, columns: dimension)  // [tokens * group, dimension], scaled
@@ -68,21 +78,21 @@ package struct CausalAttention: Sendable {
       }
     }
 
-    let scores = Activations(rows: rows, columns: tiles * tile)  // [tokens * group, keys]
+    let scores = Activations(rows: rows, columns: tiles * tile)  // [tokens * group, keys from the first tile on]
     for j in 0..<tiles {
       kernels.dense(
         MatrixPart(q.base, stride: dimension),
-        MatrixPart(cachedKeys.base + cache.place(ofTile: j, head: head), stride: tile),
+        MatrixPart(cachedKeys.base + cache.place(ofTile: begin + j, head: head), stride: tile),
         into: scores.base + j * tile, stride: scores.columns, m: rows, n: tile, k: dimension, accumulate: false)
     }
     for (index, t) in range.enumerated() {
-      let visible = first + t + 1
+      let seen = visible(first + t)
+      let (from, to) = (seen.lowerBound - begin * tile, seen.upperBound - begin * tile)
       for g in 0..<group {
         let row = scores.base + (index * group + g) * scores.columns
-        let largest = kernels.maximum(row, count: visible)
-        let sum = kernels.exponentials(row, minus: largest, count: visible)
-        Engine.scale(row, by: 1 / sum, visible)
-        (row + visible).update(repeating: 0, count: keys - visible)  // the future weighs nothing
+        row.update(repeating: 0, count: from)  // what lies before the window weighs nothing
+        weigh(row + from, count: to - from, head: start + g, kernels)
+        (row + to).update(repeating: 0, count: tiles * tile - to)  // nor does the future
       }
     }
 
@@ -90,14 +100,30 @@ package struct CausalAttention: Sendable {
     for j in 0..<tiles {
       kernels.dense(
         MatrixPart(scores.base + j * tile, stride: scores.columns),
-        MatrixPart(cachedValues.base + cache.place(ofTile: j, head: head), stride: dimension),
-        into: output.base, stride: dimension, m: rows, n: dimension, k: min(tile, keys - j * tile),
+        MatrixPart(cachedValues.base + cache.place(ofTile: begin + j, head: head), stride: dimension),
+        into: output.base, stride: dimension, m: rows, n: dimension, k: min(tile, keys - (begin + j) * tile),
         accumulate: j > 0)
     }
     for (index, t) in range.enumerated() {
       let target = result.base + t * result.columns + start * dimension
       target.update(from: output.base + index * group * dimension, count: group * dimension)
     }
+  }
+}
+
+extension CausalAttention {
+  /// The keys that the query at a position sees.
+  private func visible(_ position: Int) -> Range<Int> {
+    max(0, position + 1 - (window ?? position + 1))..<position + 1
+  }
+
+  /// Scores to weights: softmax, in which a head's sink takes part.
+  private func weigh(_ scores: Floats, count: Int, head: Int, _ kernels: EngineKernels) {
+    var largest = kernels.maximum(scores, count: count)
+    if !sinks.isEmpty { largest = max(largest, sinks[head]) }
+    var sum = kernels.exponentials(scores, minus: largest, count: count)
+    if !sinks.isEmpty { sum += Exponential.exp(sinks[head] - largest) }
+    Engine.scale(scores, by: 1 / sum, count)
   }
 }
 

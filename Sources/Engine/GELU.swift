@@ -25,6 +25,16 @@ package enum GELU {
     }
   }
 
+  /// gate <- gelu(gate) * up, the middle of a gated feed-forward layer, by the approximation.
+  package static func product(gate: Activations, up: Activations, _ compute: Compute) {
+    precondition(gate.rows == up.rows && gate.columns == up.columns, "gate and up have one shape")
+    approximate(gate, compute)
+    let columns = gate.columns
+    compute.each(gate.rows, grain: 8) { part in
+      for i in part.lowerBound * columns..<part.upperBound * columns { gate.base[i] *= up.base[i] }
+    }
+  }
+
   /// x <- x / 2 * (1 + erf(x / sqrt(2))), the definition.
   package static func exact(_ x: Activations, _ compute: Compute) {
     let columns = x.columns

@@ -15,6 +15,9 @@ package protocol LanguageModel: Sendable {
   var layerCount: Int { get }
   /// The longest sequence the model is made for.
   var contextLength: Int { get }
+  /// The most tokens of a sequence that is turned as short ones are: a longer one is turned otherwise from its first token on, so that what was
+  /// remembered of it is of no use. ``SequenceState/announce(length:)`` says beforehand what is coming.
+  var shortLength: Int { get }
 
   /// What a layer remembers before the first token of a sequence, with room for `capacity` tokens before it has to grow.
   func makeState(ofLayer layer: Int, capacity: Int) -> LayerState
@@ -37,6 +40,8 @@ package protocol LanguageModel: Sendable {
 }
 
 extension LanguageModel {
+  package var shortLength: Int { .max }
+
   /// The state before the first token of a sequence, with room for `capacity` tokens before it has to grow.
   ///
   /// Of several `sequences` that go side by side, each has so much room.
@@ -61,7 +66,7 @@ extension LanguageModel {
       throw CheckpointError(
         .mismatch, "the sequence would have \(length) tokens; the model is made for \(contextLength)")
     }
-    let turns = Turns(at: positions)
+    let turns = Turns(at: positions, length: max(length, state.announced))
     for index in 0..<layerCount {
       try Cancellation.check()
       layer(index, embeddings, turns: turns, states: state.layers[index], compute: compute)
@@ -76,12 +81,14 @@ extension LanguageModel {
   /// They stay as they are, so that a layer can be run again, with other inputs or with `compute.replaced` weights. All layers in turn are
   /// what ``forward(_:at:state:compute:observer:)`` does, to the bit.
   package func layer(_ index: Int, of pieces: [Activations], compute: Compute) -> [Activations] {
-    let state = makeState(ofLayer: index, capacity: pieces.reduce(0) { $0 + $1.rows })
+    let length = pieces.reduce(0) { $0 + $1.rows }
+    let state = makeState(ofLayer: index, capacity: length)
     var start = 0
     return pieces.map { piece in
       let result = piece.copy(of: 0..<piece.rows)
       layer(
-        index, result, turns: Turns(at: Positions(text: piece.rows, from: start)), states: [state], compute: compute)
+        index, result, turns: Turns(at: Positions(text: piece.rows, from: start), length: length), states: [state],
+        compute: compute)
       start += piece.rows
       return result
     }

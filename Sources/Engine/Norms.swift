@@ -36,6 +36,19 @@ package struct RMSNorm: Sendable {
 }
 
 extension RMSNorm {
+  /// Normalises each head of [T, heads * n] in place.
+  package func apply(toHeadsOf x: Activations, _ compute: Compute) {
+    let width = weight.count
+    precondition(x.columns % width == 0, "heads are as wide as the norm")
+    compute.each(x.rows, grain: 8) { part in
+      for t in part {
+        for start in stride(from: t * x.columns, to: (t + 1) * x.columns, by: width) {
+          apply(to: x.base + start, compute.kernels)
+        }
+      }
+    }
+  }
+
   /// x <- norm(x) * silu(gate) for each head of the two matrices, both [T, heads * n].
   package func apply(toHeadsOf x: Activations, gate: Activations, _ compute: Compute) {
     let width = weight.count

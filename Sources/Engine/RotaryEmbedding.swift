@@ -25,17 +25,19 @@ package struct Positions: Sendable, Equatable {
 /// Rotary position embedding on the first `dimension` values of a head, pairs (i, i + dimension/2), the axis of each frequency
 /// taken from an interleaved multimodal section list.
 ///
-/// Frequency i turns by position / theta^(2i/dimension). Frequency i follows the row position when i mod 3 is 1 and
+/// Frequency i turns by position / (theta^(2i/dimension) * divisor i). Frequency i follows the row position when i mod 3 is 1 and
 /// i < 3 * sections[1], the column position when i mod 3 is 2 and i < 3 * sections[2], otherwise time.
 package struct RotaryEmbedding: Sendable, Equatable {
   package let dimension: Int
   let inverseFrequencies: [Float]
   let axis: [Int]
+  package let scaling: RotaryScaling
 
   /// Frequencies for `dimension` rotated values; `sections` has three entries, or is empty for plain rotary embedding.
-  package init(dimension: Int, theta: Double, sections: [Int]) {
+  package init(dimension: Int, theta: Double, sections: [Int] = [], scaling: RotaryScaling = RotaryScaling()) {
     precondition(dimension % 2 == 0, "rotary dimensions come in pairs")
     self.dimension = dimension
+    self.scaling = scaling
     inverseFrequencies = (0..<dimension / 2).map { i in
       Float(1 / Float(Exponential.power(theta, Double(2 * i) / Double(dimension))))
     }
@@ -47,17 +49,20 @@ package struct RotaryEmbedding: Sendable, Equatable {
     }
   }
 
-  /// Cosines then sines for each token: [T, dimension], the first half cosines.
-  package func table(_ positions: Positions) -> Activations {
+  /// Cosines then sines for each token of a sequence of `length` tokens: [T, dimension], the first half cosines.
+  package func table(_ positions: Positions, length: Int = 0) -> Activations {
     let half = dimension / 2
+    let divisors = scaling.divisors(length: length)
+    let frequencies = divisors.isEmpty ? inverseFrequencies : zip(inverseFrequencies, divisors).map { $0 / $1 }
     let result = Activations(rows: positions.count, columns: dimension)
     for t in 0..<positions.count {
       let row = result.base + t * dimension
       for i in 0..<half {
         // The angle is rounded to f32 as the reference rounds it; its cosine is then taken exactly.
-        let angle = Double(Float(positions.axes[axis[i]][t]) * inverseFrequencies[i])
+        let angle = Double(Float(positions.axes[axis[i]][t]) * frequencies[i])
         (row[i], row[half + i]) = Exponential.turn(angle)
       }
+      if scaling.magnitude != 1 { scale(row, by: scaling.magnitude, dimension) }
     }
     return result
   }
@@ -79,25 +84,26 @@ extension RotaryEmbedding {
   /// theta^(-2j / (dimension / 2)).
   package init(gridDimension dimension: Int, theta: Double) {
     precondition(dimension % 4 == 0, "two axes of rotated pairs")
-    let half = RotaryEmbedding(dimension: dimension / 2, theta: theta, sections: [])
+    let half = RotaryEmbedding(dimension: dimension / 2, theta: theta)
     self.dimension = dimension
+    scaling = RotaryScaling()
     inverseFrequencies = half.inverseFrequencies + half.inverseFrequencies
     axis = [Int](repeating: 1, count: dimension / 4) + [Int](repeating: 2, count: dimension / 4)
   }
 }
 
 extension RotaryEmbedding {
-  /// Normalises each head of [T, heads * n] and turns it by its token's position.
+  /// Turns each head of [T, heads * n] by its token's position, behind a norm of the head where there is one.
   package func normAndRotate(
-    _ x: Activations, heads: Int, norm: RMSNorm, turns: Activations, _ compute: Compute
+    _ x: Activations, heads: Int, norm: RMSNorm?, turns: Activations, _ compute: Compute
   ) {
     let width = x.columns / heads
-    precondition(norm.weight.count == width && width >= dimension && turns.rows == x.rows)
+    precondition(norm.map { $0.weight.count == width } ?? true && width >= dimension && turns.rows == x.rows)
     compute.each(x.rows, grain: 8) { part in
       for t in part {
         for head in 0..<heads {
           let start = x.base + t * x.columns + head * width
-          norm.apply(to: start, compute.kernels)
+          norm?.apply(to: start, compute.kernels)
           rotate(start, turns.base + t * turns.columns)
         }
       }
@@ -108,14 +114,19 @@ extension RotaryEmbedding {
 /// The rotary turns of the tokens of one call, each table worked out when a layer first asks for it.
 package final class Turns {
   package let positions: Positions
+  /// Tokens that the sequence has with those of this call, or will have when what is being read is through.
+  package let length: Int
   private var tables: [(rotary: RotaryEmbedding, table: Activations)] = []
 
-  package init(at positions: Positions) { self.positions = positions }
+  package init(at positions: Positions, length: Int) {
+    self.positions = positions
+    self.length = length
+  }
 
   /// The table of an embedding: [T, rotated dimensions].
   package func table(_ rotary: RotaryEmbedding) -> Activations {
     if let known = tables.first(where: { $0.rotary == rotary }) { return known.table }
-    tables.append((rotary, rotary.table(positions)))
+    tables.append((rotary, rotary.table(positions, length: length)))
     return tables[tables.count - 1].table
   }
 }

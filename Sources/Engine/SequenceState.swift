@@ -31,12 +31,17 @@ package struct SequenceState: ~Copyable {
   package private(set) var count = 0
   /// The rotary position of the next text token; behind `count` after pictures, which take fewer positions than tokens.
   package private(set) var nextPosition = 0
+  /// Tokens each sequence will have when what is being read in pieces is through; zero where nobody said.
+  package private(set) var announced = 0
 
   /// The state before the first token.
   package init(sequences: Int, _ layers: [[LayerState]]) {
     self.sequences = sequences
     self.layers = layers
   }
+
+  /// Says how long each sequence is going to be, before its pieces are read: some rotary embeddings turn long sequences otherwise.
+  package mutating func announce(length: Int) { announced = length }
 
   /// Notes that tokens at `positions`, those of all sequences, went through all layers.
   package mutating func advance(_ positions: Positions) {

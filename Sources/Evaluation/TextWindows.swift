@@ -41,7 +41,7 @@ package struct TextWindows: Sendable {
   ) throws(CheckpointError) {
     precondition(context >= 4, "a window has positions to score")
     let tokens =
-      (Self.beginning(of: tokenizer).map { [$0] } ?? []) + (try tokenizer.encode(text, addedTokens: .userDefined))
+      (tokenizer.beginning.map { [$0] } ?? []) + (try tokenizer.encode(text, addedTokens: .userDefined))
     let count = min(tokens.count / context, limit ?? Int.max)
     guard count > 0 else {
       throw CheckpointError(
@@ -56,18 +56,12 @@ package struct TextWindows: Sendable {
 
   /// The first windows of tokens; what the tokenizer puts before a text stands in place of the first token of each.
   static func backToBack(_ tokens: [Int32], count: Int, context: Int, _ tokenizer: Tokenizer) -> [TokenWindow] {
-    let beginning = beginning(of: tokenizer)
     let scored = Array(context / 2..<context - 1)
     return (0..<count).map { window in
       var line = Array(tokens[window * context..<(window + 1) * context])
-      if let beginning { line[0] = beginning }
+      if let beginning = tokenizer.beginning { line[0] = beginning }
       return TokenWindow(tokens: line, scored: scored)
     }
-  }
-
-  /// The token that a tokenizer puts before a text, if it does.
-  private static func beginning(of tokenizer: Tokenizer) -> Int32? {
-    tokenizer.special.isAdded[.beginning] == true ? tokenizer.special[.beginning] : nil
   }
 
   package subscript(window: Int) -> TokenWindow { windows[window] }

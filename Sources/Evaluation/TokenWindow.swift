@@ -33,6 +33,7 @@ extension OpenedModel {
   /// The hidden states behind the last layer at the scored positions of a window, one row for each.
   func states(of window: TokenWindow, _ compute: Compute) throws(CheckpointError) -> Activations {
     var state = model.makeState(capacity: window.tokens.count)
+    state.announce(length: window.tokens.count)
     let result = Activations(rows: window.scored.count, columns: model.hiddenSize)
     var row = 0
     do throws(CheckpointError) {

@@ -56,6 +56,7 @@ package struct Trace {
     var logits: [Float] = []
     logits.reserveCapacity(count * model.vocabularySize)
     var state = model.makeState(capacity: count)
+    state.announce(length: count)
     for chunk in Chunks.of(count) {
       let hidden = try model.forward(
         embeddings.copy(of: chunk), at: positions[chunk], state: &state, compute: compute

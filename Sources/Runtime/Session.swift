@@ -6,6 +6,8 @@ package struct Session: ~Copyable {
   package let model: any LanguageModel
   package let compute: Compute
   private var state: SequenceState
+  /// Tokens read so far, where the model may ask for them again.
+  private var history: [Int32] = []
   /// Logits for the token after the newest one; empty before the first.
   package private(set) var logits: [Float] = []
 
@@ -23,7 +25,19 @@ package struct Session: ~Copyable {
   package var count: Int { state.count }
 
   /// Reads tokens, many at a time, and leaves the logits after the last one.
+  ///
+  /// When they make the sequence one that is turned otherwise from its first token on, it is read anew.
   package mutating func read(_ tokens: [Int32]) throws(CheckpointError) {
+    var tokens = tokens
+    let length = state.count + tokens.count
+    if model.shortLength < .max {
+      history += tokens
+      if state.count > 0, state.count <= model.shortLength, length > model.shortLength {
+        tokens = history
+        state = model.makeState(capacity: Self.capacity(prompt: length, limit: length))
+      }
+    }
+    state.announce(length: length)
     for chunk in Chunks.of(tokens.count) {
       let hidden = try model.forward(Array(tokens[chunk]), state: &state, compute: compute)
       if chunk.upperBound == tokens.count { logits = head(hidden) }

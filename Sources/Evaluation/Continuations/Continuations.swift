@@ -70,6 +70,8 @@ struct Continuations: Sendable {
   private func continued(_ prompts: [[Int32]], _ compute: Compute) throws(CheckpointError) -> [[Int32]] {
     var state = before.model.makeState(
       capacity: Self.promptLength + Self.length, sequences: prompts.count)
+    // As long as the lines that models after follow in one go, so that both turn them alike.
+    state.announce(length: Self.promptLength + Self.length - 1)
     var answers = prompts.map { _ in [Int32]() }
     var newest = prompts
     for _ in 0..<Self.length {

@@ -85,7 +85,7 @@ package struct CommonTensors: Sendable {
   package init(_ opened: OpenedModel, projector: Checkpoint? = nil) {
     let own = opened.architecture.rules.filter { projector == nil || $0.part != .vision }
     var all = own.compactMap { CommonTensor($0, in: opened.checkpoint) }
-    if let projector, let both = try? Architectures.open(opened.checkpoint, vision: projector) {
+    if let projector, let both = try? opened.architecture.seeing(through: projector, besides: opened.checkpoint) {
       all += both.rules.compactMap { $0.part == .vision ? CommonTensor($0, in: projector) : nil }
     }
     self.all = all
