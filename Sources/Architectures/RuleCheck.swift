@@ -19,7 +19,9 @@ extension TensorRule {
   }
 
   /// The tensor in a checkpoint of the family; nil when it is missing.
-  package func entry(in checkpoint: Checkpoint) -> TensorEntry? { checkpoint[name(in: checkpoint)] }
+  package func entry(in checkpoint: Checkpoint) -> TensorEntry? {
+    isStored(in: dialect(of: checkpoint)) ? checkpoint[name(in: checkpoint)] : nil
+  }
 }
 
 /// Holds the tensors of a model against the rules of its family.
@@ -57,16 +59,17 @@ package struct RuleCheck: Sendable {
 
   /// The names of tensors that no rule knows, in the order of the files.
   package var strangers: [String] {
-    let known = Set(rules.map { BinaryString($0.name(in: checkpoint(of: $0))) })
+    let stored = rules.filter { $0.isStored(in: $0.dialect(of: checkpoint(of: $0))) }
+    let known = Set(stored.map { BinaryString($0.name(in: checkpoint(of: $0))) })
     return (text.tensors + (projector?.tensors ?? [])).map(\.name).filter { !known.contains(BinaryString($0)) }
   }
 
-  /// Every wanted rule needs a tensor of its shape.
+  /// Every wanted rule needs a tensor of its shape, but for what can be computed.
   ///
   /// - Parameter strangers: names of tensors that no rule knows and nothing explains, with the parts they seem to belong to.
   /// - Throws: `missing`, `unsupported` or `mismatch`, naming tensors.
   package func check(refusing strangers: [(name: String, part: TensorRule.Part)] = []) throws(CheckpointError) {
-    let missing = wanted.filter { entry($0) == nil }
+    let missing = wanted.filter { $0.computed == nil && entry($0) == nil }
     if let first = missing.first {
       let names = missing.map { $0.name(in: checkpoint(of: $0)) }
       let near = NearNames.of(

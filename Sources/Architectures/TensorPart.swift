@@ -48,19 +48,24 @@ package struct TensorPart: Sendable {
 }
 
 /// A tensor of a dialect, and what it is made of: one stored tensor, items that follow each other along the outermost dimension,
-/// or planes.
+/// or planes; nothing where its values are computed.
 package struct GatheredTensor: Sendable {
   package let name: String
   package let shape: Shape
   package var parts: [TensorPart]
   /// The type its family publishes it in.
   package let declared: ElementType
+  /// Its values, where it has no parts.
+  package let computed: [Float]?
 
-  package init(name: String, shape: Shape, parts: [TensorPart], declared: ElementType) {
+  package init(
+    name: String, shape: Shape, parts: [TensorPart], declared: ElementType, computed: [Float]? = nil
+  ) {
     self.name = name
     self.shape = shape
     self.parts = parts
     self.declared = declared
+    self.computed = computed
   }
 }
 
@@ -71,9 +76,16 @@ extension RuleCheck {
   ) throws(CheckpointError) -> [GatheredTensor] {
     var result: [GatheredTensor] = []
     var places: [BinaryString: Int] = [:]
-    for rule in wanted where isIncluded(rule) {
-      guard let entry = entry(rule) else { continue }
+    for rule in wanted where isIncluded(rule) && rule.isStored(in: dialect) {
       let name = rule.name(in: dialect)
+      guard let entry = entry(rule) else {
+        if let values = rule.computed {
+          result.append(
+            GatheredTensor(
+              name: name, shape: rule.shape(in: dialect), parts: [], declared: rule.declared, computed: values))
+        }
+        continue
+      }
       let part = try TensorPart(entry, rule.steps(from: checkpoint(of: rule), to: dialect))
       guard let place = places.updateValue(result.count, forKey: BinaryString(name)) else {
         result.append(

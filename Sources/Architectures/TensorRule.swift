@@ -39,6 +39,8 @@ package struct TensorRule: Sendable, Equatable {
   private let published: Form
   private let mlx: Form
   private let gguf: Form
+  /// The values of a tensor that GGUF alone stores and others work out from the configuration; nil for one that every dialect stores.
+  package private(set) var computed: [Float]?
 
   /// Declares a rule.
   ///
@@ -62,6 +64,15 @@ package struct TensorRule: Sendable, Equatable {
     self.mlx = Form(name: huggingFace, shape: Shape(mlx?.shape ?? shape), steps: mlx?.steps ?? [])
     self.gguf = Form(name: gguf, shape: Shape(ggufShape ?? shape), steps: steps)
   }
+
+  /// Declares a vector that GGUF alone stores, such as Llama 3's `rope_freqs`.
+  package init(computed values: [Float], _ gguf: String, part: Part = .text) {
+    self.init(gguf, gguf, part: part, shape: [values.count], declared: .f32)
+    computed = values
+  }
+
+  /// Whether tensors of a dialect include this one.
+  package func isStored(in dialect: Dialect) -> Bool { computed == nil || dialect == .gguf }
 
   private func form(_ dialect: Dialect) -> Form {
     switch dialect {

@@ -4,17 +4,27 @@ import Quants
 import Base
 
 /// Finds the tensors of a model by their GGUF names, whichever dialect the checkpoint speaks.
-struct WeightLoader {
+package struct WeightLoader {
   let checkpoint: Checkpoint
   let rules: [BinaryString: TensorRule]
 
   /// - Throws: `missing` or `mismatch`, naming tensors, before anything is read.
-  init(_ checkpoint: Checkpoint, rules list: [TensorRule], part: TensorRule.Part = .text) throws(CheckpointError) {
+  package init(_ checkpoint: Checkpoint, rules list: [TensorRule], part: TensorRule.Part = .text) throws(CheckpointError) {
     self.checkpoint = checkpoint
     let check = RuleCheck(list, checkpoint) { $0.part == part }
     try check.check()
     rules = Dictionary(
       check.wanted.map { (BinaryString($0.name(in: .gguf)), $0) }, uniquingKeysWith: { first, _ in first })
+  }
+
+  /// Whether the family has a tensor of a GGUF name.
+  func has(_ gguf: String) -> Bool { rules[BinaryString(gguf)] != nil }
+
+  /// How the rows of a matrix have to change places to lie as in the published model; nil where they do.
+  func rowOrder(_ gguf: String) -> BlockPermutation? {
+    guard let rule = rules[BinaryString(gguf)] else { return nil }
+    for case .rows(let order) in rule.steps(from: checkpoint, to: .huggingFace).map(\.transform) { return order }
+    return nil
   }
 
   /// The tensor that a GGUF name means here, and the steps from its values to those of GGUF.
@@ -75,7 +85,10 @@ struct WeightLoader {
   }
 
   /// A vector or small table as f32, with the values GGUF would have; only the order of value heads is left as it is.
-  func values(_ gguf: String) throws(CheckpointError) -> [Float] {
+  package func values(_ gguf: String) throws(CheckpointError) -> [Float] {
+    if let rule = rules[BinaryString(gguf)], let computed = rule.computed, rule.entry(in: checkpoint) == nil {
+      return computed
+    }
     let (entry, steps) = try entry(gguf)
     return TransformSteps.apply(steps.filter(\.transform.changesValues), to: try entry.readFloats())
   }

@@ -51,7 +51,7 @@ struct CarriedDocuments {
     guard let bytes = try folder.file("config.json"), let config = folder.config else {
       throw CheckpointError(.missing, "config.json is missing beside the tensors", file: folder.path)
     }
-    var (json, changes) = model.corrected(configuration: config)
+    var (json, changes) = try model.corrected(configuration: config)
     if let type { retype(&json, type, &changes) }
     notes += changes
     return changes.isEmpty ? bytes : json.serialized(pretty: true, nonFinite: true)

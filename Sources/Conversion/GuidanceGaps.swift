@@ -37,7 +37,7 @@ package struct GuidanceGaps {
   /// What to tell, one sentence for each reason and what follows from it.
   var notes: [String] {
     var notes = groups.map { group in
-      let what = "\(group.reason) for \(group.names.count) tensor\(group.names.count == 1 ? "" : "s")"
+      let what = "\(group.reason) for \(counted(group.names.count, "tensor"))"
       return group.planned == group.chosen
         ? "\(what), quantized by the plain rule: \(listed(group.names, 16))"
         : "\(what) and \(group.planned) needs it, so \(group.chosen) instead: \(listed(group.names, 16))"

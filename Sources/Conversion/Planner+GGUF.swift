@@ -26,7 +26,7 @@ extension Planner {
     let facts = shown.textMetadata(FileDescription(name: "", sizeLabel: "", fileType: nil))
     let gathered = try gathered(in: .gguf) { $0.part != .vision }
     let (tensors, gaps) = try planned(gathered, recipe, facts, guide: options.guide)
-    notes += gaps.notes
+    notes += gaps.notes + model.untoldByGGUF
     var metadata = shown.textMetadata(
       FileDescription(
         name: Naming.title(stem), sizeLabel: Naming.sizeLabel(tensors), fileType: recipe.fileType(of: tensors),
@@ -133,7 +133,7 @@ extension Planner {
       recipe, tensors: tensors.map { ($0.name, $0.shape) }, metadata: metadata, guide: guide)
     var planned: [PlannedTensor] = []
     for tensor in tensors {
-      let own = tensor.parts[0].source.type
+      let own = tensor.parts.first?.source.type ?? .f32
       var choice = TypeAssignment.Choice(type: source.format == .gguf ? own : .f32)
       if TypeAssignment.mayQuantize(tensor.name, tensor.shape, assignment.architecture) {
         choice = try assignment.choose(tensor.name, tensor.shape, source: own)
@@ -143,8 +143,8 @@ extension Planner {
       }
       planned.append(
         try PlannedTensor(
-          name: tensor.name, type: choice.type, shape: tensor.shape, parts: tensor.parts, guidance: choice.guidance,
-          note: choice.note))
+          name: tensor.name, type: choice.type, shape: tensor.shape, parts: tensor.parts, computed: tensor.computed,
+          guidance: choice.guidance, note: tensor.computed == nil ? choice.note : "computed from the configuration"))
     }
     return (planned, assignment.gaps)
   }

@@ -40,8 +40,8 @@ struct RestoredDocuments {
 
   /// `config.json` as it was carried, unless it speaks of parts that are not restored.
   private mutating func configuration() throws(CheckpointError) -> [UInt8] {
-    guard let bytes = Provenance.document("config", in: metadata) else { return pretty(model.configurationJSON()) }
-    let (json, changes) = model.corrected(configuration: try parse(bytes))
+    guard let bytes = Provenance.document("config", in: metadata) else { return pretty(try model.configurationJSON()) }
+    let (json, changes) = try model.corrected(configuration: try parse(bytes))
     notes += changes
     return changes.isEmpty ? bytes : pretty(json)
   }

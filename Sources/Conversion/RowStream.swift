@@ -67,7 +67,7 @@ struct RowStream: Sendable {
     self.kernels = kernels
     guidance = plan.guidance == .none ? nil : guide.map { LateGuidance($0, plan.description) }
     columnCount = max(1, plan.shape.columns)
-    partCount = max(1, plan.shape.elementCount / plan.parts.count)
+    partCount = max(1, plan.shape.elementCount / max(1, plan.parts.count))
   }
 
   /// Tells that the tensor is written.
@@ -110,8 +110,9 @@ struct RowStream: Sendable {
 
   /// Asks for the source of a range of values that will be produced soon.
   func willNeed(_ values: Range<Int>) {
+    guard plan.streams else { return }
     let (part, first) = part(of: values)
-    guard plan.streams, part.rows == nil else { return }
+    guard part.rows == nil else { return }
     let (elements, size) = (part.source.type.blockElements, part.source.type.blockBytes)
     part.source.willNeed(at: (values.lowerBound - first) / elements * size, count: values.count / elements * size)
   }
@@ -123,6 +124,7 @@ struct RowStream: Sendable {
     _ values: Range<Int>, into output: UnsafeMutableRawBufferPointer, _ space: Workspace
   ) throws(CheckpointError) {
     guard !plan.streams else { return try stream(values, into: output, space) }
+    if let computed = plan.computed { return try encode(computed, into: output) }
     var parts: [[Float]] = []
     for source in plan.sources { parts.append(try source.readFloats(finite: true)) }
     try encode(TransformSteps.joined(parts, plan.parts.map(\.steps), as: plan.type.elementType ?? .f32), into: output)
@@ -246,8 +248,8 @@ struct RowStream: Sendable {
     let limit = Self.limit(of: plan.type)
     // The index is one of the output: a transform has moved or made the value.
     for (index, value) in values.enumerated() where !(value.magnitude <= limit) {
-      throw plan.sources[0].failure(
-        .malformed, "value \(index) would become \(value), which \(plan.type.name) cannot hold; use F32")
+      let rule = "value \(index) would become \(value), which \(plan.type.name) cannot hold; use F32"
+      throw plan.sources.first?.failure(.malformed, rule) ?? CheckpointError(.malformed, rule, tensor: plan.name)
     }
     values.withUnsafeBufferPointer { codec.encode($0, importance: nil, into: output) }
   }

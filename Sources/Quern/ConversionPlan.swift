@@ -26,9 +26,9 @@ public struct ConversionPlan: Sendable {
   public struct Tensor: Sendable {
     /// Its name in the output.
     public let name: String
-    /// The names in the source of what it is made of.
+    /// The names in the source of what it is made of; none for one whose values are computed.
     public let sources: [String]
-    /// Its type in the source, and in the output.
+    /// Its type in the source (the same where its values are computed), and in the output.
     public let typeBefore, type: WeightType
     /// Its shape in the output, outermost first.
     public let shape: [Int]
@@ -51,7 +51,8 @@ public struct ConversionPlan: Sendable {
         path: file.path, byteCount: file.bytes,
         tensors: file.tensors.map { tensor in
           Tensor(
-            name: tensor.name, sources: tensor.sources.map(\.name), typeBefore: WeightType(tensor.sources[0].type),
+            name: tensor.name, sources: tensor.sources.map(\.name),
+            typeBefore: WeightType(tensor.sources.first?.type ?? tensor.type),
             type: WeightType(tensor.type), shape: tensor.shape.dimensions, byteCount: tensor.byteCount,
             usesImportance: tensor.guidance != .none, note: tensor.note)
         })

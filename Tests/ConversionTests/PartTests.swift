@@ -67,6 +67,55 @@ struct PartTests {
     for entry in source.tensors { #expect(try sha256(try back.tensor(entry.name)) == sha256(entry), "\(entry.name)") }
   }
 
+  @Test func `a tensor without a source is written into a GGUF and left out on the way back`() throws {
+    let folder = try TemporaryFolder()
+    let values: [Float] = [1, 1.5, 0x1.23456p3, 8]
+    let rules = [
+      TensorRule("norm.weight", "output_norm.weight", shape: [4], declared: .f32),
+      TensorRule(computed: values, "rope_freqs.weight"),
+    ]
+    func stored(_ name: String, _ tensors: [(name: String, values: [Float])]) throws -> Checkpoint {
+      let writer = try SafetensorsWriter(
+        path: folder.file(name),
+        tensors: tensors.map { TensorDescription(name: $0.name, type: .f32, shape: Shape([$0.values.count])) })
+      for (index, tensor) in tensors.enumerated() {
+        try tensor.values.withUnsafeBytes { try writer.writeTensor(index, $0) }
+      }
+      _ = try writer.finish()
+      return try Containers.open(folder.file(name))
+    }
+    func planned(_ check: RuleCheck, in dialect: Dialect) throws -> [PlannedTensor] {
+      try check.gathered(in: dialect).map {
+        try PlannedTensor(name: $0.name, type: .f32, shape: $0.shape, parts: $0.parts, computed: $0.computed)
+      }
+    }
+    let source = try stored("plain.safetensors", [("norm.weight", [1, 2, 3, 4])])
+    let check = RuleCheck(rules, source)
+    try check.check()
+    let gguf = try run(try planned(check, in: .gguf), to: folder.file("out.gguf"))
+    #expect(gguf.tensors.map(\.name) == ["output_norm.weight", "rope_freqs.weight"])
+    #expect(try gguf.tensor("rope_freqs.weight").readFloats() == values)
+    for checkpoint in [source, gguf] {
+      let loader = try WeightLoader(checkpoint, rules: rules)
+      #expect(try loader.values("rope_freqs.weight") == values)
+    }
+
+    let back = RuleCheck(rules, gguf)
+    try back.check()
+    #expect(back.strangers.isEmpty)
+    #expect(try planned(back, in: .huggingFace).map(\.name) == ["norm.weight"])
+    #expect(try planned(back, in: .mlx).map(\.name) == ["norm.weight"])
+    // One that a folder stores all the same is not the family's, and values without an end are not written.
+    let odd = try stored("odd.safetensors", [("norm.weight", [1, 2, 3, 4]), ("rope_freqs.weight", values)])
+    #expect(RuleCheck(rules, odd).strangers == ["rope_freqs.weight"])
+    let endless = RuleCheck([rules[0], TensorRule(computed: [.infinity], "rope_freqs.weight")], source)
+    let error = #expect(throws: CheckpointError.self) {
+      try run(try planned(endless, in: .gguf), to: folder.file("endless.gguf"))
+    }
+    #expect(error?.code == .malformed && error?.tensor == "rope_freqs.weight")
+    #expect(throws: CheckpointError.self) { try RuleCheck(endless.wanted, gguf).check() }
+  }
+
   /// Hears of blocks, and answers with moments whose diagonal is an importance.
   private final class Listener: EncodingGuide {
     let heard = Mutex<[String]>([])
