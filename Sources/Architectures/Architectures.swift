@@ -1,10 +1,21 @@
 import Containers
 import Base
 
+extension ModelDescription {
+  /// Whether a `config.json` names the family, on its outer level or on that of its text model.
+  fileprivate static func isNamed(by config: OrderedJSON) -> Bool {
+    [config["model_type"], config["text_config"]?["model_type"]].contains {
+      ($0?.stringValue).map(modelTypes.contains) ?? false
+    }
+  }
+}
+
 /// The model families quern knows; the one list a new family is added to.
 package enum Architectures {
   /// Every family, in the order they are tried.
-  package static let all: [any Architecture.Type] = [Qwen35.self]
+  package static let all: [any Architecture.Type] = [
+    Qwen35.self, Llama.self, Mistral.self, Qwen2.self, Qwen3.self, SmolLM3.self, Phi3.self, Gemma3.self,
+  ]
 
   /// The family a checkpoint belongs to; nil for one that is not known.
   ///
@@ -13,11 +24,15 @@ package enum Architectures {
     switch checkpoint.format {
     case .gguf:
       let name = checkpoint.metadata.string("general.architecture")
-      return all.first { $0.ggufName == name }
+      let families = all.filter { $0.ggufName == name }
+      guard families.count > 1, let config = ProjectorMatch.configuration(in: checkpoint.metadata) else {
+        return families.first
+      }
+      // Several families share an architecture of GGUF; which of them it was, a configuration that was carried along knows.
+      return families.first { $0.isNamed(by: config) } ?? families.first
     default:
       guard let config = checkpoint.folder?.config else { return nil }
-      let types = [config["model_type"]?.stringValue, config["text_config"]?["model_type"]?.stringValue]
-      return all.first { family in types.contains { $0.map(family.modelTypes.contains) ?? false } }
+      return all.first { $0.isNamed(by: config) }
     }
   }
 

@@ -143,6 +143,12 @@ package struct ConfigurationReader: Sendable {
   /// The text of a `config.json` key; nil when it is absent or not a text.
   package func text(_ key: String) -> String? { value(key)?.stringValue }
 
+  /// The text under a GGUF key; nil when it is absent or not a text, or when the source is `config.json`.
+  package func name(_ key: Key) -> String? {
+    guard case .gguf(let metadata, let prefix) = source else { return nil }
+    return metadata.string("\(prefix).\(key.gguf)")
+  }
+
   /// The list of truth values under a GGUF key, empty for anything else there; nil when the source is `config.json`.
   package func flags(_ key: Key) -> [Bool]? {
     guard case .gguf(let metadata, let prefix) = source else { return nil }

@@ -1,5 +1,6 @@
-import Containers
 import Base
+import Containers
+import Engine
 
 /// The hyper-parameters that every decoder has, each checked against its range before anything is computed from it.
 package struct DecoderConfiguration: Sendable, Equatable {
@@ -14,6 +15,8 @@ package struct DecoderConfiguration: Sendable, Equatable {
   package var ropeTheta: Double
   /// Leading dimensions of a head that are rotated, even.
   package var rotaryDimension: Int
+  /// How the rotary embedding is stretched for long texts.
+  package var ropeScaling: RopeScaling
   /// Frequencies that follow time, height and width; three numbers that sum to `rotaryDimension / 2`, or none.
   package var mropeSection: [Int]
   package var vocabularySize: Int
@@ -32,22 +35,6 @@ package struct DecoderConfiguration: Sendable, Equatable {
   /// Most floats that all layers together set aside for a sequence of one token: 512 MiB.
   package static let stateLimit = 1 << 27
 
-  /// What a family's files mean by a field that they leave out.
-  package struct Defaults: Sendable {
-    /// The base of the rotary frequencies; nil where files have to say it.
-    package var ropeTheta: Double?
-    /// The part of a head that is rotated.
-    package var rotaryPart = 1.0
-    /// Sections of the rotary frequencies; nil for a family that has none.
-    package var mropeSection: [Int]?
-    package var contextLength = 32768
-    package var rmsEpsilon = 1e-6
-
-    package init(ropeTheta: Double? = nil, rotaryPart: Double = 1, mropeSection: [Int]? = nil) {
-      (self.ropeTheta, self.rotaryPart, self.mropeSection) = (ropeTheta, rotaryPart, mropeSection)
-    }
-  }
-
   /// Reads and checks the fields.
   ///
   /// - Throws: `missing` or `malformed`, naming the key and its rule; `unsupported` for a choice that only other families have.
@@ -58,14 +45,20 @@ package struct DecoderConfiguration: Sendable, Equatable {
     let heads = 1...4096
     hiddenSize = try text.integer(Key("hidden_size", "embedding_length"), in: width)
     intermediateSize = try text.integer(Key("intermediate_size", "feed_forward_length"), in: width)
-    headCount = try text.integer(Key("num_attention_heads", "attention.head_count"), in: heads)
+    headCount = try text.integer(
+      Key("num_attention_heads", "attention.head_count"), in: heads, fallback: defaults.headCount)
     let keyValueHeads = Key("num_key_value_heads", "attention.head_count_kv")
-    keyValueHeadCount = try text.integer(keyValueHeads, in: heads, fallback: headCount)
+    // A null means as many, whatever the family does without the key.
+    let keyValueDefault = text.value(keyValueHeads.huggingFace) == nil ? defaults.keyValueHeadCount : nil
+    keyValueHeadCount = try text.integer(
+      keyValueHeads, in: heads, fallback: source.isGGUF ? headCount : keyValueDefault ?? headCount)
     guard headCount % keyValueHeadCount == 0 else {
       throw text.broken(keyValueHeads, "(\(keyValueHeadCount)) must divide the \(headCount) attention heads")
     }
     let headWidth = Key("head_dim", "attention.key_length")
-    headDimension = try text.integer(headWidth, in: 1...65536, fallback: max(1, hiddenSize / headCount))
+    let headDefault = source.isGGUF ? nil : defaults.headDimension
+    headDimension = try text.integer(
+      headWidth, in: 1...65536, fallback: headDefault ?? max(1, hiddenSize / headCount))
     guard 2 * headCount * headDimension <= Self.widthLimit else {
       throw text.broken(headWidth, "gives queries and gates wider than \(Self.widthLimit)")
     }
@@ -79,8 +72,10 @@ package struct DecoderConfiguration: Sendable, Equatable {
     contextLength = try text.integer(
       Key("max_position_embeddings", "context_length"), in: 1...(1 << 30), fallback: defaults.contextLength)
 
-    try source.refuseScaledRotary("\(family) uses the default rotary embedding")
-    ropeTheta = try rope.positive(Key("rope_theta", "rope.freq_base"), upTo: 1e15, fallback: defaults.ropeTheta)
+    if defaults.scalings.isEmpty { try source.refuseScaledRotary("\(family) uses the default rotary embedding") }
+    // What GGUFs without the key mean is llama.cpp's, whatever the family's is.
+    let baseDefault = source.isGGUF ? defaults.ropeTheta.map { _ in 10_000 } : defaults.ropeTheta
+    ropeTheta = try rope.positive(Key("rope_theta", "rope.freq_base"), upTo: 1e15, fallback: baseDefault)
     let rotary = Key("partial_rotary_factor", "rope.dimension_count")
     let part = Double(headDimension) * defaults.rotaryPart
     rotaryDimension =
@@ -91,6 +86,14 @@ package struct DecoderConfiguration: Sendable, Equatable {
       throw rope.broken(
         rotary, "gives \(rotaryDimension) rotated dimensions; they must be even, 2 to \(headDimension)")
     }
+    ropeScaling =
+      defaults.scalings.isEmpty
+      ? .none
+      : try RopeScaling(
+        source,
+        RopeScaling.Context(
+          kinds: defaults.scalings, contextLength: contextLength, dimension: rotaryDimension, theta: ropeTheta,
+          truncates: defaults.truncatesYaRN))
     mropeSection = []
     if let fallback = defaults.mropeSection {
       let key = Key("mrope_section", "rope.dimension_sections")
@@ -103,8 +106,8 @@ package struct DecoderConfiguration: Sendable, Equatable {
 
     if let config = source.config {
       layerCount = try text.integer(Key("num_hidden_layers", ""), in: 1...4096)
-      vocabularySize = try text.integer(Key("vocab_size", ""), in: 1...(1 << 26))
-      tied = try HeadTying.flag(config, file: source.file).isTied
+      vocabularySize = try text.integer(Key("vocab_size", ""), in: 1...(1 << 26), fallback: defaults.vocabularySize)
+      tied = try HeadTying.flag(config, fallback: source.tiesByDefault, file: source.file).isTied
       mtpLayers = source.names.mtp == nil ? 0 : 1
     } else {
       guard let table = source.shapes[BinaryString("token_embd.weight")], table.rank == 2 else {
@@ -133,7 +136,9 @@ package struct DecoderConfiguration: Sendable, Equatable {
   }
 
   /// The fields of `config.json` that every family has, those of its text model.
-  package var json: [String: OrderedJSON] {
+  ///
+  /// - Throws: `unsupported` when its rotary embedding cannot be said there.
+  package func json() throws(CheckpointError) -> [String: OrderedJSON] {
     var fields: [String: OrderedJSON] = [
       "dtype": .string("bfloat16"), "use_cache": .bool(true), "tie_word_embeddings": .bool(tied),
       "rms_norm_eps": .number(Double(rmsEpsilon.description) ?? Double(rmsEpsilon)),
@@ -144,18 +149,36 @@ package struct DecoderConfiguration: Sendable, Equatable {
       "max_position_embeddings": contextLength, "vocab_size": vocabularySize, "eos_token_id": endOfSequence,
     ]
     for (key, value) in counts { fields[key] = value.map { .integer(Int64($0)) } }
-    // A whole number is written without a fraction.
-    var rope: [String: OrderedJSON] = [
-      "rope_theta": Int64(exactly: ropeTheta).map { .integer($0) } ?? .number(ropeTheta),
-      "rope_type": .string("default"),
-      "partial_rotary_factor": .number(Double(rotaryDimension) / Double(headDimension)),
-    ]
+    var rope = try ropeScaling.json(dimension: rotaryDimension, theta: ropeTheta)
+    rope["rope_theta"] = .decimal(ropeTheta)
+    if rotaryDimension != headDimension {
+      rope["partial_rotary_factor"] = .number(Double(rotaryDimension) / Double(headDimension))
+    }
     if !mropeSection.isEmpty {
       rope["mrope_interleaved"] = .bool(true)
       rope["mrope_section"] = .array(mropeSection.map { .integer(Int64($0)) })
     }
     fields["rope_parameters"] = .object(OrderedObject(sorted: rope))
     return fields
+  }
+}
+
+extension DecoderConfiguration {
+  /// The rotary embedding of layers that see everything.
+  package var rotary: RotaryEmbedding {
+    RotaryEmbedding(
+      dimension: rotaryDimension, theta: ropeTheta, sections: mropeSection,
+      scaling: ropeScaling.rotary(dimension: rotaryDimension, theta: ropeTheta))
+  }
+
+  /// The tensors that GGUF keeps of it.
+  package var rotaryRules: [TensorRule] { ropeScaling.rules(dimension: rotaryDimension, theta: ropeTheta) }
+}
+
+extension OrderedJSON {
+  /// A number that is written without a fraction where it has none.
+  package static func decimal(_ value: Double) -> OrderedJSON {
+    Int64(exactly: value).map { .integer($0) } ?? .number(value)
   }
 }
 

@@ -13,10 +13,18 @@ package struct DecoderSource: Sendable {
   package let config: OrderedJSON?
   /// Where the parts of the model lie.
   package let names: PartNames
+  /// The fields of the text model in the `config.json` that a GGUF carries, which say what its own keys cannot; nil without one.
+  package let carried: ConfigurationReader?
+  /// Those of its rotary embedding.
+  let carriedRope: ConfigurationReader?
   let metadata: Metadata
+  private let checkpoint: Checkpoint?
   /// The shapes of the tensors of a GGUF.
   let shapes: [BinaryString: Shape]
   let file: String
+
+  /// Whether the embedding table serves as the head where `config.json` does not say.
+  let tiesByDefault: Bool
 
   package var isGGUF: Bool { config == nil }
 
@@ -25,7 +33,7 @@ package struct DecoderSource: Sendable {
     if checkpoint.format == .gguf {
       let shapes = Dictionary(
         checkpoint.tensors.map { (BinaryString($0.name), $0.shape) }, uniquingKeysWith: { first, _ in first })
-      self.init(metadata: checkpoint.metadata, tensors: shapes, file: checkpoint.path, of: family)
+      self.init(metadata: checkpoint.metadata, tensors: shapes, file: checkpoint.path, of: family, in: checkpoint)
       return
     }
     guard let config = checkpoint.folder?.config else {
@@ -47,20 +55,19 @@ package struct DecoderSource: Sendable {
     let fields = nested ?? config
     let place = nested == nil ? "" : "text_config"
     text = ConfigurationReader(json: fields, place: place, file: file)
-    // Older files keep the rotary fields beside the others.
-    let ropeKey = ["rope_parameters", "rope_scaling"].first { fields[$0]?.objectValue != nil }
-    rope = ConfigurationReader(
-      json: ropeKey.map { Self.merged(fields[$0], over: fields) } ?? fields,
-      place: [place, ropeKey ?? ""].filter { !$0.isEmpty }.joined(separator: "."), file: file)
+    rope = Self.rope(in: fields, place, file: file)
     self.config = config
     self.file = file
     names = PartNames(tensors: tensors, published: family.published)
-    (metadata, shapes) = (Metadata(), [:])
+    (metadata, shapes, checkpoint) = (Metadata(), [:], nil)
+    (carried, carriedRope) = (nil, nil)
+    tiesByDefault = family.tiesByDefault
   }
 
   /// The metadata of a text GGUF; every tensor's shape decides what they leave open.
   package init(
-    metadata: Metadata, tensors: [BinaryString: Shape], file: String, of family: (some ModelDescription).Type
+    metadata: Metadata, tensors: [BinaryString: Shape], file: String, of family: (some ModelDescription).Type,
+    in checkpoint: Checkpoint? = nil
   ) {
     text = ConfigurationReader(metadata: metadata, prefix: family.ggufName, file: file)
     rope = text
@@ -69,12 +76,55 @@ package struct DecoderSource: Sendable {
     self.metadata = metadata
     shapes = tensors
     self.file = file
+    self.checkpoint = checkpoint
+    tiesByDefault = family.tiesByDefault
+    // What is not lawful JSON says nothing here; whoever writes it into a folder again finds out.
+    let config = ProjectorMatch.configuration(in: metadata)
+    let fields = config.map { $0["text_config"] ?? $0 }
+    carried = fields.map { ConfigurationReader(json: $0, place: ProjectorMatch.configurationKey, file: file) }
+    carriedRope = fields.map { Self.rope(in: $0, ProjectorMatch.configurationKey, file: file) }
+  }
+
+  /// The rotary fields of layers of a kind, which newer files keep in an object of their own, or in one for each kind; older ones beside the
+  /// others.
+  private static func rope(
+    in fields: OrderedJSON, _ place: String, kind: String = "full_attention", file: String
+  ) -> ConfigurationReader {
+    let key = ["rope_parameters", "rope_scaling"].first { fields[$0]?.objectValue != nil }
+    var (json, path) = (key.flatMap { fields[$0] }, [place, key ?? ""])
+    if let own = json?[kind], own.objectValue != nil { (json, path) = (own, path + [kind]) }
+    return ConfigurationReader(
+      json: json.map { merged($0, over: fields) } ?? fields,
+      place: path.filter { !$0.isEmpty }.joined(separator: "."), file: file)
+  }
+
+  /// The rotary fields of layers with a window, where they are objects of their own; nil where they are not.
+  var windowRope: ConfigurationReader? {
+    let kind = "sliding_attention"
+    guard let fields = config.map({ $0["text_config"] ?? $0 }), fields["rope_parameters"]?[kind]?.objectValue != nil
+    else { return nil }
+    return Self.rope(in: fields, text.written(Key("", "")), kind: kind, file: file)
+  }
+
+  /// A vector that a GGUF keeps beside its metadata; nil without it.
+  ///
+  /// - Throws: `mismatch` for one of another length, `malformed` for numbers that are not above zero.
+  func vector(_ name: String, count: Int) throws(CheckpointError) -> [Float]? {
+    guard let entry = checkpoint?[name] else { return nil }
+    guard entry.shape.dimensions == [count] else {
+      throw entry.failure(.mismatch, "has shape \(entry.shape); the metadata ask for [\(count)]")
+    }
+    let values = try entry.readFloats()
+    guard values.allSatisfy({ $0.isFinite && $0 > 0 }) else {
+      throw entry.failure(.malformed, "must hold numbers above 0")
+    }
+    return values
   }
 
   /// The entries of `inner`, and the two rotary fields of `outer` that it lacks.
   private static func merged(_ inner: OrderedJSON?, over outer: OrderedJSON) -> OrderedJSON {
     guard var object = inner?.objectValue else { return outer }
-    for key in ["rope_theta", "partial_rotary_factor"] where object[key] == nil {
+    for key in ["rope_theta", "partial_rotary_factor", "original_max_position_embeddings"] where object[key] == nil {
       if let value = outer[key] { object[key] = value }
     }
     return .object(object)
@@ -84,6 +134,51 @@ package struct DecoderSource: Sendable {
   package func require(_ key: String, _ value: Bool, _ reason: String) throws(CheckpointError) {
     guard try text.bool(Key(key, ""), fallback: value) != value else { return }
     throw text.broken(Key(key, ""), "is \(!value); \(reason)", code: .unsupported)
+  }
+
+  /// Refuses an activation function other than the family's.
+  package func requireActivation(_ names: Set<String>, key: String = "hidden_act") throws(CheckpointError) {
+    guard let name = text.text(key), !names.contains(name) else { return }
+    throw text.broken(
+      Key(key, ""), "is \(shortened(name)); this family uses \(names.sorted().joined(separator: " or "))",
+      code: .unsupported)
+  }
+
+  /// A truth value of `config.json`, false where it says nothing; of a GGUF, whether a tensor is there.
+  package func flag(_ key: String, tensor: String) throws(CheckpointError) -> Bool {
+    isGGUF ? shapes[BinaryString(tensor)] != nil : try text.bool(Key(key, ""), fallback: false)
+  }
+
+  /// The fields that say what a GGUF's own keys cannot: those of `config.json`, which a GGUF may carry; nil where it carries none.
+  package var fields: ConfigurationReader? { isGGUF ? carried : text }
+
+  /// How many keys a query sees, its own included; nil for all before it, which null and zero say.
+  ///
+  /// `fallback` is what a missing key means.
+  package func window(
+    _ reader: ConfigurationReader, _ key: Key = Key("sliding_window", "attention.sliding_window"), fallback: Int? = nil
+  ) throws(CheckpointError) -> Int? {
+    guard reader.has(key) else { return reader.value(key.huggingFace) == nil ? fallback : nil }
+    let window = try reader.integer(key, in: 0...(1 << 30))
+    return window == 0 ? nil : window
+  }
+
+  /// Which of so many layers have a window, as `layer_types` lists them; nil where it lists none.
+  package func windowedLayers(
+    _ reader: ConfigurationReader, count: Int
+  ) throws(CheckpointError) -> [Bool]? {
+    let key = Key("layer_types", "")
+    guard let list = reader.value(key.huggingFace), !list.isNull else { return nil }
+    guard let kinds = list.arrayValue, kinds.count == count else {
+      throw reader.broken(key, "must be a list of \(count) entries, one a layer")
+    }
+    return try kinds.enumerated().map { index, kind throws(CheckpointError) in
+      switch kind.stringValue {
+      case "full_attention": false
+      case "sliding_attention": true
+      default: throw reader.broken(key, "[\(index)] must be full_attention or sliding_attention")
+      }
+    }
   }
 
   /// A token of the outer level of `config.json`; nil where it names none.

@@ -29,10 +29,10 @@ package struct HeadTying: Sendable, Equatable {
   /// What to tell, one sentence each.
   package let notes: [String]
 
-  /// Reads the flags of a `config.json`.
+  /// Reads the flags of a `config.json`; `fallback` is what the family means by a missing one.
   ///
   /// - Throws: `malformed` for a flag that is not true or false.
-  package static func flag(_ config: OrderedJSON, file: String) throws(CheckpointError) -> Flag {
+  package static func flag(_ config: OrderedJSON, fallback: Bool, file: String) throws(CheckpointError) -> Flag {
     func read(_ json: OrderedJSON?, _ place: String) throws(CheckpointError) -> Bool? {
       guard let json else { return nil }
       let key = ConfigurationReader.Key("tie_word_embeddings", "")
@@ -41,21 +41,21 @@ package struct HeadTying: Sendable, Equatable {
     }
     let outer = try read(config, "")
     guard let text = config["text_config"], text.objectValue != nil else {
-      return Flag(isTied: outer ?? false, other: nil, place: "config.json", isWritten: outer != nil)
+      return Flag(isTied: outer ?? fallback, other: nil, place: "config.json", isWritten: outer != nil)
     }
     let inner = try read(text, "text_config")
     let names = config["architectures"]?.arrayValue?.compactMap(\.stringValue) ?? []
     let isText = !names.isEmpty && names.allSatisfy { $0.hasSuffix("ForCausalLM") }
     let (counts, other) = isText ? (inner, outer) : (outer, inner)
     return Flag(
-      isTied: counts ?? false, other: other, place: isText ? "text_config" : "the outer level of config.json",
+      isTied: counts ?? fallback, other: other, place: isText ? "text_config" : "the outer level of config.json",
       isWritten: counts != nil)
   }
 
   /// What is worth saying about a checkpoint's head, as far as headers tell; nil where flag and tensors agree.
   package static func remark(on checkpoint: Checkpoint) -> String? {
-    guard let config = checkpoint.folder?.config, let flag = try? flag(config, file: checkpoint.path),
-      let family = Architectures.family(of: checkpoint)
+    guard let config = checkpoint.folder?.config, let family = Architectures.family(of: checkpoint),
+      let flag = try? flag(config, fallback: family.tiesByDefault, file: checkpoint.path)
     else { return nil }
     let hasHead = checkpoint.tensors.contains { family.isHead($0.name) }
     switch (flag.isTied, hasHead) {
@@ -77,7 +77,7 @@ package struct HeadTying: Sendable, Equatable {
   package init(_ flag: Flag, table: TensorEntry?, head: TensorEntry?, file: String) throws(CheckpointError) {
     var notes: [String] = []
     if let other = flag.other, other != flag.isTied {
-      let says = flag.isWritten ? "is \(flag.isTied)" : "is missing, which means false,"
+      let says = flag.isWritten ? "is \(flag.isTied)" : "is missing, which means \(flag.isTied),"
       notes.append(
         "tie_word_embeddings \(says) on \(flag.place) and \(other) on the other level: "
           + (head == nil

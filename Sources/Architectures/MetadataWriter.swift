@@ -17,7 +17,10 @@ struct MetadataWriter {
   }
 
   /// Begins the metadata of a text model with the keys that every decoder has; those of its family follow.
-  init(_ architecture: String, _ c: DecoderConfiguration, _ description: FileDescription) {
+  ///
+  /// Without `headWidth`, for families whose configuration does not name the width of a head, GGUF gets it only where it does not follow from
+  /// the others.
+  init(_ architecture: String, _ c: DecoderConfiguration, _ description: FileDescription, headWidth: Bool = true) {
     self.init(architecture, type: "model", prefix: architecture, description)
     count("block_count", c.layerCount + c.mtpLayers)
     count("context_length", c.contextLength)
@@ -29,10 +32,13 @@ struct MetadataWriter {
     if !c.mropeSection.isEmpty {
       put("rope.dimension_sections", .list(c.mropeSection.map { Int32(clamping: $0) } + [0]))
     }
+    scaling(c.ropeScaling)
     put("rope.freq_base", .float32(Float(c.ropeTheta)))
     put("attention.layer_norm_rms_epsilon", .float32(c.rmsEpsilon))
-    count("attention.key_length", c.headDimension)
-    count("attention.value_length", c.headDimension)
+    if headWidth || c.headDimension != c.hiddenSize / c.headCount {
+      count("attention.key_length", c.headDimension)
+      count("attention.value_length", c.headDimension)
+    }
     fileType(description)
     if c.mtpLayers > 0 { count("nextn_predict_layers", c.mtpLayers) }
   }

@@ -11,6 +11,8 @@ package protocol ModelDescription: Sendable {
   static var modelTypes: [String] { get }
   /// The class of transformers that `architectures` of the flat form names.
   static var textClass: String { get }
+  /// Whether the embedding table serves as the head where `config.json` does not say.
+  static var tiesByDefault: Bool { get }
   /// Prefixes under which savers have put parts that belong elsewhere, and the right ones.
   static var misplacedPrefixes: [(wrong: String, right: String)] { get }
   /// A Hugging Face checkpoint with the tensors that the family publishes, where another program lays them out otherwise.
@@ -63,9 +65,13 @@ package protocol ModelDescription: Sendable {
   /// The GGUF metadata of the `mmproj`; nil without a vision encoder.
   func visionMetadata(_ description: FileDescription, folder: HuggingFaceFolder?) throws(CheckpointError) -> Metadata?
   /// A `config.json` for this configuration, for a GGUF that does not carry the original.
-  func configurationJSON() -> OrderedJSON
+  ///
+  /// - Throws: `unsupported` for what no `config.json` can say.
+  func configurationJSON() throws(CheckpointError) -> OrderedJSON
+  /// What a GGUF of it cannot say to other programs, and what they do instead, one sentence each.
+  var untoldByGGUF: [String] { get }
   /// A carried `config.json` with what it says of parts as this model has them, and what was changed, one sentence each.
-  func corrected(configuration: OrderedJSON) -> (json: OrderedJSON, changes: [String])
+  func corrected(configuration: OrderedJSON) throws(CheckpointError) -> (json: OrderedJSON, changes: [String])
   /// How pictures are prepared, as a projector's metadata say it, not yet checked; nil without a vision encoder.
   func preprocessing(_ projector: Metadata) -> Preprocessing?
   /// A `preprocessor_config.json`; nil without a vision encoder.
@@ -73,10 +79,13 @@ package protocol ModelDescription: Sendable {
 }
 
 extension ModelDescription {
+  package static var tiesByDefault: Bool { false }
   package static var misplacedPrefixes: [(wrong: String, right: String)] { [] }
   package static var published: PartNames { PartNames() }
 
   package static func prepare(_ checkpoint: Checkpoint) throws(CheckpointError) -> Checkpoint { checkpoint }
+
+  package var untoldByGGUF: [String] { [] }
 
   package static func isHead(_ name: String) -> Bool { name.hasSuffix("lm_head.weight") }
 
@@ -105,7 +114,7 @@ extension ModelDescription {
     let announced: Int?
     if let config = source.config {
       let tying = try HeadTying(
-        HeadTying.flag(config, file: source.file), table: checkpoint[names.tableName],
+        HeadTying.flag(config, fallback: Self.tiesByDefault, file: source.file), table: checkpoint[names.tableName],
         head: checkpoint[names.headName], file: source.file)
       decoder.tied = tying.isTied
       names.headIsTable = tying.headIsTable
@@ -165,9 +174,11 @@ extension ModelDescription {
   /// Without an encoder it becomes the text model's: of a missing `vision_config` transformers would make one of its own
   /// defaults, and of one without tensors one of random weights. The text model finds its tensors under their
   /// published names.
-  package func corrected(configuration json: OrderedJSON) -> (json: OrderedJSON, changes: [String]) {
+  package func corrected(
+    configuration json: OrderedJSON
+  ) throws(CheckpointError) -> (json: OrderedJSON, changes: [String]) {
     guard var outer = json.objectValue else {
-      return (configurationJSON(), ["the config.json that the file carries is not an object: it is made anew"])
+      return (try configurationJSON(), ["the config.json that the file carries is not an object: it is made anew"])
     }
     var changes: [String] = []
     let nested = outer["text_config"]?.objectValue
@@ -177,7 +188,7 @@ extension ModelDescription {
       changes.append("config.json: mtp_num_hidden_layers is \(decoder.mtpLayers), as the tensors say")
     }
     let isTextOnly = nested != nil && !parts.contains(.vision) && outer["vision_config"]?.objectValue != nil
-    let flag = try? HeadTying.flag(json, file: "config.json")
+    let flag = try? HeadTying.flag(json, fallback: Self.tiesByDefault, file: "config.json")
     if flag?.isTied != decoder.tied || isTextOnly && flag?.other ?? decoder.tied != decoder.tied {
       text["tie_word_embeddings"] = .bool(decoder.tied)
       outer["tie_word_embeddings"] = .bool(decoder.tied)

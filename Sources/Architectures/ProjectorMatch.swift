@@ -10,6 +10,14 @@ package enum ProjectorMatch {
   /// The key under which a converter keeps the SHA-256 of config.json in a projector.
   package static let configurationHashKey = "quern.huggingface.config_sha256"
 
+  /// The config.json that a text GGUF carries; nil without one, or when it is not a JSON object.
+  package static func configuration(in metadata: Metadata) -> OrderedJSON? {
+    guard let text = metadata.string(configurationKey) else { return nil }
+    let json = try? OrderedJSON(
+      parsing: Array(text.utf8), file: configurationKey, memory: MemoryBudget.documents, nonFinite: true)
+    return json?.objectValue == nil ? nil : json
+  }
+
   /// Refuses a projector with tensors that the family has no use for: they would be left out in silence.
   package static func checkNames(of projector: Checkpoint, _ rules: [TensorRule]) throws(CheckpointError) {
     let known = Set(rules.filter { $0.part == .vision }.map { BinaryString($0.name(in: .gguf)) })

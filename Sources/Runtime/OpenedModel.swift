@@ -96,7 +96,9 @@ package struct OpenedModel: Sendable {
   /// - Throws: `mismatch` when nothing is left, and what `ChatFormat`
   ///   throws.
   package func promptTokens(_ prompt: String, raw: Bool) throws(CheckpointError) -> [Int32] {
-    let tokens = try tokenizer.encode(raw ? prompt : ChatFormat.userTurn(prompt, for: checkpoint))
+    var tokens = try tokenizer.encode(raw ? prompt : ChatFormat.userTurn(prompt, for: checkpoint))
+    // Chat templates write the beginning of the sequence themselves, and so may a prompt.
+    if !tokens.isEmpty, let beginning = tokenizer.beginning, tokens[0] != beginning { tokens.insert(beginning, at: 0) }
     guard !tokens.isEmpty else { throw CheckpointError(.mismatch, "the prompt is empty", file: name) }
     return tokens
   }

@@ -49,6 +49,9 @@ package struct Tokenizer: Sendable {
   /// The number of ids, holes included.
   package var vocabularySize: Int { vocabulary.count }
 
+  /// The token that is put before a text, where the files say so.
+  package var beginning: Int32? { special.isAdded[.beginning] == true ? special[.beginning] : nil }
+
   /// The text of each id as the file spells it; `[PAD<id>]` for ids without a token.
   package var tokens: TextList { vocabulary.texts }
 

@@ -19,9 +19,9 @@ extension Qwen35 {
   }
 
   /// A `config.json` with the published structure, for a GGUF that does not carry the original.
-  package func configurationJSON() -> OrderedJSON {
+  package func configurationJSON() throws(CheckpointError) -> OrderedJSON {
     let c = configuration
-    var fields = decoder.json
+    var fields = try decoder.json()
     fields.merge([
       "attention_bias": .bool(false), "attn_output_gate": .bool(true), "hidden_act": .string("silu"),
       "layer_types": .array(c.layerIsFull.map { .string($0 ? "full_attention" : "linear_attention") }),

@@ -45,7 +45,7 @@ enum Walk {
       try promise(family.rules.count < 1 << 20, "a configuration with a million tensors")
       let description = FileDescription(name: "x", sizeLabel: "1B", fileType: 0)
       _ = (family.notes, family.textMetadata(description), family.corrected(checkpoint.metadata))
-      _ = family.corrected(configuration: family.configurationJSON())
+      try attempt { _ = try family.corrected(configuration: family.configurationJSON()) }
       if let vision { _ = family.preprocessorJSON(mmproj: vision.metadata) }
       try attempt { _ = try family.visionMetadata(description, folder: checkpoint.folder) }
       try attempt {

@@ -1,0 +1,78 @@
+import Base
+import Engine
+
+/// Grouped-query attention with its projections: q, k and v from the hidden state, in one matrix or in three, norms of their heads and a rotary
+/// embedding where the family has them, and the way back.
+struct AttentionBlock: TokenMixer {
+  /// `attn_q`, `attn_k` and `attn_v`, or `attn_qkv` alone with their rows one after another.
+  let inputs: [Projection]
+  let attn_output: Projection  // [hidden, heads * dimension]
+  /// Norms of each head of q and k, before they are turned.
+  let attn_q_norm: RMSNorm?
+  let attn_k_norm: RMSNorm?
+  /// Nil for a layer without positions.
+  let rotary: RotaryEmbedding?
+  let attention: CausalAttention
+
+  /// Looks up the weights of block `blk`, such as `blk.0.`; biases, norms and sinks where the family's rules have them.
+  ///
+  /// Scores are multiplied by `scale`, dimension^-0.5 without one.
+  init(
+    _ loader: WeightLoader, _ blk: String, _ c: DecoderConfiguration, rotary: RotaryEmbedding?, window: Int? = nil,
+    scale: Float? = nil
+  ) throws(CheckpointError) {
+    let names = loader.has(blk + "attn_qkv.weight") ? ["attn_qkv"] : ["attn_q", "attn_k", "attn_v"]
+    inputs = try names.map { name throws(CheckpointError) in try loader.projection(blk + name) }
+    attn_output = try loader.projection(blk + "attn_output")
+    func norm(_ name: String) throws(CheckpointError) -> RMSNorm? {
+      loader.has(blk + name) ? try loader.rmsNorm(blk + name, c.rmsEpsilon) : nil
+    }
+    attn_q_norm = try norm("attn_q_norm.weight")
+    attn_k_norm = try norm("attn_k_norm.weight")
+    self.rotary = rotary
+    let sinks = blk + "attn_sinks.weight"
+    attention = CausalAttention(
+      heads: c.headCount, keyValueHeads: c.keyValueHeadCount, dimension: c.headDimension,
+      scale: scale ?? 1 / Float(c.headDimension).squareRoot(), window: window,
+      sinks: loader.has(sinks) ? try loader.values(sinks) : [])
+  }
+
+  func makeState(capacity: Int) -> LayerState {
+    .attention(KeyValueCache(heads: attention.keyValueHeads, dimension: attention.dimension, capacity: capacity))
+  }
+
+  func callAsFunction(
+    _ u: Activations, turns: Turns, states: [LayerState], _ compute: Compute
+  ) -> Activations {
+    let (queries, keys, values) = projected(u, compute)
+    turn(queries, heads: attention.heads, norm: attn_q_norm, turns, compute)
+    turn(keys, heads: attention.keyValueHeads, norm: attn_k_norm, turns, compute)
+    let mixed = Activations.bySequence(states.map(\.cache), [queries, keys, values]) { cache, parts in
+      cache.append(keys: parts[1], values: parts[2])
+      return attention(parts[0], over: cache, compute)
+    }
+    return attn_output(mixed, compute)
+  }
+
+  /// Queries, [T, heads * dimension], keys and values, [T, keyValueHeads * dimension].
+  private func projected(
+    _ u: Activations, _ compute: Compute
+  ) -> (queries: Activations, keys: Activations, values: Activations) {
+    guard inputs.count == 1 else { return (inputs[0](u, compute), inputs[1](u, compute), inputs[2](u, compute)) }
+    let all = inputs[0](u, compute)
+    let query = attention.heads * attention.dimension
+    let key = attention.keyValueHeads * attention.dimension
+    return (
+      all.columns(0..<query, compute), all.columns(query..<query + key, compute),
+      all.columns(query + key..<query + 2 * key, compute)
+    )
+  }
+
+  private func turn(_ x: Activations, heads: Int, norm: RMSNorm?, _ turns: Turns, _ compute: Compute) {
+    if let rotary {
+      rotary.normAndRotate(x, heads: heads, norm: norm, turns: turns.table(rotary), compute)
+    } else if let norm {
+      norm.apply(toHeadsOf: x, compute)
+    }
+  }
+}
