@@ -62,7 +62,10 @@ let package = Package(
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ]),
 
-    .target(name: "TestSupport", dependencies: ["Containers", "Base"], path: "Tests/TestSupport"),
+    .target(name: "TestSupport", dependencies: ["Containers", "Quants", "Base"], path: "Tests/TestSupport"),
+    tests(
+      "Family",
+      ["Architectures", "Base", "Containers", "Conversion", "Engine", "Evaluation", "Quants", "Runtime", "Tokenizers"]),
     tests("Base", ["Base"]),
     tests("Quants", ["Quants", "Base", "Containers"]),
     tests("Containers", ["Containers", "Quants", "Base"]),

@@ -1,7 +1,7 @@
 /// How the chat models of a family are spoken to.
 package protocol Conversation: Sendable {
-  /// What its chat templates write around messages.
-  static var chat: ChatMarkup { get }
+  /// The forms of its chat templates that are known, the usual one first.
+  static var chats: [ChatMarkup] { get }
   /// Tokens that end an answer, besides those that the files name.
   static var stopWords: [String] { get }
   /// What stands for a picture in a prompt; nil for a family that reads none.
@@ -9,37 +9,11 @@ package protocol Conversation: Sendable {
 }
 
 extension Conversation {
-  package static var chat: ChatMarkup { .chatML }
+  package static var chats: [ChatMarkup] { [.chatML] }
 
-  package static var stopWords: [String] { [chat.endOfTurn] }
+  package static var stopWords: [String] { chats.map(\.endOfAnswer) }
 
   package static var picture: PictureMarkup? { nil }
-}
-
-/// What a chat template writes around the messages of a conversation.
-package struct ChatMarkup: Sendable, Equatable {
-  /// What messages call the form.
-  package let name: String
-  /// The token that begins a turn; the role follows.
-  package let startOfTurn: String
-  /// What stands between the role and the message.
-  package let endOfRole: String
-  /// The token that ends a turn.
-  package let endOfTurn: String
-  /// What stands between turns.
-  package let betweenTurns: String
-
-  /// The form of the Qwen family, which many others took over.
-  package static let chatML = ChatMarkup(
-    name: "ChatML", startOfTurn: "<|im_start|>", endOfRole: "\n", endOfTurn: "<|im_end|>", betweenTurns: "\n")
-
-  /// What stands before a message.
-  package func opening(_ role: String) -> String { startOfTurn + role + endOfRole }
-
-  /// Whether a template writes turns in this form.
-  package func isWritten(by template: String) -> Bool {
-    template.contains(startOfTurn) && template.contains(endOfTurn)
-  }
 }
 
 /// What a prompt writes where a picture is to be seen.

@@ -9,7 +9,9 @@ package struct WeightLoader {
   let rules: [BinaryString: TensorRule]
 
   /// - Throws: `missing` or `mismatch`, naming tensors, before anything is read.
-  package init(_ checkpoint: Checkpoint, rules list: [TensorRule], part: TensorRule.Part = .text) throws(CheckpointError) {
+  package init(
+    _ checkpoint: Checkpoint, rules list: [TensorRule], part: TensorRule.Part = .text
+  ) throws(CheckpointError) {
     self.checkpoint = checkpoint
     let check = RuleCheck(list, checkpoint) { $0.part == part }
     try check.check()

@@ -99,7 +99,7 @@ struct Conversations {
     var seen: Set<[Int32]> = []
     for conversation in conversations.prefix(limit ?? Int.max) {
       let window = try Self.window(
-        ChatFormat.turns(conversation.messages, for: template), ChatFormat.markup(of: template), opened,
+        ChatFormat.turns(conversation.messages, for: template), ChatFormat.markup(of: template) ?? .chatML, opened,
         context: context)
       if window.scored.isEmpty {
         without += 1
@@ -125,13 +125,13 @@ struct Conversations {
   private static func window(
     _ turns: [ChatTurn], _ chat: ChatMarkup, _ opened: OpenedModel, context: Int
   ) throws(CheckpointError) -> TokenWindow {
-    guard let end = opened.tokenizer.id(of: chat.endOfTurn),
-      opened.tokenizer.id(of: chat.startOfTurn) != nil
+    guard let end = opened.tokenizer.id(of: chat.endOfAnswer), let first = turns.first,
+      let start = try opened.tokenizer.encode(first.opening).first, opened.tokenizer.isControl(start)
     else {
       throw CheckpointError(
         .unsupported, "the tokenizer lacks a token that begins or ends turns in the chat template", file: opened.name)
     }
-    var tokens: [Int32] = []
+    var tokens = opened.tokenizer.beginning.map { [$0] } ?? []
     var scored: [Int] = []
     // Every turn begins with a token of its own, so that turns are read alone as they are in company.
     for turn in turns where tokens.count < context {

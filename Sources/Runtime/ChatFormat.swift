@@ -15,7 +15,8 @@ package enum ChatFormat {
     let (template, chat) = try known(
       checkpoint, without: "the model has no chat template", unknown: "", remedy: .givePlainPrompt)
     let content = trims(template) ? trimmed(text) : text
-    return chat.opening("user") + content + chat.endOfTurn + chat.betweenTurns + chat.opening("assistant")
+    let user = chat.turn("user")
+    return chat.withoutSystem(template) + user.opening + content + user.ending + chat.betweenTurns + chat.answerOpening
       + answerOpening(template)
   }
 
@@ -28,23 +29,29 @@ package enum ChatFormat {
     guard let template = template(of: checkpoint) else {
       throw CheckpointError(.missing, without, file: checkpoint.path, remedy: remedy)
     }
-    let chat = markup(of: checkpoint)
-    guard chat.isWritten(by: template) else {
+    let known = markups(of: checkpoint)
+    guard let chat = known.first(where: { $0.isWritten(by: template) }) else {
+      let names = Set(known.map(\.name)).sorted().joined(separator: " or ")
       throw CheckpointError(
-        .unsupported, "the chat template is not \(chat.name), the only one known" + unknown, file: checkpoint.path,
-        remedy: remedy)
+        .unsupported, "the chat template is unknown: it is not \(names), as this family's are" + unknown,
+        file: checkpoint.path, remedy: remedy)
     }
     return (template, chat)
   }
 
   /// What the chat templates of a model's family write around messages; ChatML where the family is not known.
-  package static func markup(of checkpoint: Checkpoint) -> ChatMarkup {
-    Architectures.family(of: checkpoint)?.chat ?? .chatML
+  private static func markups(of checkpoint: Checkpoint) -> [ChatMarkup] {
+    Architectures.family(of: checkpoint)?.chats ?? [.chatML]
   }
 
-  /// Whether a model has a chat template of the form that is known.
+  /// What the chat template of a model writes around messages; nil where it has none or one that is not known.
+  package static func markup(of checkpoint: Checkpoint) -> ChatMarkup? {
+    template(of: checkpoint).flatMap { template in markups(of: checkpoint).first { $0.isWritten(by: template) } }
+  }
+
+  /// Whether a model has a chat template of a form that is known.
   package static func isKnown(of checkpoint: Checkpoint) -> Bool {
-    template(of: checkpoint).map(markup(of: checkpoint).isWritten) ?? false
+    markup(of: checkpoint) != nil
   }
 
   /// The chat template of a folder or a GGUF.

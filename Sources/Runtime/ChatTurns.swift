@@ -43,6 +43,8 @@ extension ChatFormat {
       unknown: "; give conversations as plain text in its form")
     let forgets = template.contains("last_query_index") && template.contains("</think>")
     let opens = answerOpening(template)
+    let messages = joined(messages, chat)
+    let preamble = messages.first?.role == "system" ? "" : chat.withoutSystem(template)
     return messages.enumerated().map { index, message in
       let isAnswer = message.role == "assistant"
       var content = trims(template) ? trimmed(message.content) : message.content
@@ -55,14 +57,26 @@ extension ChatFormat {
       } else if isAnswer, let thoughts = message.thoughts {
         content = "<think>\n\(thoughts)\n</think>\n\n\(content)"
       }
-      var opening = chat.opening(message.role)
+      if message.role == "system", index == 0 { content = chat.system(content) }
+      let turn = chat.turn(message.role)
+      var opening = (index == 0 ? preamble : "") + turn.opening
       if isAnswer, !opens.isEmpty, content.hasPrefix(opens) {
         opening += opens
         content.removeFirst(opens.count)
       }
       return ChatTurn(
-        opening: opening, content: content + chat.endOfTurn, ending: chat.betweenTurns, isAnswer: isAnswer)
+        opening: opening, content: content + turn.ending, ending: chat.betweenTurns, isAnswer: isAnswer)
     }
+  }
+
+  /// Messages without a system message where the form has none: it stands before the first of a user.
+  private static func joined(_ messages: [ChatMessage], _ chat: ChatMarkup) -> [ChatMessage] {
+    guard let joint = chat.systemJoint, messages.count > 1, messages[0].role == "system", messages[1].role == "user"
+    else {
+      return messages
+    }
+    let first = ChatMessage(role: "user", content: messages[0].content + joint + messages[1].content)
+    return [first] + messages.dropFirst(2)
   }
 
   /// Thoughts and answer of a message, which may hold both in its content.

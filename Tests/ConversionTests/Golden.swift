@@ -5,27 +5,6 @@ import Base
 import TestSupport
 import Testing
 
-/// What an independent converter wrote: metadata and the SHA-256 of every tensor.
-struct GoldenManifest {
-  let tensors: [(name: String, type: String, shape: [Int], sha256: String)]
-  let metadata: [(key: String, types: [String], value: OrderedJSON)]
-
-  init(_ name: String) throws {
-    let json = try Fixtures.json("golden/tiny-qwen3.5/\(name).json")
-    tensors = try #require(json["tensors"]?.arrayValue).map { entry in
-      (
-        try #require(entry["name"]?.stringValue), try #require(entry["type"]?.stringValue),
-        try #require(entry["shape"]?.arrayValue).compactMap(\.intValue), try #require(entry["sha256"]?.stringValue)
-      )
-    }
-    metadata = try #require(json["metadata"]?.objectValue).entries.map { key, entry in
-      (
-        key, try #require(entry["type"]?.arrayValue).compactMap(\.stringValue), try #require(entry["value"])
-      )
-    }
-  }
-}
-
 /// The trained tiny model of the fixtures.
 let tinyModel = Fixtures.path("tiny-qwen3.5")
 
@@ -43,14 +22,6 @@ func into(_ folder: TemporaryFolder, _ options: ConversionOptions, _ name: Strin
   options.output = folder.file(name + ".gguf")
   options.visionOutput = folder.file("mmproj-" + name + ".gguf")
   return options
-}
-
-func sha256(_ entry: TensorEntry) throws -> String {
-  try entry.withBytes { bytes in
-    var hash = SHA256Hash()
-    hash.update(bytes)
-    return hash.finalize()
-  }
 }
 
 func sha256(file path: String) throws -> String {

@@ -114,7 +114,7 @@ struct SourceTests {
     for index in model.tensors.indices {
       model.tensors[index].name = model.tensors[index].name.replacing("model.language_model.", with: "model.")
     }
-    let golden = try GoldenManifest("gguf-bf16")
+    let golden = try GoldenManifest("golden/tiny-qwen3.5/gguf-bf16.json")
     let result = try written(model)
     for expected in golden.tensors { #expect(try sha256(try result.tensor(expected.name)) == expected.sha256) }
   }
@@ -132,7 +132,7 @@ struct SourceTests {
       tensor.bytes = [UInt8](repeating: 0, count: values.count * 4)
       tensor.floats = values
     }
-    let golden = try GoldenManifest("gguf-bf16")
+    let golden = try GoldenManifest("golden/tiny-qwen3.5/gguf-bf16.json")
     let result = try written(model)
     #expect(result.tensors.count == golden.tensors.count + 1)
     for expected in golden.tensors { #expect(try sha256(try result.tensor(expected.name)) == expected.sha256) }

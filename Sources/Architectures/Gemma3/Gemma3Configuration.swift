@@ -10,6 +10,7 @@ package struct Gemma3: Architecture {
   package static let tiesByDefault = true
   package static let ggufName = "gemma3"
   package static let splitName = "default"
+  package static let chats = [ChatMarkup.gemma]
 
   package var configuration: Configuration
   package var names: PartNames

@@ -9,6 +9,7 @@ package struct Llama: Architecture {
   package static let textClass = "LlamaForCausalLM"
   package static let ggufName = "llama"
   package static let splitName = "llama-bpe"
+  package static let chats = [ChatMarkup.llama3, .llama31, .llama2, .chatML]
 
   package var decoder: DecoderConfiguration
   /// Whether q, k, v and o have biases.

@@ -9,6 +9,7 @@ package struct Mistral: Architecture {
   package static let textClass = "MistralForCausalLM"
   package static let ggufName = "llama"
   package static let splitName = "tekken"
+  package static let chats = [ChatMarkup.llama2, .mistralV3, .mistralTekken]
 
   package var decoder: DecoderConfiguration
   /// How many keys a query sees, its own included; nil for all.

@@ -9,6 +9,7 @@ package struct Phi3: Architecture {
   package static let textClass = "Phi3ForCausalLM"
   package static let ggufName = "phi3"
   package static let splitName = "gpt-4o"
+  package static let chats = [ChatMarkup.phi3, .phi4mini]
 
   package var decoder: DecoderConfiguration
   /// How many keys a query sees, its own included; nil for all.

@@ -9,7 +9,7 @@ package struct Qwen2: Architecture {
   package static let textClass = "Qwen2ForCausalLM"
   package static let ggufName = "qwen2"
   package static let splitName = "qwen2"
-  package static let stopWords = [chat.endOfTurn, "<|endoftext|>"]
+  package static let stopWords = ["<|im_end|>", "<|endoftext|>"]
 
   package var decoder: DecoderConfiguration
   /// Of each layer, how many keys a query sees, its own included; nil for all.

@@ -9,7 +9,7 @@ package struct Qwen3: Architecture {
   package static let textClass = "Qwen3ForCausalLM"
   package static let ggufName = "qwen3"
   package static let splitName = "qwen2"
-  package static let stopWords = [chat.endOfTurn, "<|endoftext|>"]
+  package static let stopWords = ["<|im_end|>", "<|endoftext|>"]
 
   package var decoder: DecoderConfiguration
   /// Whether q, k, v and o have biases.

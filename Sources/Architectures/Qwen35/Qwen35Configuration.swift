@@ -15,7 +15,7 @@ package struct Qwen35: Architecture {
     (wrong: "language_model.visual.", right: "visual."),
     (wrong: "model.language_model.lm_head.", right: "lm_head."), (wrong: "model.lm_head.", right: "lm_head."),
   ]
-  package static let stopWords = [chat.endOfTurn, "<|endoftext|>"]
+  package static let stopWords = ["<|im_end|>", "<|endoftext|>"]
   package static let picture: PictureMarkup? = PictureMarkup(
     before: "<|vision_start|>", token: "<|image_pad|>", after: "<|vision_end|>")
 
