@@ -55,6 +55,10 @@ package struct DecoderSource: Sendable {
     let fields = nested ?? config
     let place = nested == nil ? "" : "text_config"
     text = ConfigurationReader(json: fields, place: place, file: file)
+    for key in ["rope_parameters", "rope_scaling"] {
+      guard let value = fields[key], !value.isNull, value.objectValue == nil else { continue }
+      throw text.broken(Key(key, ""), "must be an object")
+    }
     rope = Self.rope(in: fields, place, file: file)
     self.config = config
     self.file = file
@@ -195,9 +199,6 @@ package struct DecoderSource: Sendable {
     for key in ["rope_parameters", "rope_scaling"] {
       guard let json = fields[key], !json.isNull else { continue }
       let place = text.written(Key(key, ""))
-      guard json.objectValue != nil else {
-        throw CheckpointError(.malformed, "\(place) must be an object", file: file)
-      }
       let reader = ConfigurationReader(json: json, place: place, file: file)
       // `type` is the name of older files, and `mrope` what they call the default one with sections.
       for name in ["rope_type", "type"] where reader.has(Key(name, "")) {
