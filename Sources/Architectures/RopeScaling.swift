@@ -115,11 +115,18 @@ package enum RopeScaling: Sendable, Equatable {
     }
   }
 
-  /// Llama 3's parameters that give these divisors; the published ones are tried.
+  /// Llama 3's parameters that give these divisors, blended between one and four turns as in all published models; nil for others.
   private static func solved(_ values: [Float], dimension: Int, theta: Double) -> RopeScaling? {
-    guard let factor = values.last, factor >= 1 else { return nil }
-    for original in [8192, 4096, 2048, 16384, 32768, 65536, 131_072] {
-      let guess = RopeScaling.llama3(factor: Double(factor), low: 1, high: 4, original: original)
+    guard let factor = values.last.map(Double.init), factor >= 1 else { return nil }
+    let (low, high) = (1.0, 4.0)
+    // A blended frequency tells the original length; where there is none, any between two waves will do.
+    let blended = values.enumerated().filter { $1 > 1 && Double($1) < factor }.map { index, value in
+      let smooth = (1 / Double(value) - 1 / factor) / (1 - 1 / factor)
+      let wave = 2 * Double.pi * Exponential.power(theta, Double(2 * index) / Double(dimension))
+      return Int(min(max(2, (wave * (smooth * (high - low) + low)).rounded()), 1e9))
+    }
+    for original in blended + [8192, 4096, 2048, 16384, 32768, 65536, 131_072] {
+      let guess = RopeScaling.llama3(factor: factor, low: low, high: high, original: original)
       if guess.rotary(dimension: dimension, theta: theta).divisors == values { return guess }
     }
     return nil

@@ -99,7 +99,7 @@ extension RopeScaling {
   /// sqrt(1 + ln s / ln original), s being by how much sequences are longer than the original ones.
   private static func attentionFactor(_ length: Int, over original: Int) -> Double {
     guard length > original else { return 1 }
-    let ratio = TransformSteps.logarithm(Double(length) / Double(original)) / TransformSteps.logarithm(Double(original))
+    let ratio = Exponential.logarithm(Double(length) / Double(original)) / Exponential.logarithm(Double(original))
     return (1 + ratio).squareRoot()
   }
 

@@ -36,9 +36,6 @@ package enum TransformSteps {
     return parts.count == 1 ? parts[0] : Array(parts.joined())
   }
 
-  /// The natural logarithm.
-  static func logarithm(_ x: Double) -> Double { Exponential.logarithm(x) }
-
   /// What a step makes of a value, rounded once but for the rarest cases.
   package static func image(_ value: Float, of transform: TensorTransform) -> Float {
     switch transform {

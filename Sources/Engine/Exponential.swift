@@ -51,7 +51,7 @@ package enum Exponential {
 
   package static func logarithm(_ x: Double) -> Double { log(x) }
 
-  static func power(_ x: Double, _ y: Double) -> Double { pow(x, y) }
+  package static func power(_ x: Double, _ y: Double) -> Double { pow(x, y) }
 
   /// Cosine and sine of an angle.
   static func turn(_ angle: Double) -> (Float, Float) { (Float(cos(angle)), Float(sin(angle))) }

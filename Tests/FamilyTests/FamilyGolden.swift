@@ -60,6 +60,21 @@ struct FamilyGolden: Sendable, CustomTestStringConvertible {
     return options
   }
 
+  /// The same GGUF without keys of ours.
+  static func withoutOwnKeys(_ path: String, _ output: String) throws -> String {
+    let source = try Containers.open(path)
+    var metadata = source.metadata
+    for key in metadata.keys where key.hasPrefix("quern.") { metadata.remove(key) }
+    let writer = try GGUFWriter(
+      path: output, metadata: metadata,
+      tensors: source.tensors.map { TensorDescription(name: $0.name, type: $0.type, shape: $0.shape) })
+    for (index, tensor) in source.tensors.enumerated() {
+      try tensor.withBytes { bytes throws(CheckpointError) in try writer.writeTensor(index, bytes) }
+    }
+    _ = try writer.finish()
+    return output
+  }
+
   /// Writes the checkpoint, or what was made of it, in another container; `name` is that of the text file or folder.
   func converted(
     _ source: String? = nil, in folder: TemporaryFolder, _ name: String, _ options: ConversionOptions
