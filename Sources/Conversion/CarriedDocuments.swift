@@ -52,29 +52,9 @@ struct CarriedDocuments {
       throw CheckpointError(.missing, "config.json is missing beside the tensors", file: folder.path)
     }
     var (json, changes) = try model.corrected(configuration: config)
-    if let type { retype(&json, type, &changes) }
+    if let type, json.retype(type) { changes.append("config.json: the dtype is \(type.torchName), as asked") }
     notes += changes
     return changes.isEmpty ? bytes : json.serialized(pretty: true, nonFinite: true)
-  }
-
-  /// Readers load weights in the type that the configuration names, whatever they are stored in.
-  private func retype(_ json: inout OrderedJSON, _ type: ElementType, _ changes: inout [String]) {
-    let names: [ElementType: String] = [.f32: "float32", .f16: "float16", .bf16: "bfloat16"]
-    guard let name = names[type], var outer = json.objectValue else { return }
-    func change(_ object: inout OrderedObject) {
-      for key in ["dtype", "torch_dtype"] where object[key] != nil && object[key]?.stringValue != name {
-        object[key] = .string(name)
-        if changes.last?.hasPrefix("config.json: the dtype") != true {
-          changes.append("config.json: the dtype is \(name), as asked")
-        }
-      }
-    }
-    change(&outer)
-    if var text = outer["text_config"]?.objectValue {
-      change(&text)
-      outer["text_config"] = .object(text)
-    }
-    json = .object(outer)
   }
 
   /// The tokenizer's configuration with all chat templates as its list, where the source keeps several in a folder of their own.
@@ -83,5 +63,41 @@ struct CarriedDocuments {
     object["chat_template"] = .array(RestoredDocuments.list(folder.chatTemplate, folder.namedChatTemplates))
     notes.append("the chat templates of additional_chat_templates are written into tokenizer_config.json")
     return OrderedJSON.object(object).serialized(pretty: true, nonFinite: true)
+  }
+}
+
+extension ElementType {
+  /// What configurations call it.
+  fileprivate var torchName: String {
+    switch self {
+    case .f32: "float32"
+    case .f16: "float16"
+    case .bf16: "bfloat16"
+    default: rawValue
+    }
+  }
+}
+
+extension OrderedJSON {
+  /// Puts the type that weights are stored in where a `config.json` says one.
+  ///
+  /// Readers load weights in the type that the configuration names, whatever they are stored in.
+  /// - Returns: whether it said another.
+  mutating func retype(_ type: ElementType) -> Bool {
+    guard var outer = objectValue, [.f32, .f16, .bf16].contains(type) else { return false }
+    var isChanged = false
+    func change(_ object: inout OrderedObject) {
+      for key in ["dtype", "torch_dtype"] where object[key] != nil && object[key]?.stringValue != type.torchName {
+        object[key] = .string(type.torchName)
+        isChanged = true
+      }
+    }
+    change(&outer)
+    if var text = outer["text_config"]?.objectValue {
+      change(&text)
+      outer["text_config"] = .object(text)
+    }
+    if isChanged { self = .object(outer) }
+    return isChanged
   }
 }

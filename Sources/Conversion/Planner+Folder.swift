@@ -27,13 +27,23 @@ extension Planner {
       documents = try carried.all()
       notes += carried.notes
     } else {
-      var restored = RestoredDocuments(model: written(model), text: source, vision: projector)
+      var restored = RestoredDocuments(
+        model: written(model), text: source, vision: projector, type: Self.usualType(tensors))
       documents = try restored.all()
       notes += restored.notes + [TokenizerSource.split(of: source).note].compactMap { $0 }
     }
     let path = options.output ?? Naming.stem(of: source.folder?.path ?? source.path) + "-safetensors"
     return try PlannedFile(
       folder: path, tensors: tensors, documents: documents, shardSize: options.splitSize ?? 5_000_000_000)
+  }
+
+  /// The type in which most weights of matrices are written.
+  private static func usualType(_ tensors: [PlannedTensor]) -> ElementType? {
+    var counts: [ElementType: Int] = [:]
+    for tensor in tensors where tensor.shape.rank >= 2 {
+      if let type = tensor.type.elementType { counts[type, default: 0] += tensor.shape.elementCount }
+    }
+    return counts.max { ($0.value, $0.key.rawValue) < ($1.value, $1.key.rawValue) }?.key
   }
 
   /// The type asked for, which vectors do not take; else one that loses nothing.

@@ -9,10 +9,13 @@ struct RestoredDocuments {
   let model: any Architecture
   let text: Checkpoint
   let vision: Checkpoint?
+  /// The type of most weights.
+  let type: ElementType?
   /// What differs from the documents that were carried, one sentence each.
   private(set) var notes: [String] = []
 
-  init(model: any Architecture, text: Checkpoint, vision: Checkpoint?) {
+  init(model: any Architecture, text: Checkpoint, vision: Checkpoint?, type: ElementType?) {
+    self.type = type
     self.model = model
     self.text = text
     self.vision = vision
@@ -40,8 +43,15 @@ struct RestoredDocuments {
 
   /// `config.json` as it was carried, unless it speaks of parts that are not restored.
   private mutating func configuration() throws(CheckpointError) -> [UInt8] {
-    guard let bytes = Provenance.document("config", in: metadata) else { return pretty(try model.configurationJSON()) }
-    let (json, changes) = try model.corrected(configuration: try parse(bytes))
+    guard let bytes = Provenance.document("config", in: metadata) else {
+      var json = try model.configurationJSON()
+      if let type { _ = json.retype(type) }
+      return pretty(json)
+    }
+    var (json, changes) = try model.corrected(configuration: try parse(bytes))
+    if let type, json.retype(type) {
+      changes.append("config.json: the dtype is that of the weights as they are written")
+    }
     notes += changes
     return changes.isEmpty ? bytes : pretty(json)
   }

@@ -54,6 +54,32 @@ struct FamilyConversionTests {
     #expect(try sums("one.gguf") == sums("two.gguf"))
   }
 
+  @Test(
+    "What a GGUF cannot say is told", arguments: [("mistral", "window of 16 tokens"), ("phi3", "window of 23 tokens")])
+  func untold(name: String, words: String) throws {
+    let folder = try TemporaryFolder()
+    var options = ConversionOptions.convert(to: .bf16)
+    options.output = folder.file("model.gguf")
+    let plan = try Conversion.plan(source: FamilyGolden(name: name).model, options: options)
+    #expect(plan.notes.contains { $0.contains(words) && $0.contains("llama.cpp") })
+  }
+
+  @Test("A restored config.json names the type of the weights", arguments: ["qwen3", "llama3"])
+  func dtype(name: String) throws {
+    let family = FamilyGolden(name: name)
+    let folder = try TemporaryFolder()
+    let f32 = try family.converted(in: folder, "f32.gguf", .convert(to: .f32))
+    for (source, file) in [
+      (f32, "own"), (try FamilyGolden.withoutOwnKeys(f32, folder.file("foreign.gguf")), "foreign"),
+    ] {
+      var options = FamilyGolden.restoring
+      options.recipe = .conversion(to: .f16)
+      let back = try family.converted(source, in: folder, file, options)
+      let json = try OrderedJSON(parsing: try FileSystem.read(back + "/config.json"), file: "config.json")
+      #expect((json["dtype"] ?? json["torch_dtype"])?.stringValue == "float16", "\(name) \(file)")
+    }
+  }
+
   private static func sum(_ path: String) throws -> String {
     let file = try InputFile(path: path)
     return try file.withBytes(at: 0, count: Int(file.size)) { SHA256Hash.hash($0) }
