@@ -15,10 +15,10 @@ package protocol VisionEncoder: Sendable {
   /// The table of position embeddings, row after row.
   var positionTable: [Float] { get }
 
-  /// The tokens of all pictures, one after another: [tokens, output width].
+  /// The tokens of all pictures, one after another, each a row of the output width.
   ///
   /// - Throws: `mismatch` for patches of another width, `unsupported` for grids that are not a still picture.
-  func encode(_ patches: Patches, compute: Compute, observer: VisionObserver?) throws(CheckpointError) -> Activations
+  func encode(_ patches: Patches, compute: Compute, observer: VisionObserver?) throws(CheckpointError) -> PictureRows
 }
 
 /// What a family computes, layer by layer.

@@ -50,7 +50,8 @@ extension Planner {
     recipe.fallback = .smallerBlocks
     let tensors = try planned(gathered, recipe, Metadata(), guide: nil).tensors
     let description = FileDescription(
-      name: Naming.title(stem), sizeLabel: Naming.sizeLabel(tensors), fileType: recipe.fileType(of: tensors))
+      name: Naming.title(stem), sizeLabel: Naming.sizeLabel(tensors), fileType: recipe.fileType(of: tensors),
+      extra: sampling())
     guard var metadata = try model.visionMetadata(description, folder: source.folder) else {
       throw CheckpointError(.fault, "a vision encoder without metadata", file: source.path)
     }

@@ -12,6 +12,18 @@ extension Activations {
     }
   }
 
+  /// Adds some rows of another matrix of the same width, the first of them to row `first`, the next to the next.
+  package func add(_ other: Activations, _ range: Range<Int>, from first: Int, _ compute: Compute) {
+    precondition(
+      columns == other.columns && range.lowerBound >= 0 && range.upperBound <= other.rows, "rows of the other")
+    precondition(first >= 0 && first + range.count <= rows, "rows from \(first) of \(rows)")
+    compute.each(range.count, grain: 32) { part in
+      let source = other.base + (range.lowerBound + part.lowerBound) * columns
+      compute.kernels.addScaled(
+        source, by: 1, to: base + (first + part.lowerBound) * columns, count: part.count * columns)
+    }
+  }
+
   /// The first of every two neighbouring parts of `width` columns: queries without their gates.
   package func everyOther(_ width: Int, _ compute: Compute) -> Activations {
     precondition(columns % (2 * width) == 0, "parts come in pairs")
@@ -35,6 +47,22 @@ extension Activations {
     compute.each(rows, grain: 32) { part in
       for t in part {
         (result.base + t * range.count).update(from: base + t * columns + range.lowerBound, count: range.count)
+      }
+    }
+    return result
+  }
+
+  /// Matrices with as many rows side by side: [T, a], [T, b], … to [T, a + b + …].
+  package static func sideBySide(_ parts: [Activations], _ compute: Compute) -> Activations {
+    let result = Activations(rows: parts[0].rows, columns: parts.reduce(0) { $0 + $1.columns })
+    precondition(parts.allSatisfy { $0.rows == result.rows }, "matrices with as many rows")
+    compute.each(result.rows, grain: 32) { range in
+      for t in range {
+        var place = t * result.columns
+        for part in parts {
+          (result.base + place).update(from: part.base + t * part.columns, count: part.columns)
+          place += part.columns
+        }
       }
     }
     return result

@@ -1,4 +1,4 @@
-/// Causal grouped-query attention: softmax(q k^T * scale) v, query head h on key-value head h / (heads / keyValueHeads).
+/// Causal grouped-query attention, but for blocks of tokens that see each other: softmax(q k^T * scale) v, query head h on key-value head h / (heads / keyValueHeads).
 package struct CausalAttention: Sendable {
   package let heads: Int
   package let keyValueHeads: Int
@@ -25,19 +25,23 @@ package struct CausalAttention: Sendable {
 
   /// Attends from the last T positions of the cache, whose keys and values are already in it.
   ///
-  /// `queries` is [T, heads * dimension], and so is the result. Each query's numbers are computed in the order of the keys, so they
+  /// `queries` is [T, heads * dimension], and so is the result; each of `blocks`, ranges of its rows in their order, sees itself in both
+  /// directions, whatever the window. Each query's numbers are computed in the order of the keys, so they
   /// depend neither on the threads nor on how many queries come along.
-  package func callAsFunction(_ queries: Activations, over cache: KeyValueCache, _ compute: Compute) -> Activations {
+  package func callAsFunction(
+    _ queries: Activations, over cache: KeyValueCache, blocks: [Range<Int>] = [], _ compute: Compute
+  ) -> Activations {
     let tokens = queries.rows
     precondition(cache.count >= tokens, "the cache holds the keys of the queries themselves")
     let result = Activations(rows: tokens, columns: queries.columns)
     let first = cache.count - tokens
+    let seen = visible(first..<cache.count, blocks: blocks)
     let group = heads / keyValueHeads
     // Rows of one product: the query heads that share a key head, times a few tokens.
     let block = max(1, 48 / group)
-    let blocks = (tokens + block - 1) / block
+    let places = (tokens + block - 1) / block
     // A single token leaves threads idle; then the query heads of a key head part. Each is computed as in company.
-    let items = blocks * keyValueHeads
+    let items = places * keyValueHeads
     let parts = items < compute.threads ? min(group, (compute.threads + items - 1) / items) : 1
     let shared = Borrowed(cache)
     compute.each(items * parts) { range in
@@ -45,9 +49,9 @@ package struct CausalAttention: Sendable {
         // The last blocks see most keys: begin with them, so that threads finish together.
         let (place, rest) = item.quotientAndRemainder(dividingBy: keyValueHeads * parts)
         let (head, part) = rest.quotientAndRemainder(dividingBy: parts)
-        let from = (blocks - 1 - place) * block
+        let from = (places - 1 - place) * block
         attend(
-          queries, from..<min(from + block, tokens), first: first, head: head,
+          queries, from..<min(from + block, tokens), seen: seen, head: head,
           members: part * group / parts..<(part + 1) * group / parts, cache: shared.value, into: result,
           compute.kernels)
       }
@@ -57,15 +61,17 @@ package struct CausalAttention: Sendable {
 
   /// One key-value head, some query heads of its group, a few tokens.
   private func attend(
-    _ queries: Activations, _ range: Range<Int>, first: Int, head: Int, members: Range<Int>, cache: KeyValueCache,
+    _ queries: Activations, _ range: Range<Int>, seen: [Range<Int>], head: Int, members: Range<Int>,
+    cache: KeyValueCache,
     into result: Activations, _ kernels: EngineKernels
   ) {
     let start = head * (heads / keyValueHeads) + members.lowerBound  // the first query head
     let group = members.count
     let rows = range.count * group
     let tile = KeyValueCache.tile
-    let keys = first + range.upperBound  // visible to the last token of the block
-    let begin = visible(first + range.lowerBound).lowerBound / tile  // the first tile that its first token sees
+    // The last token sees furthest ahead, the first furthest back.
+    let keys = seen[range.upperBound - 1].upperBound
+    let begin = seen[range.lowerBound].lowerBound / tile
     let tiles = (keys + tile - 1) / tile - begin
     let (cachedKeys, cachedValues) = (cache.keys, cache.values)
 
@@ -86,8 +92,7 @@ package struct CausalAttention: Sendable {
         into: scores.base + j * tile, stride: scores.columns, m: rows, n: tile, k: dimension, accumulate: false)
     }
     for (index, t) in range.enumerated() {
-      let seen = visible(first + t)
-      let (from, to) = (seen.lowerBound - begin * tile, seen.upperBound - begin * tile)
+      let (from, to) = (seen[t].lowerBound - begin * tile, seen[t].upperBound - begin * tile)
       for g in 0..<group {
         let row = scores.base + (index * group + g) * scores.columns
         row.update(repeating: 0, count: from)  // what lies before the window weighs nothing
@@ -112,9 +117,14 @@ package struct CausalAttention: Sendable {
 }
 
 extension CausalAttention {
-  /// The keys that the query at a position sees.
-  private func visible(_ position: Int) -> Range<Int> {
-    max(0, position + 1 - (window ?? position + 1))..<position + 1
+  /// The keys that the query at each of some places sees; blocks are counted from the first of the places.
+  private func visible(_ places: Range<Int>, blocks: [Range<Int>]) -> [Range<Int>] {
+    var seen = places.map { max(0, $0 + 1 - (window ?? $0 + 1))..<$0 + 1 }
+    for block in blocks {
+      let (start, end) = (places.lowerBound + block.lowerBound, places.lowerBound + block.upperBound)
+      for t in block { seen[t] = min(seen[t].lowerBound, start)..<max(seen[t].upperBound, end) }
+    }
+    return seen
   }
 
   /// Scores to weights: softmax, in which a head's sink takes part.

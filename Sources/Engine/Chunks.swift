@@ -7,11 +7,14 @@ package enum Chunks {
   package static let length = 8 * GatedDeltaNet.chunk
 
   /// The pieces of a sequence of `count` tokens, in order.
-  package static func of(_ count: Int) -> [Range<Int>] {
+  ///
+  /// A piece that would end inside one of `whole`, ranges in their order, ends behind it.
+  package static func of(_ count: Int, whole: [Range<Int>] = []) -> [Range<Int>] {
     var result: [Range<Int>] = []
     var start = 0
     while start < count {
       var end = min(start + length, count)
+      if let block = whole.first(where: { $0.upperBound > end }), block.lowerBound < end { end = block.upperBound }
       if count - end < GatedDeltaNet.fewTokens { end = count }
       result.append(start..<end)
       start = end

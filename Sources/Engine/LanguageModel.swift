@@ -19,6 +19,9 @@ package protocol LanguageModel: Sendable {
   /// remembered of it is of no use. ``SequenceState/announce(length:)`` says beforehand what is coming.
   var shortLength: Int { get }
 
+  /// Whether the tokens of a picture see each other in both directions; then a picture has to go through the layers in one piece.
+  var seesWholePictures: Bool { get }
+
   /// What a layer remembers before the first token of a sequence, with room for `capacity` tokens before it has to grow.
   func makeState(ofLayer layer: Int, capacity: Int) -> LayerState
 
@@ -42,6 +45,13 @@ package protocol LanguageModel: Sendable {
 extension LanguageModel {
   package var shortLength: Int { .max }
 
+  package var seesWholePictures: Bool { false }
+
+  /// The pieces in which rows go through the layers, in order.
+  package func pieces(of input: InputRows) -> [Range<Int>] {
+    Chunks.of(input.count, whole: seesWholePictures ? input.pictures : [])
+  }
+
   /// The state before the first token of a sequence, with room for `capacity` tokens before it has to grow.
   ///
   /// Of several `sequences` that go side by side, each has so much room.
@@ -54,23 +64,35 @@ extension LanguageModel {
   /// Runs tokens through all decoder layers, in place: embeddings [T, hidden] to the hidden states behind the last layer, [T, hidden].
   ///
   /// Of several sequences side by side the rows lie one sequence after another.
-  /// - Throws: `mismatch` when a sequence would become longer
-  ///   than `contextLength`.
+  /// - Throws: `mismatch` when a sequence would become longer than `contextLength`.
   package func forward(
     _ embeddings: Activations, at positions: Positions, state: inout SequenceState, compute: Compute,
     observer: LayerObserver? = nil
   ) throws(CheckpointError) -> Activations {
-    precondition(embeddings.columns == hiddenSize && positions.count == embeddings.rows)
+    try forward(InputRows(embeddings, at: positions), state: &state, compute: compute, observer: observer)
+  }
+
+  /// Runs rows through all decoder layers, in place: [T, hidden] to the hidden states behind the last layer, [T, hidden].
+  ///
+  /// `observer` sees what each layer itself gives, before anything is added to rows of pictures.
+  /// - Throws: `mismatch` when a sequence would become longer than `contextLength`.
+  package func forward(
+    _ input: InputRows, state: inout SequenceState, compute: Compute, observer: LayerObserver? = nil
+  ) throws(CheckpointError) -> Activations {
+    let (embeddings, positions) = (input.embeddings, input.positions)
+    precondition(embeddings.columns == hiddenSize && (state.sequences == 1 || input.pictures.isEmpty))
     let length = state.count + embeddings.rows / state.sequences
     guard length <= contextLength else {
       throw CheckpointError(
         .mismatch, "the sequence would have \(length) tokens; the model is made for \(contextLength)")
     }
-    let turns = Turns(at: positions, length: max(length, state.announced))
+    let turns = Turns(
+      at: positions, length: max(length, state.announced), blocks: seesWholePictures ? input.pictures : [])
     for index in 0..<layerCount {
       try Cancellation.check()
       layer(index, embeddings, turns: turns, states: state.layers[index], compute: compute)
       observer?(index, embeddings)
+      input.add(behind: index, to: embeddings, compute)
     }
     state.advance(positions)
     return embeddings

@@ -1,4 +1,18 @@
-/// Attention of every patch of a picture to every other, queries and keys turned by their place in the grid.
+/// How queries and keys of patches are turned by their place in the grid.
+package struct PatchTurns {
+  /// Made by ``RotaryEmbedding/init(gridDimension:theta:)``.
+  let rotary: RotaryEmbedding
+  /// A row for each patch.
+  let table: Activations
+
+  package init(_ rotary: RotaryEmbedding, at places: [(row: Int, column: Int)]) {
+    self.rotary = rotary
+    table = rotary.table(
+      Positions(axes: [places.map { _ in 0 }, places.map { Int32($0.row) }, places.map { Int32($0.column) }]))
+  }
+}
+
+/// Attention of every patch of a picture to every other.
 ///
 /// softmax(q k^T / sqrt(dimension)) v, no mask. A block of queries meets the keys chunk by chunk, and what it has summed is
 /// scaled down whenever a chunk holds a larger score (Milakov and Gimelshein 2018; Dao et al. 2022), so that scores never
@@ -15,7 +29,6 @@ package struct PatchAttention: Sendable {
 
   /// Attention with `heads` heads of `dimension` values.
   package init(heads: Int, dimension: Int) {
-    precondition(dimension % 4 == 0, "two axes of rotated pairs")
     self.heads = heads
     self.dimension = dimension
   }
@@ -24,21 +37,22 @@ package struct PatchAttention: Sendable {
   ///
   /// - Parameters:
   ///   - qkv: [N, 3 * heads * dimension]: queries, keys, values, each head by head. Queries and keys are turned in place.
-  ///   - turns: a row for each patch of the table of `rotary`.
-  ///   - rotary: made by `RotaryEmbedding(gridDimension:theta:)`.
+  ///   - turns: of the patches; nil to leave them as they are.
   ///   - compute: what it runs on.
   /// - Returns: [N, heads * dimension].
-  package func callAsFunction(_ qkv: Activations, turns: Activations, rotary: RotaryEmbedding, _ compute: Compute)
-    -> Activations
-  {
+  package func callAsFunction(_ qkv: Activations, turns: PatchTurns?, _ compute: Compute) -> Activations {
     let width = heads * dimension
     let count = qkv.rows
-    precondition(qkv.columns == 3 * width && turns.rows == count && rotary.dimension == dimension)
+    precondition(qkv.columns == 3 * width)
+    precondition(turns.map { $0.table.rows == count && $0.rotary.dimension == dimension } ?? true)
     let scale = 1 / Float(dimension).squareRoot()
     compute.each(count, grain: 16) { part in
       for t in part {
-        for head in 0..<2 * heads {  // all queries, then all keys
-          rotary.rotate(qkv.base + t * qkv.columns + head * dimension, turns.base + t * turns.columns)
+        if let turns {
+          for head in 0..<2 * heads {  // all queries, then all keys
+            turns.rotary.rotate(
+              qkv.base + t * qkv.columns + head * dimension, turns.table.base + t * turns.table.columns)
+          }
         }
         Engine.scale(qkv.base + t * qkv.columns, by: scale, width)
       }

@@ -111,16 +111,19 @@ extension RotaryEmbedding {
   }
 }
 
-/// The rotary turns of the tokens of one call, each table worked out when a layer first asks for it.
+/// Where the tokens of one call stand, and their rotary turns, each table worked out when a layer first asks for it.
 package final class Turns {
   package let positions: Positions
   /// Tokens that the sequence has with those of this call, or will have when what is being read is through.
   package let length: Int
+  /// Tokens of this call that see each other in both directions, block by block in their order; none for most models.
+  package let blocks: [Range<Int>]
   private var tables: [(rotary: RotaryEmbedding, table: Activations)] = []
 
-  package init(at positions: Positions, length: Int) {
+  package init(at positions: Positions, length: Int, blocks: [Range<Int>] = []) {
     self.positions = positions
     self.length = length
+    self.blocks = blocks
   }
 
   /// The table of an embedding: [T, rotated dimensions].

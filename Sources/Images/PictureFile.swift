@@ -68,10 +68,13 @@ package struct PictureFile {
   /// The picture upright, stretched to exactly `width` x `height`.
   ///
   /// - Throws: `malformed` for a damaged picture.
-  package func resized(width newWidth: Int, height newHeight: Int) throws(CheckpointError) -> Picture {
+  package func resized(
+    width newWidth: Int, height newHeight: Int, _ filter: Resampling = .bicubic
+  ) throws(CheckpointError) -> Picture {
     do throws(CheckpointError) {
       var resizer = RowResizer(
-        width: width, height: height, newWidth: newWidth, newHeight: newHeight, from: metadata.orientation)
+        width: width, height: height, newWidth: newWidth, newHeight: newHeight, filter,
+        from: metadata.orientation)
       if ImageKind(of: file) == .png {
         var rows = try PNGRows(file, transparency: metadata.transparency)
         try Self.feed(&rows, to: &resizer)

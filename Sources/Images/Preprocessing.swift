@@ -16,14 +16,21 @@ package struct Preprocessing: Sendable, Equatable {
   package var mean: [Float] = [0.5, 0.5, 0.5]
   /// Divides each channel, as a fraction of 255.
   package var deviation: [Float] = [0.5, 0.5, 0.5]
+  /// The side of the square that every picture is stretched to; nil for sizes that follow the picture.
+  package var side: Int?
+  /// How samples are weighed when a picture is stretched.
+  package var filter = Resampling.bicubic
 
   /// What the published Qwen3.5 checkpoints say.
   package init() {}
 
-  /// Reads `preprocessor_config.json`; what it leaves out is as published.
+  /// Reads `preprocessor_config.json`; what it leaves out is as `published`.
   ///
-  /// - Throws: `unsupported` for values out of range.
-  package init(json: OrderedJSON, file: String = "preprocessor_config.json") throws(CheckpointError) {
+  /// - Throws: `unsupported` for values out of range, and for another side than the square that is published.
+  package init(
+    json: OrderedJSON, over published: Preprocessing = Preprocessing(), file: String = "preprocessor_config.json"
+  ) throws(CheckpointError) {
+    self = published
     func size(_ value: OrderedJSON?, _ name: String, _ fallback: Int) throws(CheckpointError) -> Int {
       guard let value, value != .null else { return fallback }
       guard let number = value.intValue.flatMap({ Int(exactly: $0) }) else {
@@ -42,6 +49,26 @@ package struct Preprocessing: Sendable, Equatable {
     maxPixels = try size(json["max_pixels"], "max_pixels", maxPixels)
     minPixels = try size(json["size"]?["shortest_edge"], "size.shortest_edge", minPixels)
     maxPixels = try size(json["size"]?["longest_edge"], "size.longest_edge", maxPixels)
+    if let side {
+      for key in ["height", "width"] {
+        let stored = try size(json["size"]?[key], "size.\(key)", side)
+        guard stored == side else {
+          throw CheckpointError(
+            .unsupported, "size.\(key) is \(stored), and the vision encoder reads squares of \(side) pixels", file: file
+          )
+        }
+      }
+      // Parts of a picture, shown besides the whole.
+      guard json["do_pan_and_scan"]?.boolValue != true else {
+        throw CheckpointError(.unsupported, "do_pan_and_scan is true; pictures are shown whole", file: file)
+      }
+      switch try size(json["resample"], "resample", 2) {
+      case 2: filter = .bilinear
+      case 3: filter = .bicubic
+      case let other:
+        throw CheckpointError(.unsupported, "resample is \(other); 2 (bilinear) and 3 (bicubic) are known", file: file)
+      }
+    }
     mean = channels("image_mean", mean)
     deviation = channels("image_std", deviation)
     try check(file)
@@ -65,11 +92,26 @@ package struct Preprocessing: Sendable, Equatable {
     }
     try require(minPixels <= maxPixels, "shortest_edge \(minPixels) exceeds longest_edge \(maxPixels)")
     try require(deviation.allSatisfy { $0 > 0 }, "image_std has a number that is not positive")
+    if let side {
+      try require(
+        (1...4096).contains(side) && side % (patchSize * mergeSize) == 0,
+        "a square of \(side) pixels does not consist of tokens of \(patchSize * mergeSize)")
+    }
   }
 
   /// The fields as `preprocessor_config.json` has them, with the classes of transformers that read it.
   package func json(processor: String, images: String) -> OrderedJSON {
     func numbers(_ values: [Float]) -> OrderedJSON { .array(values.map { .number(Double($0)) }) }
+    if let side {
+      return .object([
+        "do_convert_rgb": .null, "do_normalize": .bool(true), "do_pan_and_scan": .null, "do_rescale": .bool(true),
+        "do_resize": .bool(true), "image_mean": numbers(mean), "image_processor_type": .string(images),
+        "image_seq_length": .integer(Int64(tokens(inSide: side))), "image_std": numbers(deviation),
+        "processor_class": .string(processor), "resample": .integer(filter == .bilinear ? 2 : 3),
+        "rescale_factor": .number(1.0 / 255),
+        "size": .object(["height": .integer(Int64(side)), "width": .integer(Int64(side))]),
+      ])
+    }
     return .object([
       "size": .object([
         "longest_edge": .integer(Int64(maxPixels)), "shortest_edge": .integer(Int64(minPixels)),
@@ -80,11 +122,14 @@ package struct Preprocessing: Sendable, Equatable {
     ])
   }
 
-  /// The size to which a picture is stretched: sides are multiples of a token's side, the area within the limits.
+  private func tokens(inSide side: Int) -> Int { (side / patchSize / mergeSize) * (side / patchSize / mergeSize) }
+
+  /// The size to which a picture is stretched: the square, or sides that are multiples of a token's side, the area within the limits.
   ///
   /// Sides round half to even, as the reference's language does.
   /// - Throws: `unsupported` where one side is more than 200 times the other.
   package func smartSize(width: Int, height: Int) throws(CheckpointError) -> (width: Int, height: Int) {
+    if let side { return (side, side) }
     guard max(width, height) <= 200 * min(width, height) else {
       throw CheckpointError(
         .unsupported, "a picture of \(width)x\(height) pixels: one side is more than 200 times the other")
@@ -130,10 +175,12 @@ package struct Patches: Sendable {
 
   /// One grid a picture: the reference's `grid_thw`.
   package var grids: [Grid]
-  /// The reference's `pixel_values`, [patches, values of a patch].
+  /// The reference's `pixel_values`, [patches, values of a patch], or of whole pictures [pictures, channels, rows, columns].
   ///
   /// A patch is [channel, frame, row, column]; patches come block by block, those that merge into one token together.
   package var values: [Float]
+  /// Whether pictures are not cut: all their reds, then their greens and blues, each row by row.
+  package var isWhole = false
   /// Values of a patch.
   package var width: Int
 
@@ -147,12 +194,21 @@ package struct Patches: Sendable {
 
   /// Patches in all.
   package var count: Int { grids.reduce(0) { $0 + $1.count } }
+
+  /// The shape of `values`, outermost first.
+  package var shape: [Int] {
+    guard isWhole, let grid = grids.first else { return [count, width] }
+    let side = Int(Double(width / 3).squareRoot().rounded())
+    return [grids.count, 3, grid.rows * side, grid.columns * side]
+  }
 }
 
 extension Preprocessing {
   /// To put patches into.
   private var noPatches: Patches {
-    Patches(grids: [], values: [], width: 3 * temporalPatchSize * patchSize * patchSize)
+    var result = Patches(grids: [], values: [], width: 3 * temporalPatchSize * patchSize * patchSize)
+    result.isWhole = side != nil
+    return result
   }
 
   /// Decodes, resizes, normalizes and cuts the pictures of files, one after the other.
@@ -166,7 +222,7 @@ extension Preprocessing {
     result.values.reserveCapacity(count * result.width)
     for path in paths {
       let (file, size) = try opened(path)
-      append(try file.resized(width: size.width, height: size.height), to: &result)
+      append(try file.resized(width: size.width, height: size.height, filter), to: &result)
     }
     return result
   }
@@ -178,7 +234,7 @@ extension Preprocessing {
     let size = try smartSize(width: file.width, height: file.height)
     var result = noPatches
     result.values.reserveCapacity(size.width * size.height / (patchSize * patchSize) * result.width)
-    append(try file.resized(width: size.width, height: size.height), to: &result)
+    append(try file.resized(width: size.width, height: size.height, filter), to: &result)
     return result
   }
 
@@ -213,6 +269,14 @@ extension Preprocessing {
     // Sample values are 256: one table a channel, divided by 255 in double as the reference does, the rest in float.
     let table = (0..<3).map { channel in
       (0..<256).map { (Float(Double($0) / 255) - mean[channel]) / deviation[channel] }
+    }
+    if patches.isWhole {
+      for channel in 0..<3 {
+        for sample in stride(from: channel, to: picture.samples.count, by: 3) {
+          patches.values.append(table[channel][Int(picture.samples[sample])])
+        }
+      }
+      return
     }
     for blockRow in stride(from: 0, to: rows, by: mergeSize) {
       for blockColumn in stride(from: 0, to: columns, by: mergeSize) {

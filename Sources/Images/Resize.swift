@@ -1,4 +1,4 @@
-/// Antialiased bicubic resizing of 8-bit samples, bit for bit as Pillow does it, a row at a time.
+/// Antialiased bicubic or bilinear resizing of 8-bit samples, bit for bit as Pillow does it, a row at a time.
 ///
 /// Two passes, each a weighted sum of neighbours in fixed point (22 bits after the point) rounded and clamped to
 /// 8 bits, so the order of the passes matters: across first, unless the height shrinks by more than twice as many
@@ -15,14 +15,17 @@ struct RowResizer {
   private var samples: [UInt8] = []
 
   /// Takes a picture that will have `width` x `height` pixels once it is upright.
-  init(width: Int, height: Int, newWidth: Int, newHeight: Int, from orientation: Orientation = .upright) {
+  init(
+    width: Int, height: Int, newWidth: Int, newHeight: Int, _ kind: Resampling = .bicubic,
+    from orientation: Orientation = .upright
+  ) {
     let shrink = height - newHeight
     let uprightDownFirst = shrink > 0 && shrink > 2 * (width - newWidth)
     let swaps = orientation.swapsAxes
     downFirst = uprightDownFirst != swaps
     func filter(_ size: Int, _ newSize: Int, _ isReversed: Bool) -> ResizeFilter? {
       guard size != newSize else { return nil }
-      let filter = ResizeFilter(from: size, to: newSize)
+      let filter = ResizeFilter(from: size, to: newSize, kind)
       return isReversed ? filter.reversed(size) : filter
     }
     let (storedWidth, storedHeight) = swaps ? (height, width) : (width, height)
@@ -99,6 +102,16 @@ private struct DownSums {
   }
 }
 
+/// How the weight of a sample follows from its distance when a picture is stretched.
+package enum Resampling: Sendable {
+  case bicubic
+  /// A triangle.
+  case bilinear
+
+  /// The distance from which samples weigh nothing, in samples of the coarser side.
+  fileprivate var support: Double { self == .bicubic ? 2 : 1 }
+}
+
 /// For each sample of the result, which source samples it is made of and with what weights.
 struct ResizeFilter {
   /// Bits after the point of a weight.
@@ -113,17 +126,17 @@ struct ResizeFilter {
   /// Fixed-point weights, all results' one after the other.
   var weights: [Int] = []
 
-  init(from size: Int, to newSize: Int) {
+  init(from size: Int, to newSize: Int, _ kind: Resampling) {
     let scale = Double(size) / Double(newSize)
     // Shrinking widens the kernel to average all that a result covers; growing does not narrow it.
     let widening = max(1, scale)
-    let support = 2 * widening
+    let support = kind.support * widening
     let narrowing = 1 / widening
     for index in 0..<newSize {
       let center = (Double(index) + 0.5) * scale
       let first = max(0, Int(center - support + 0.5))
       let end = min(size, Int(center + support + 0.5))
-      let exact = (first..<end).map { Self.kernel((Double($0) - center + 0.5) * narrowing) }
+      let exact = (first..<end).map { Self.kernel((Double($0) - center + 0.5) * narrowing, kind) }
       let total = exact.reduce(0, +)
       starts.append(first)
       for weight in exact {
@@ -165,9 +178,10 @@ struct ResizeFilter {
     }
   }
 
-  /// Keys' cubic convolution with a = -1/2.
-  private static func kernel(_ x: Double) -> Double {
+  /// Keys' cubic convolution with a = -1/2, or the triangle.
+  private static func kernel(_ x: Double, _ kind: Resampling) -> Double {
     let x = abs(x)
+    if kind == .bilinear { return max(0, 1 - x) }
     if x < 1 { return (1.5 * x - 2.5) * x * x + 1 }
     if x < 2 { return (((x - 5) * x + 8) * x - 4) * -0.5 }
     return 0

@@ -63,27 +63,29 @@ package struct PicturePrompt: Sendable {
 
 extension PicturePrompt {
   /// What a text model reads: the embeddings of the prompt and of tokens behind it, those of picture tokens replaced by rows that a
-  /// vision encoder made of the pictures.
+  /// vision encoder made of the pictures; nil for a prompt of text.
   ///
   /// - Throws: `mismatch` when the rows have another width, and for tokens beyond the table.
-  package func embeddings(
-    of model: any LanguageModel, seen: Activations, followedBy more: [Int32] = []
-  ) throws(CheckpointError) -> Activations {
+  package func input(
+    of model: any LanguageModel, seen: PictureRows?, followedBy more: [Int32] = []
+  ) throws(CheckpointError) -> InputRows {
     let result = try model.embed(tokens + more)
-    guard seen.columns == result.columns else {
+    let places = positions(followedBy: more.count)
+    guard let seen else { return InputRows(result, at: places) }
+    guard seen.rows.columns == result.columns else {
       throw CheckpointError(
-        .mismatch, "the vision encoder hands over rows of \(seen.columns), the text model reads \(result.columns)")
+        .mismatch, "the vision encoder hands over rows of \(seen.rows.columns), the text model reads \(result.columns)")
     }
     var row = 0
     for range in pictureTokens {
-      result.replace(from: range.lowerBound, by: seen, row..<row + range.count)
+      result.replace(from: range.lowerBound, by: seen.rows, row..<row + range.count)
       row += range.count
     }
-    return result
+    return InputRows(result, at: places, pictures: pictureTokens, added: seen.added)
   }
 
   /// The positions of the prompt and of so many text tokens behind it.
-  package func positions(followedBy count: Int) -> Positions {
+  private func positions(followedBy count: Int) -> Positions {
     let next = (positions.axes.compactMap { $0.max() }.max() ?? -1) + 1
     return Positions(axes: positions.axes.map { $0 + (0..<Int32(count)).map { next + $0 } })
   }

@@ -78,7 +78,7 @@ package struct PictureReader: Sendable {
     notes = isProjector ? [ProjectorMatch.note(text: opened.checkpoint, projector: source)] : []
     self.encoder = encoder
     if let stored = source.folder?.preprocessorConfig {
-      preprocessing = try Preprocessing(json: stored)
+      preprocessing = try Preprocessing(json: stored, over: architecture.preprocessing(Metadata()) ?? Preprocessing())
     } else {
       preprocessing = architecture.preprocessing(source.metadata) ?? Preprocessing()
       try preprocessing.check("preprocessor_config.json")
@@ -149,13 +149,13 @@ package struct PictureReader: Sendable {
   }
 
   /// What the language model reads: the prompt's embeddings, those of picture tokens replaced by what the encoder saw.
-  package func embeddings(_ prompt: PicturePrompt, compute: Compute, observer: VisionObserver? = nil)
-    throws(CheckpointError) -> Activations
+  package func input(_ prompt: PicturePrompt, compute: Compute, observer: VisionObserver? = nil)
+    throws(CheckpointError) -> InputRows
   {
-    guard !prompt.pictureTokens.isEmpty else { return try opened.model.embed(prompt.tokens) }
-    let seen = try encoder.encode(prompt.patches, compute: compute, observer: observer)
+    let seen =
+      prompt.pictureTokens.isEmpty ? nil : try encoder.encode(prompt.patches, compute: compute, observer: observer)
     do throws(CheckpointError) {
-      return try prompt.embeddings(of: opened.model, seen: seen)
+      return try prompt.input(of: opened.model, seen: seen)
     } catch {
       throw error.in(file: path)
     }

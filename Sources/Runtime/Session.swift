@@ -44,12 +44,11 @@ package struct Session: ~Copyable {
     }
   }
 
-  /// Reads embeddings at given positions, as a prompt with pictures has them, and leaves the logits after the last one.
-  package mutating func read(_ embeddings: Activations, at positions: Positions) throws(CheckpointError) {
-    for chunk in Chunks.of(embeddings.rows) {
-      let hidden = try model.forward(
-        embeddings.copy(of: chunk), at: positions[chunk], state: &state, compute: compute, observer: nil)
-      if chunk.upperBound == embeddings.rows { logits = head(hidden) }
+  /// Reads rows, as a prompt with pictures has them, and leaves the logits after the last one.
+  package mutating func read(_ input: InputRows) throws(CheckpointError) {
+    for piece in model.pieces(of: input) {
+      let hidden = try model.forward(input[piece], state: &state, compute: compute)
+      if piece.upperBound == input.count { logits = head(hidden) }
     }
   }
 

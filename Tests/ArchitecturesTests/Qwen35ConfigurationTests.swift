@@ -135,8 +135,7 @@ struct Qwen35ConfigurationTests {
     #expect(gguf.endOfSequence == nil)
     // What a text GGUF does not say.
     (gguf.endOfSequence, gguf.vision) = (json.endOfSequence, json.vision)
-    (gguf.imageTokenID, gguf.videoTokenID) = (json.imageTokenID, json.videoTokenID)
-    (gguf.visionStartTokenID, gguf.visionEndTokenID) = (json.visionStartTokenID, json.visionEndTokenID)
+    gguf.tokens = json.tokens
     #expect(gguf == json)
   }
 

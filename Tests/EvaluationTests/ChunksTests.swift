@@ -42,7 +42,7 @@ import Testing
     var read = Session(model: model, compute: compute)
     try read.read(line)
     var embedded = Session(model: model, compute: compute)
-    try embedded.read(model.embed(line), at: Positions(text: count, from: 0))
+    try embedded.read(InputRows(model.embed(line), at: Positions(text: count, from: 0)))
     let (expected, found) = (read.logits, embedded.logits)
     #expect(found == expected)
   }

@@ -161,7 +161,7 @@ struct PictureValidationTests {
     let reader = try PictureReader(OpenedModel(PictureModels.before))
     for picture in try ShownPicture.all([PictureModels.pictures]) {
       let patches = try reader.preprocessing.patches(of: PictureFile(picture.bytes, name: picture.name))
-      let own = try reader.encoder.encode(patches, compute: Compute(threads: 2), observer: nil).values
+      let own = try reader.encoder.encode(patches, compute: Compute(threads: 2), observer: nil).rows.values
       let expected = try #require(golden.floats(picture.name + ".embeddings"), "\(picture.name)")
       try #require(own.count == expected.count)
       let largest = expected.map(abs).max() ?? 0

@@ -90,7 +90,7 @@ struct VisionTests {
   {
     let compute = Compute(threads: 2)
     var session = Session(model: opened.model, compute: compute)
-    try session.read(reader.embeddings(prompt, compute: compute), at: prompt.positions)
+    try session.read(reader.input(prompt, compute: compute))
     var greedy = Sampler()
     return try session.generate(count, sampler: &greedy, stop: [])
   }
@@ -183,7 +183,7 @@ struct VisionTests {
     let patches = try item.patches(Self.golden())
     let one = try reader.encoder.encode(patches, compute: Compute(threads: 1), observer: nil)
     let three = try reader.encoder.encode(patches, compute: Compute(threads: 3), observer: nil)
-    #expect(one.values == three.values)
+    #expect(one.rows.values == three.rows.values)
   }
 
   @Test("Prompts and projectors that do not fit are refused in words")

@@ -71,7 +71,7 @@ struct FamilyForwardTests {
       let pictures = item.images.map { Fixtures.path("golden/tiny-qwen3.5/images/\($0)") }
       let prompt = try reader.prompt(item.prompt, raw: true, pictures: pictures)
       trace = try Trace(prompt, reader: reader, model: opened.model, compute: compute)
-      try session.read(reader.embeddings(prompt, compute: compute), at: prompt.positions)
+      try session.read(reader.input(prompt, compute: compute))
     }
     var compared: Set<String> = []
     for (name, _, value) in trace.tensors {

@@ -40,7 +40,10 @@ struct FamilyPageTests {
   private static func numberless(_ name: String) -> String {
     let parts = name.split(separator: ".", omittingEmptySubsequences: false)
     return parts.enumerated().map { index, part in
-      guard index > 0, part.allSatisfy(\.isNumber) else { return String(part) }
+      // `mm.0`, `weight.1`: numbers that tell tensors of one layer apart.
+      guard index > 0, part.allSatisfy(\.isNumber), !["mm", "weight"].contains(parts[index - 1]) else {
+        return String(part)
+      }
       return parts[index - 1] == "experts" ? "E" : "N"
     }.joined(separator: ".")
   }

@@ -49,7 +49,7 @@ struct AttentionBlock: TokenMixer {
     turn(keys, heads: attention.keyValueHeads, norm: attn_k_norm, turns, compute)
     let mixed = Activations.bySequence(states.map(\.cache), [queries, keys, values]) { cache, parts in
       cache.append(keys: parts[1], values: parts[2])
-      return attention(parts[0], over: cache, compute)
+      return attention(parts[0], over: cache, blocks: turns.blocks, compute)
     }
     return attn_output(mixed, compute)
   }

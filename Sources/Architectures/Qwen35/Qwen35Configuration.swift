@@ -4,20 +4,16 @@ import Containers
 /// Qwen3.5: gated delta net and gated attention in turns, an MTP block, and a vision encoder that feeds it.
 ///
 /// Source: the published `config.json` and transformers' `models/qwen3_5`; `formats/architectures/qwen35.md` has the rules.
-package struct Qwen35: Architecture {
+package struct Qwen35: Architecture, QwenSighted {
   package static let modelTypes = ["qwen3_5", "qwen3_5_text"]
   package static let textClass = "Qwen3_5ForCausalLM"
   package static let ggufName = "qwen35"
   package static let splitName = "qwen35"
   package static let published = PartNames(text: "model.language_model.", mtp: "mtp.", vision: "model.visual.")
-  package static let misplacedPrefixes = [
-    (wrong: "model.language_model.visual.", right: "model.visual."),
-    (wrong: "language_model.visual.", right: "visual."),
-    (wrong: "model.language_model.lm_head.", right: "lm_head."), (wrong: "model.lm_head.", right: "lm_head."),
-  ]
+  package static let misplacedPrefixes = QwenVision.misplacedPrefixes
   package static let stopWords = ["<|im_end|>", "<|endoftext|>"]
-  package static let picture: PictureMarkup? = PictureMarkup(
-    before: "<|vision_start|>", token: "<|image_pad|>", after: "<|vision_end|>")
+  package static let picture: PictureMarkup? = QwenVision.markup
+  package static let visionKind = QwenVision.Kind(title: "Qwen3.5", modelType: "qwen3_5", deepstack: nil)
 
   package var configuration: Configuration
   package var names: PartNames
@@ -28,6 +24,13 @@ package struct Qwen35: Architecture {
     get { configuration.decoder }
     set { configuration.decoder = newValue }
   }
+
+  package var vision: QwenVision? {
+    get { configuration.vision }
+    set { configuration.vision = newValue }
+  }
+
+  package var deepstackLayers: Int { 0 }
 
   /// Reads a checkpoint of either container.
   package init(checkpoint: Checkpoint) throws(CheckpointError) {
@@ -71,11 +74,8 @@ package struct Qwen35: Architecture {
     /// One entry a decoder layer: true for gated attention, false for gated delta net.
     package var layerIsFull: [Bool]
     package var fullAttentionInterval: Int
-    package var imageTokenID: Int?
-    package var videoTokenID: Int?
-    package var visionStartTokenID: Int?
-    package var visionEndTokenID: Int?
-    package var vision: Vision?
+    package var tokens: QwenVision.Tokens
+    package var vision: QwenVision?
 
     package subscript<Value>(dynamicMember field: WritableKeyPath<DecoderConfiguration, Value>) -> Value {
       get { decoder[keyPath: field] }
@@ -150,16 +150,8 @@ extension Qwen35.Configuration {
     layerIsFull = try Self.layerKinds(text, count: decoder.layerCount, interval: fullAttentionInterval)
     try decoder.checkState(source, recurrent: layerIsFull.count { !$0 }, memory: memory)
 
-    imageTokenID = try source.token("image_token_id", of: decoder.vocabularySize)
-    videoTokenID = try source.token("video_token_id", of: decoder.vocabularySize)
-    visionStartTokenID = try source.token("vision_start_token_id", of: decoder.vocabularySize)
-    visionEndTokenID = try source.token("vision_end_token_id", of: decoder.vocabularySize)
-    if source.names.vision != nil, let config = source.config {
-      guard let section = config["vision_config"], section.objectValue != nil else {
-        throw CheckpointError(.missing, "vision_config is missing although vision tensors exist", file: source.file)
-      }
-      vision = try Qwen35.Vision(json: section, textWidth: decoder.hiddenSize, file: source.file)
-    }
+    tokens = try QwenVision.Tokens(source, of: decoder.vocabularySize)
+    vision = try QwenVision(source, decoder, Qwen35.visionKind)
   }
 
   /// Which layers are attention: as the source lists them, or by the interval where it lists none.

@@ -41,11 +41,7 @@ extension Qwen35 {
       "architectures": .array([.string("Qwen3_5ForConditionalGeneration")]), "dtype": .string("bfloat16"),
       "model_type": .string("qwen3_5"), "text_config": .object(text), "tie_word_embeddings": .bool(c.tied),
     ]
-    let tokens = [
-      "image_token_id": c.imageTokenID, "video_token_id": c.videoTokenID, "vision_end_token_id": c.visionEndTokenID,
-      "vision_start_token_id": c.visionStartTokenID,
-    ]
-    for (key, token) in tokens { config[key] = token.map { .integer(Int64($0)) } }
+    config.merge(c.tokens.json) { _, own in own }
     guard let v = c.vision, parts.contains(.vision) else {
       return Self.flat(text, beside: OrderedObject(sorted: config))
     }

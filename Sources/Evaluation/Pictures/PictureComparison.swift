@@ -17,7 +17,7 @@ struct PictureComparison {
   /// What is compared with the text model before behind its own vision encoder.
   private let pairs: [Sight.Pair]
   /// What the vision encoder before makes of grey pictures, by their grids.
-  private var greys: [Patches.Grid: Activations] = [:]
+  private var greys: [Patches.Grid: PictureRows] = [:]
 
   static let before = Sight.Pair(text: 0, encoder: 0)
 
@@ -36,9 +36,9 @@ struct PictureComparison {
   /// What every vision encoder makes of one picture.
   struct View {
     let patches: Patches
-    /// [encoder][rows of the picture].
-    let rows: [Activations]
-    let grey: Activations
+    /// What each encoder makes of the picture.
+    let rows: [PictureRows]
+    let grey: PictureRows
     /// Encoders that would see the picture at another size than that of the model before.
     let otherSizes: Set<Int>
   }
@@ -61,7 +61,7 @@ struct PictureComparison {
     let shown = sight.encoders[0]
     let patches = try shown.preprocessing.patches(of: picture.file())
     guard let grid = patches.grids.first else { throw CheckpointError(.fault, "a picture without a grid") }
-    var rows: [Activations] = []
+    var rows: [PictureRows] = []
     var otherSizes: Set<Int> = []
     for (index, reader) in sight.encoders.enumerated() {
       var own = patches
@@ -81,7 +81,7 @@ struct PictureComparison {
   /// Of every channel of a picture that shows nothing.
   private static let grey: UInt8 = 128
 
-  private func encode(_ patches: Patches, _ reader: PictureReader) throws(CheckpointError) -> Activations {
+  private func encode(_ patches: Patches, _ reader: PictureReader) throws(CheckpointError) -> PictureRows {
     do throws(CheckpointError) {
       return try reader.encoder.encode(patches, compute: compute, observer: nil)
     } catch {
@@ -127,8 +127,7 @@ struct PictureComparison {
     do throws(CheckpointError) {
       let limit = min(answerLimit, try opened.room(after: prompt.tokens))
       try session.read(
-        prompt.embeddings(of: opened.model, seen: view.rows[pair.encoder], followedBy: tokens),
-        at: prompt.positions(followedBy: tokens.count))
+        prompt.input(of: opened.model, seen: view.rows[pair.encoder], followedBy: tokens))
       return try GreedyAnswer(
         continuing: tokens, session: &session, limit: limit, stop: sight.texts[0].stopTokens)
     } catch {
@@ -154,7 +153,7 @@ struct PictureComparison {
   /// A text model and the rows it sees; `pair` is nil for the model before in front of a grey picture.
   private struct Glance {
     let pair: Sight.Pair?
-    let rows: Activations
+    let rows: PictureRows
   }
 
   /// Compares glances with that of the model before, along `targets`; [glance][position].
@@ -193,13 +192,11 @@ struct PictureComparison {
     let first = prompt.tokens.count - 1
     let result = Activations(rows: targets.count, columns: model.hiddenSize)
     do throws(CheckpointError) {
-      let embeddings = try prompt.embeddings(of: model, seen: glance.rows, followedBy: said)
-      let positions = prompt.positions(followedBy: said.count)
-      var state = model.makeState(capacity: embeddings.rows)
-      for chunk in Chunks.of(embeddings.rows) {
-        let hidden = try model.forward(
-          embeddings.copy(of: chunk), at: positions[chunk], state: &state, compute: compute, observer: nil)
-        let rows = chunk.clamped(to: first..<embeddings.rows)
+      let input = try prompt.input(of: model, seen: glance.rows, followedBy: said)
+      var state = model.makeState(capacity: input.count)
+      for chunk in model.pieces(of: input) {
+        let hidden = try model.forward(input[chunk], state: &state, compute: compute)
+        let rows = chunk.clamped(to: first..<input.count)
         if rows.isEmpty { continue }
         result.replace(
           from: rows.lowerBound - first, by: hidden,

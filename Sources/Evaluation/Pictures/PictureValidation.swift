@@ -72,7 +72,8 @@ package struct PictureTask: Sendable {
       let view = try comparison.view(picture)
       let embeddings = view.rows.compactMap { rows in
         var sums = RowSums()
-        sums.add(view.rows[0], rows)
+        sums.add(view.rows[0].rows, rows.rows)
+        for (before, after) in zip(view.rows[0].added, rows.added) { sums.add(before, after) }
         return sums.figures
       }
       for prompt in prompts {

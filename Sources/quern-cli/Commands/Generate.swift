@@ -89,9 +89,9 @@ struct Generate: ParsableCommand {
     let start = monotonicSeconds()
     var seen = start
     if let (prompt, reader) = pictures {
-      let embeddings = try reader.embeddings(prompt, compute: compute)
+      let rows = try reader.input(prompt, compute: compute)
       seen = monotonicSeconds()
-      try session.read(embeddings, at: prompt.positions)
+      try session.read(rows)
     } else {
       try session.read(input)
     }
