@@ -88,6 +88,13 @@ package struct WeightMatrix: @unchecked Sendable {  // the bytes are only read, 
     return range == 0..<rows ? self : WeightMatrix(self, rows: range)
   }
 
+  /// The same weights as some rows of a larger matrix: an expert of a stack, whatever a file keeps together.
+  package func named(_ name: String, firstRow: Int) -> WeightMatrix {
+    var copy = self
+    (copy.name, copy.firstRow) = (name, firstRow)
+    return copy
+  }
+
   private init(_ whole: WeightMatrix, rows range: Range<Int>) {
     rows = range.count
     columns = whole.columns
