@@ -15,7 +15,7 @@ package enum Architectures {
   /// Every family, in the order they are tried.
   package static let all: [any Architecture.Type] = [
     Qwen35.self, Llama.self, Mistral.self, Qwen2.self, Qwen3.self, SmolLM3.self, Phi3.self, Gemma3.self,
-    Qwen3VL.self,
+    Qwen3VL.self, Qwen3Next.self, Qwen35Moe.self, Qwen3Moe.self,
   ]
 
   /// The family a checkpoint belongs to; nil for one that is not known.
@@ -68,6 +68,13 @@ package enum Architectures {
   package static func prepare(_ checkpoint: Checkpoint) throws(CheckpointError) -> Checkpoint {
     guard checkpoint.format != .gguf, let family = family(of: checkpoint) else { return checkpoint }
     return try family.prepare(SavedNames.plain(checkpoint, misplaced: family.misplacedPrefixes))
+  }
+
+  /// Refuses weights that are packed by a scheme that the family does not unpack, and those of an adapter.
+  ///
+  /// - Throws: `unsupported`, naming the scheme or the adapter's base.
+  package static func requirePlainWeights(_ checkpoint: Checkpoint) throws(CheckpointError) {
+    try checkpoint.requirePlainWeights(besides: family(of: checkpoint)?.unpacks ?? [])
   }
 
   /// What a checkpoint says it is, for messages.

@@ -6,6 +6,7 @@ import Engine
 package struct DecoderConfiguration: Sendable, Equatable {
   package var hiddenSize: Int
   package var layerCount: Int
+  /// Width of a dense feed-forward part; zero in a family whose layers have experts alone.
   package var intermediateSize: Int
   package var headCount: Int
   package var keyValueHeadCount: Int
@@ -44,7 +45,8 @@ package struct DecoderConfiguration: Sendable, Equatable {
     let width = 1...Self.widthLimit
     let heads = 1...4096
     hiddenSize = try text.integer(Key("hidden_size", "embedding_length"), in: width)
-    intermediateSize = try text.integer(Key("intermediate_size", "feed_forward_length"), in: width)
+    intermediateSize = try text.integer(
+      Key("intermediate_size", "feed_forward_length"), in: width, fallback: defaults.intermediateSize)
     headCount = try text.integer(
       Key("num_attention_heads", "attention.head_count"), in: heads, fallback: defaults.headCount)
     let keyValueHeads = Key("num_key_value_heads", "attention.head_count_kv")
@@ -149,6 +151,7 @@ package struct DecoderConfiguration: Sendable, Equatable {
       "max_position_embeddings": contextLength, "vocab_size": vocabularySize, "eos_token_id": endOfSequence,
     ]
     for (key, value) in counts { fields[key] = value.map { .integer(Int64($0)) } }
+    if intermediateSize == 0 { fields["intermediate_size"] = nil }
     var rope = try ropeScaling.json(dimension: rotaryDimension, theta: ropeTheta)
     rope["rope_theta"] = .decimal(ropeTheta)
     if rotaryDimension != headDimension {

@@ -12,6 +12,8 @@ extension DecoderConfiguration {
     /// Whether YaRN rounds the ends of its ramp where files do not say.
     package var truncatesYaRN = true
     package var contextLength = 32768
+    /// Width of a dense feed-forward part, zero for a family that has none; nil where files have to say it.
+    package var intermediateSize: Int?
     package var rmsEpsilon = 1e-6
     /// Attention heads; nil where files have to say it.
     package var headCount: Int?

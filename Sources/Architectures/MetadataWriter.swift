@@ -20,12 +20,15 @@ struct MetadataWriter {
   ///
   /// Without `headWidth`, for families whose configuration does not name the width of a head, GGUF gets it only where it does not follow from
   /// the others.
-  init(_ architecture: String, _ c: DecoderConfiguration, _ description: FileDescription, headWidth: Bool = true) {
+  init(
+    _ architecture: String, _ c: DecoderConfiguration, _ description: FileDescription, headWidth: Bool = true,
+    experts: ExpertConfiguration? = nil
+  ) {
     self.init(architecture, type: "model", prefix: architecture, description)
     count("block_count", c.layerCount + c.mtpLayers)
     count("context_length", c.contextLength)
     count("embedding_length", c.hiddenSize)
-    count("feed_forward_length", c.intermediateSize)
+    if c.intermediateSize > 0 { count("feed_forward_length", c.intermediateSize) }
     count("attention.head_count", c.headCount)
     count("attention.head_count_kv", c.keyValueHeadCount)
     // Always four numbers: the loader asks for a place for the unused fourth section.
@@ -35,11 +38,19 @@ struct MetadataWriter {
     scaling(c.ropeScaling)
     put("rope.freq_base", .float32(Float(c.ropeTheta)))
     put("attention.layer_norm_rms_epsilon", .float32(c.rmsEpsilon))
+    if let experts {
+      count("expert_count", experts.count)
+      count("expert_used_count", experts.used)
+    }
     if headWidth || c.headDimension != c.hiddenSize / c.headCount {
       count("attention.key_length", c.headDimension)
       count("attention.value_length", c.headDimension)
     }
     fileType(description)
+    if let experts {
+      count("expert_feed_forward_length", experts.width)
+      if let width = experts.sharedWidth { count("expert_shared_feed_forward_length", width) }
+    }
     if c.mtpLayers > 0 { count("nextn_predict_layers", c.mtpLayers) }
   }
 

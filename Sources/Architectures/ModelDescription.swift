@@ -13,8 +13,12 @@ package protocol ModelDescription: Sendable {
   static var textClass: String { get }
   /// Whether the embedding table serves as the head where `config.json` does not say.
   static var tiesByDefault: Bool { get }
+  /// Whether configurations say of an MTP block that there is one; of others the tensors alone tell.
+  static var announcesMTP: Bool { get }
   /// Prefixes under which savers have put parts that belong elsewhere, and the right ones.
   static var misplacedPrefixes: [(wrong: String, right: String)] { get }
+  /// Schemes by which published checkpoints are packed and that `prepare` takes apart, as messages call them.
+  static var unpacks: Set<String> { get }
   /// A Hugging Face checkpoint with the tensors that the family publishes, where another program lays them out otherwise.
   static func prepare(_ checkpoint: Checkpoint) throws(CheckpointError) -> Checkpoint
   /// The value of `general.architecture`.
@@ -80,8 +84,10 @@ package protocol ModelDescription: Sendable {
 
 extension ModelDescription {
   package static var tiesByDefault: Bool { false }
+  package static var announcesMTP: Bool { true }
   package static var misplacedPrefixes: [(wrong: String, right: String)] { [] }
   package static var published: PartNames { PartNames() }
+  package static var unpacks: Set<String> { [] }
 
   package static func prepare(_ checkpoint: Checkpoint) throws(CheckpointError) -> Checkpoint { checkpoint }
 
@@ -119,7 +125,8 @@ extension ModelDescription {
       decoder.tied = tying.isTied
       names.headIsTable = tying.headIsTable
       notes += tying.notes
-      announced = (config["text_config"] ?? config)["mtp_num_hidden_layers"]?.intValue
+      let said = (config["text_config"] ?? config)["mtp_num_hidden_layers"]?.intValue
+      announced = Self.announcesMTP ? said : said ?? decoder.mtpLayers
     } else {
       if decoder.mtpLayers == 0 { names.mtp = nil }
       announced = checkpoint.metadata.int(Self.ggufName + ".nextn_predict_layers").map { Int(clamping: $0) }
@@ -169,12 +176,18 @@ extension ModelDescription {
     return nil
   }
 
+  package func corrected(
+    configuration json: OrderedJSON
+  ) throws(CheckpointError) -> (json: OrderedJSON, changes: [String]) {
+    try correctedParts(configuration: json)
+  }
+
   /// A carried `config.json` with what it says of the MTP block and the vision encoder as this model has them.
   ///
   /// Without an encoder it becomes the text model's: of a missing `vision_config` transformers would make one of its own
   /// defaults, and of one without tensors one of random weights. The text model finds its tensors under their
   /// published names.
-  package func corrected(
+  func correctedParts(
     configuration json: OrderedJSON
   ) throws(CheckpointError) -> (json: OrderedJSON, changes: [String]) {
     guard var outer = json.objectValue else {
@@ -183,7 +196,8 @@ extension ModelDescription {
     var changes: [String] = []
     let nested = outer["text_config"]?.objectValue
     var text = nested ?? outer
-    if text["mtp_num_hidden_layers"]?.intValue ?? 0 != decoder.mtpLayers {
+    let said = text["mtp_num_hidden_layers"]
+    if Self.announcesMTP || said != nil, said?.intValue ?? 0 != decoder.mtpLayers {
       text["mtp_num_hidden_layers"] = .integer(Int64(decoder.mtpLayers))
       changes.append("config.json: mtp_num_hidden_layers is \(decoder.mtpLayers), as the tensors say")
     }

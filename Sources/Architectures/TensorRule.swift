@@ -1,4 +1,5 @@
 import Base
+import Quants
 
 /// A way in which the weights of a family are named and stored.
 package enum Dialect: String, Sendable, CaseIterable {
@@ -32,6 +33,8 @@ package struct TensorRule: Sendable, Equatable {
   package let part: Part
   /// The dtype the family publishes this tensor in.
   package let declared: ElementType
+  /// The blocks it is published in, words and scales as a tensor each; nil for numbers.
+  package var publishedBlocks: TensorType?
   /// The name under which the opened folder keeps it: the published one unless its saver chose another.
   package var savedName: String
   /// The dialect of the opened folder.
@@ -114,6 +117,8 @@ package enum TensorTransform: Sendable, Equatable {
   case plane(Plane)
   /// An item of the outermost dimension of a tensor that the other dialect keeps in one: an expert.
   case item(Int, of: Int)
+  /// Some rows of the published matrix, in this order: a part of a fused one whose other rows are parts of the same name.
+  case selection([Range<Int>])
 
   /// A plane cut out of `[…, planes, …]`.
   package struct Plane: Sendable, Equatable {
@@ -127,6 +132,14 @@ package enum TensorTransform: Sendable, Equatable {
       self.index = index
       self.count = count
       self.width = width
+    }
+  }
+
+  /// Whether the step gives rows or columns another order.
+  package var reorders: Bool {
+    switch self {
+    case .rows, .columns: true
+    case .addOne, .negativeExponential, .transposed, .plane, .item, .selection: false
     }
   }
 
@@ -152,7 +165,7 @@ package struct TensorStep: Sendable, Equatable {
     case .rows(let order): self.init(.rows(order.inverse))
     case .columns(let order): self.init(.columns(order.inverse))
     case .transposed(let rows, let columns): self.init(.transposed(rows: columns, columns: rows))
-    case .addOne, .negativeExponential, .plane, .item: self.init(transform, isUndone: true)
+    case .addOne, .negativeExponential, .plane, .item, .selection: self.init(transform, isUndone: true)
     }
   }
 }

@@ -1,4 +1,5 @@
 import Base
+import Containers
 import Engine
 import Quants
 
@@ -21,19 +22,32 @@ package enum TransformSteps {
       case .plane(let plane): step.isUndone ? values : cut(values, plane)
       case .item(let index, let count):
         step.isUndone ? Array(values[values.count / count * index..<values.count / count * (index + 1)]) : values
+      // Rows are taken where they are read, and brought together where they are written.
+      case .selection: values
       }
     }
   }
 
-  /// The values of a tensor that is made of several: each taken through its own steps, and planes brought together.
+  /// The values of a tensor that is made of several: each taken through its own steps, and planes brought together, whose further steps the
+  /// whole goes through.
   package static func joined(_ parts: [[Float]], _ steps: [[TensorStep]], as type: ElementType) -> [Float] {
-    let parts = zip(parts, steps).map { apply($1, to: $0, as: type) }
-    for case .plane(let plane) in steps.joined().filter(\.isUndone).map(\.transform) {
-      return (0..<parts[0].count / plane.width).flatMap { item in
+    func place(_ steps: [TensorStep]) -> Int? {
+      steps.firstIndex { if case .plane = $0.transform { $0.isUndone } else { false } }
+    }
+    if let first = steps.first, let join = place(first), case .plane(let plane) = first[join].transform {
+      let parts = zip(parts, steps).map { apply(Array($1.prefix(place($1) ?? $1.count)), to: $0, as: type) }
+      let whole = (0..<parts[0].count / plane.width).flatMap { item in
         parts.flatMap { $0[item * plane.width..<(item + 1) * plane.width] }
       }
+      return apply(Array(first[(join + 1)...]), to: whole, as: type)
     }
+    let parts = zip(parts, steps).map { apply($1, to: $0, as: type) }
     return parts.count == 1 ? parts[0] : Array(parts.joined())
+  }
+
+  /// The values of one item of the outermost dimension, taken through steps that go item by item.
+  static func item(_ index: Int, of tensor: TensorEntry, _ steps: [TensorStep]) throws(CheckpointError) -> [Float] {
+    apply(steps, to: try tensor.selecting([index..<index + 1], name: tensor.name).readFloats())
   }
 
   /// What a step makes of a value, rounded once but for the rarest cases.
@@ -41,7 +55,7 @@ package enum TransformSteps {
     switch transform {
     case .addOne: value + 1
     case .negativeExponential: -Exponential.accurate(value)
-    case .rows, .columns, .transposed, .plane, .item: value
+    case .rows, .columns, .transposed, .plane, .item, .selection: value
     }
   }
 
@@ -93,7 +107,7 @@ package enum TransformSteps {
     case .negativeExponential:
       guard stored < 0 else { return nil }
       guess = Float(Exponential.logarithm(Double(-stored)))
-    case .rows, .columns, .transposed, .plane, .item:
+    case .rows, .columns, .transposed, .plane, .item, .selection:
       return HalfPrecision.rounded(stored, to: type).bitPattern == stored.bitPattern ? stored : nil
     }
     func isOrigin(_ value: Float) -> Bool { image(value, of: transform).bitPattern == stored.bitPattern }

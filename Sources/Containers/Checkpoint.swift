@@ -90,10 +90,11 @@ package struct Checkpoint: Sendable {
   ///
   /// Showing such a checkpoint is fine; call this before its weights are used.
   ///
+  /// - Parameter schemes: those that are taken apart.
   /// - Throws: `unsupported`, naming the scheme or the adapter's base.
-  package func requirePlainWeights() throws(CheckpointError) {
+  package func requirePlainWeights(besides schemes: Set<String> = []) throws(CheckpointError) {
     if let adapter = Adapter(self) { throw adapter.refusal(file: path) }
-    guard let scheme = packedScheme else { return }
+    guard let scheme = packedScheme, !schemes.contains(scheme) else { return }
     throw CheckpointError(
       .unsupported,
       "its weights are quantized by \(scheme), which cannot be read yet; use the original, unquantized model",

@@ -20,6 +20,8 @@ package struct TensorEntry: Sendable {
   package let byteCount: Int
   /// Which rows of a larger stored tensor this one is; nil for a tensor that is stored by itself.
   package let rows: RowSelection?
+  /// The tensor of scales, where `file` holds the words of blocks alone; nil for others.
+  private let scales: BlockScales?
 
   /// Describes a tensor whose range has been validated.
   package init(name: String, type: TensorType, shape: Shape, file: InputFile, offset: UInt64, byteCount: Int) {
@@ -30,23 +32,73 @@ package struct TensorEntry: Sendable {
     self.offset = offset
     self.byteCount = byteCount
     rows = nil
+    scales = nil
   }
 
   /// A tensor that is some rows of a stored matrix.
-  private init(_ whole: TensorEntry, name: String, rows: RowSelection) {
+  private init(_ whole: TensorEntry, name: String, shape: Shape, rows: RowSelection) {
     self.name = name
     type = whole.type
-    shape = Shape([rows.count] + whole.shape.dimensions.dropFirst())
+    self.shape = shape
     file = whole.file
     offset = whole.offset
     byteCount = rows.byteCount
     self.rows = rows
+    scales = whole.scales
   }
+
+  /// A tensor of MXFP4 blocks whose words are one stored tensor, [..., blocks, 16], and whose scales are another, [..., blocks].
+  ///
+  /// - Throws: `mismatch` for shapes that do not belong together, `unsupported` for other types than bytes.
+  package init(words: TensorEntry, scales: TensorEntry, name: String) throws(CheckpointError) {
+    guard words.type == TensorType(elementType: .u8), scales.type == words.type, words.isPlain, scales.isPlain else {
+      throw words.failure(.unsupported, "and its scales must be stored as U8")
+    }
+    let blocks = scales.shape.dimensions
+    guard blocks.count > 1, scales.shape.elementCount > 0, words.shape.dimensions == blocks + [MXFP4Words.bytes],
+      let last = blocks.last
+    else {
+      throw words.failure(.mismatch, "has shape \(words.shape); its scales have \(scales.shape)")
+    }
+    self.name = name
+    type = TensorType(MXFP4.self)
+    let (columns, overflow) = last.multipliedReportingOverflow(by: MXFP4.blockElements)
+    guard !overflow else { throw words.failure(.malformed, "has more weights than can be counted") }
+    shape = Shape(blocks.dropLast() + [columns])
+    byteCount = try type.byteCount(shape: shape)
+    file = words.file
+    offset = words.offset
+    rows = nil
+    self.scales = BlockScales(file: scales.file, offset: scales.offset)
+  }
+
+  /// Whether its bytes lie together in a file as they are.
+  package var isPlain: Bool { rows == nil && scales == nil }
 
   /// The same tensor under another name.
   package func named(_ name: String) -> TensorEntry {
-    if let rows { return TensorEntry(self, name: name, rows: rows) }
-    return TensorEntry(name: name, type: type, shape: shape, file: file, offset: offset, byteCount: byteCount)
+    TensorEntry(self, name: name)
+  }
+
+  private init(_ other: TensorEntry, name: String) {
+    self.name = name
+    (type, shape, file, offset) = (other.type, other.shape, other.file, other.offset)
+    (byteCount, rows, scales) = (other.byteCount, other.rows, other.scales)
+  }
+
+  /// One of `parts` whose rows take turns in this tensor, `length` rows of each, as a matrix.
+  ///
+  /// - Throws: `mismatch` for rows that are not whole turns, `unsupported` when the tensor is itself a selection.
+  package func taking(part: Int, of parts: Int, length: Int) throws(CheckpointError) -> TensorEntry {
+    let (height, columns) = (shape.rows, shape.columns)
+    guard rows == nil, length > 0, height > 0 else {
+      throw failure(.unsupported, "of this tensor no rows can be taken")
+    }
+    guard height % (parts * length) == 0 else {
+      throw failure(.mismatch, "has \(height) rows; a multiple of \(parts * length) is wanted")
+    }
+    let selection = RowSelection(part: part, of: parts, length: length, height: height, rowBytes: byteCount / height)
+    return TensorEntry(self, name: name, shape: Shape([height / parts, columns]), rows: selection)
   }
 
   /// Some rows of this matrix as a tensor of its own.
@@ -59,7 +111,9 @@ package struct TensorEntry: Sendable {
     guard runs.allSatisfy({ $0.lowerBound >= 0 && $0.upperBound <= height }) else {
       throw failure(.mismatch, "has \(height) rows, and others are wanted of it")
     }
-    return TensorEntry(self, name: name, rows: RowSelection(runs, rowBytes: byteCount / height))
+    let selection = RowSelection(runs, rowBytes: byteCount / height)
+    return TensorEntry(
+      self, name: name, shape: Shape([selection.count] + shape.dimensions.dropFirst()), rows: selection)
   }
 
   /// Copies stored bytes, from byte `start` of the tensor on, until the buffer is full.
@@ -72,34 +126,55 @@ package struct TensorEntry: Sendable {
       throw failure(.fault, "bytes \(start) and \(destination.count) more were asked for; it has \(byteCount)")
     }
     do throws(CheckpointError) {
-      guard let rows else { return try file.read(at: offset + UInt64(start), into: destination) }
-      try rows.pieces(start..<start + destination.count) { (stored, target) throws(CheckpointError) in
-        try file.read(
-          at: offset + UInt64(stored.lowerBound),
-          into: UnsafeMutableRawBufferPointer(rebasing: destination[target..<target + stored.count]))
+      guard let rows else { return try readStored(into: destination, at: start) }
+      let wanted = start..<start + destination.count
+      if let span = rows.span(of: wanted, atMost: 2 * Self.spanBytes) {
+        // Short pieces among others: reading these too is faster than asking for each.
+        let room = UnsafeMutableRawBufferPointer.allocate(byteCount: span.count, alignment: 64)
+        defer { room.deallocate() }
+        try readStored(into: room, at: span.lowerBound)
+        return rows.pieces(wanted) { stored, target in
+          let piece = room[stored.lowerBound - span.lowerBound..<stored.upperBound - span.lowerBound]
+          UnsafeMutableRawBufferPointer(rebasing: destination[target..<target + stored.count])
+            .copyMemory(from: UnsafeRawBufferPointer(rebasing: piece))
+        }
+      }
+      try rows.pieces(wanted) { (stored, target) throws(CheckpointError) in
+        try readStored(
+          into: UnsafeMutableRawBufferPointer(rebasing: destination[target..<target + stored.count]),
+          at: stored.lowerBound)
       }
     } catch {
       throw error.in(tensor: name)
     }
   }
 
+  /// Bytes of rows that are read with those between them.
+  private static let spanBytes = 4 << 20
+
+  /// Reads from byte `start` of what is stored, of which the tensor may be some rows.
+  private func readStored(into destination: UnsafeMutableRawBufferPointer, at start: Int) throws(CheckpointError) {
+    guard let scales else { return try file.read(at: offset + UInt64(start), into: destination) }
+    try scales.read(into: destination, at: start, words: file, from: offset)
+  }
+
   /// Tells the kernel that a range of the stored bytes will be wanted soon.
   package func willNeed(at start: Int, count: Int) {
     // Rows that lie here and there are read as they come.
-    if rows == nil { file.willNeed(at: offset + UInt64(start), count: count) }
+    if isPlain { file.willNeed(at: offset + UInt64(start), count: count) }
   }
 
   /// Gives back the memory of the stored bytes where they are mapped; they are read again when they are touched.
   package func release() {
-    if rows == nil { file.release(at: offset, count: byteCount) }
+    if isPlain { file.release(at: offset, count: byteCount) }
   }
 
-  /// Lends the stored bytes, mapped, for the length of a call; copied, where they are rows of a larger tensor.
+  /// Lends the stored bytes, mapped, for the length of a call; copied, where they are rows of a larger tensor or kept in parts.
   package func withBytes<R>(
     _ body: (UnsafeRawBufferPointer) throws(CheckpointError) -> R
   ) throws(CheckpointError) -> R {
     do throws(CheckpointError) {
-      guard rows == nil else {
+      guard isPlain else {
         let copy = UnsafeMutableRawBufferPointer.allocate(byteCount: byteCount, alignment: 64)
         defer { copy.deallocate() }
         try read(into: copy)

@@ -27,7 +27,7 @@ package enum Conversion {
   ) throws(CheckpointError) -> Plan {
     var prepared: [Checkpoint] = []
     for checkpoint in checkpoints {
-      try checkpoint.requirePlainWeights()
+      try Architectures.requirePlainWeights(checkpoint)
       prepared.append(try Architectures.prepare(checkpoint))
     }
     guard let first = prepared.first else { throw CheckpointError(.fault, "a plan needs a source") }

@@ -17,6 +17,15 @@ extension Planner {
       .merging(projector.map { Provenance.types(in: $0.metadata) } ?? [:]) { $1 }
     var tensors: [PlannedTensor] = []
     for tensor in try gathered(in: .huggingFace) {
+      if let blocks = tensor.publishedBlocks, tensor.parts.allSatisfy({ $0.source.type == blocks }) {
+        for half in [BlockHalf.words, .scales] {
+          tensors.append(
+            try PlannedTensor(
+              name: tensor.name + half.suffix, type: TensorType(elementType: .u8) ?? .f32,
+              shape: half.shape(of: tensor.shape), parts: tensor.parts, half: half))
+        }
+        continue
+      }
       let own = source.format == .gguf ? nil : tensor.parts[0].source.type.elementType
       let type = try type(of: tensor, wanted: own ?? recorded[BinaryString(tensor.name)] ?? tensor.declared)
       tensors.append(try PlannedTensor(name: tensor.name, type: type, shape: tensor.shape, parts: tensor.parts))

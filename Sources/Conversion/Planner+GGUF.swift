@@ -27,9 +27,11 @@ extension Planner {
     let gathered = try gathered(in: .gguf) { $0.part != .vision }
     let (tensors, gaps) = try planned(gathered, recipe, facts, guide: options.guide)
     notes += gaps.notes + model.untoldByGGUF
+    // A file with such blocks is named for them, whatever the rest is in.
+    let mix = gathered.contains(where: keepsBlocks) ? try Recipe.named("MXFP4_MOE") : recipe
     var metadata = shown.textMetadata(
       FileDescription(
-        name: Naming.title(stem), sizeLabel: Naming.sizeLabel(tensors), fileType: recipe.fileType(of: tensors),
+        name: Naming.title(stem), sizeLabel: Naming.sizeLabel(tensors), fileType: mix.fileType(of: tensors),
         extra: sampling()))
     if let folder = source.folder { try addTokenizer(folder, rows: model.vocabularySize, to: &metadata) }
     Provenance.describe(recipe, in: &metadata)
@@ -37,7 +39,7 @@ extension Planner {
     try Provenance.carry(source, ["config", "tokenizer_config", "generation_config"], in: &metadata)
     Provenance.carryTypes(check.wanted.filter { $0.part != .vision }, source, in: &metadata)
     options.guide?.describe(gaps, in: &metadata)
-    let path = options.output ?? Naming.file(stem, encoding: recipe.label(of: tensors))
+    let path = options.output ?? Naming.file(stem, encoding: mix.label(of: tensors))
     return try PlannedFile(path: path, metadata: metadata, tensors: tensors, splitSize: options.splitSize)
   }
 
@@ -137,7 +139,9 @@ extension Planner {
       let own = tensor.parts.first?.source.type ?? .f32
       var choice = TypeAssignment.Choice(type: source.format == .gguf ? own : .f32)
       if TypeAssignment.mayQuantize(tensor.name, tensor.shape, assignment.architecture) {
-        choice = try assignment.choose(tensor.name, tensor.shape, source: own)
+        // Blocks that a family publishes are not unpacked because a conversion asks for numbers.
+        let isKept = keepsBlocks(tensor)
+        choice = try assignment.choose(tensor.name, tensor.shape, source: own, keeping: isKept ? own : nil)
       } else if source.format != .gguf, tensor.name.contains(".patch_embd.weight"), (recipe.base ?? own) == .f16 {
         // The one exception of the reference converter: a patch embedding follows F16, though nothing else.
         choice.type = .f16
@@ -148,6 +152,12 @@ extension Planner {
           guidance: choice.guidance, note: tensor.computed == nil ? choice.note : "computed from the configuration"))
     }
     return (planned, assignment.gaps)
+  }
+
+  /// Whether a tensor of a folder stays in the blocks its family publishes it in, unless it is named.
+  private func keepsBlocks(_ tensor: GatheredTensor) -> Bool {
+    guard let blocks = tensor.publishedBlocks, source.format != .gguf, !options.isQuantization else { return false }
+    return tensor.parts.allSatisfy { $0.source.type == blocks }
   }
 
   private mutating func addTokenizer(

@@ -125,9 +125,12 @@ struct Planner {
     in dialect: Dialect, where isIncluded: (TensorRule) -> Bool = { _ in true }
   ) throws(CheckpointError) -> [GatheredTensor] {
     let tensors = try check.gathered(in: dialect, where: isIncluded)
-    for entry in tensors.flatMap(\.parts).map(\.source) {
-      guard source.format == .gguf || [.bf16, .f16, .f32].contains(entry.type) else {
-        throw entry.failure(.unsupported, "is stored as \(entry.type.name); BF16, F16 and F32 can be converted")
+    for tensor in tensors {
+      for entry in tensor.parts.map(\.source) {
+        let isPublished = tensor.publishedBlocks == entry.type
+        guard source.format == .gguf || isPublished || [.bf16, .f16, .f32].contains(entry.type) else {
+          throw entry.failure(.unsupported, "is stored as \(entry.type.name); BF16, F16 and F32 can be converted")
+        }
       }
     }
     return tensors

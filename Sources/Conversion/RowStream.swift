@@ -54,8 +54,12 @@ struct RowStream: Sendable {
   private let guidance: LateGuidance?
   private let kernels: Kernels
   private let columnCount: Int
-  /// Values of each part.
+  /// Values of each part, where one follows another.
   private let partCount: Int
+  /// How rows of the parts are brought together, where they do not.
+  private let join: RowJoin?
+  /// Held by whoever takes an item through its steps.
+  private let turn = Lock<Void>(())
 
   /// Source bytes a piece aims at: large enough to read and write at full speed, small enough to stay in the cache.
   static let pieceBytes = 2 << 20
@@ -68,6 +72,7 @@ struct RowStream: Sendable {
     guidance = plan.guidance == .none ? nil : guide.map { LateGuidance($0, plan.description) }
     columnCount = max(1, plan.shape.columns)
     partCount = max(1, plan.shape.elementCount / max(1, plan.parts.count))
+    join = plan.streams ? plan.join : nil
   }
 
   /// Tells that the tensor is written.
@@ -77,11 +82,17 @@ struct RowStream: Sendable {
   static func pieces(_ plan: PlannedTensor, file: Int, tensor: Int) -> [Piece] {
     let count = plan.shape.elementCount
     guard plan.streams else {
-      return [Piece(file: file, tensor: tensor, values: 0..<count, byteCount: plan.byteCount)]
+      let items = plan.items
+      return (0..<items).map { item in
+        let values = item * (count / items)..<(item + 1) * (count / items)
+        return Piece(file: file, tensor: tensor, values: values, byteCount: plan.byteCount / items)
+      }
     }
-    let width = max(1, plan.shape.columns)
-    let partCount = max(1, count / plan.parts.count)
-    return plan.parts.enumerated().flatMap { index, part in
+    // Halves of blocks are cut at whole rows of their source.
+    let width = max(1, plan.half.map { plan.parts[0].source.shape.columns / $0.weightsPerByte } ?? plan.shape.columns)
+    let isJoined = plan.join != nil
+    let partCount = max(1, isJoined ? count : count / plan.parts.count)
+    return plan.parts.prefix(isJoined ? 1 : plan.parts.count).enumerated().flatMap { index, part in
       let weight = max(
         Double(part.source.type.blockBytes) / Double(part.source.type.blockElements),
         Double(plan.type.blockBytes) / Double(plan.type.blockElements))
@@ -89,7 +100,7 @@ struct RowStream: Sendable {
       var step = wanted / width * width
       if step == 0 {
         // 1024 is a multiple of every block; a row that moves, whose columns do, or that has importance is never cut.
-        let isFree = part.steps.isEmpty && plan.guidance == .none
+        let isFree = part.steps.isEmpty && plan.guidance == .none && plan.half == nil
         step = isFree ? max(1024, wanted / 1024 * 1024) : width
       }
       let end = min(count, (index + 1) * partCount)
@@ -110,7 +121,7 @@ struct RowStream: Sendable {
 
   /// Asks for the source of a range of values that will be produced soon.
   func willNeed(_ values: Range<Int>) {
-    guard plan.streams else { return }
+    guard plan.streams, join == nil, plan.half == nil else { return }
     let (part, first) = part(of: values)
     guard part.rows == nil else { return }
     let (elements, size) = (part.source.type.blockElements, part.source.type.blockBytes)
@@ -123,20 +134,101 @@ struct RowStream: Sendable {
   func produce(
     _ values: Range<Int>, into output: UnsafeMutableRawBufferPointer, _ space: Workspace
   ) throws(CheckpointError) {
+    if let half = plan.half { return try split(values, half, into: output, space) }
+    if join != nil, plan.parts.contains(where: { $0.source.type != plan.parts[0].source.type }) {
+      return try mix(values, into: output, space)
+    }
     guard !plan.streams else { return try stream(values, into: output, space) }
     if let computed = plan.computed { return try encode(computed, into: output) }
+    let (count, items) = (plan.shape.elementCount, plan.items)
+    guard items == 1 else {
+      // One at a time, since an item takes as much memory as many pieces.
+      return try turn.withLock { (_) throws(CheckpointError) in
+        try whole(item: values.lowerBound / (count / items), into: output)
+      }
+    }
+    try whole(item: nil, into: output)
+  }
+
+  /// Takes a tensor, or an item of it, through steps that move its values about.
+  private func whole(item: Int?, into output: UnsafeMutableRawBufferPointer) throws(CheckpointError) {
     var parts: [[Float]] = []
-    for source in plan.sources { parts.append(try source.readFloats(finite: true)) }
-    try encode(TransformSteps.joined(parts, plan.parts.map(\.steps), as: plan.type.elementType ?? .f32), into: output)
+    for source in plan.sources {
+      let own = try item.map { item throws(CheckpointError) in
+        try source.selecting([item..<item + 1], name: source.name)
+      }
+      parts.append(try (own ?? source).readFloats(finite: true))
+    }
+    let values = TransformSteps.joined(parts, plan.parts.map(\.steps), as: plan.type.elementType ?? .f32)
+    guard let item, let factors = try guidance?.values() else { return try encode(values, into: output) }
+    try values.withUnsafeBufferPointer { values throws(CheckpointError) in
+      encode(
+        values, try RowCodec(plan.type, kernels: kernels), factors, firstRow: item * (values.count / columnCount),
+        into: output)
+    }
+  }
+
+  /// Writes one half of the blocks that a range of its bytes stands for.
+  private func split(
+    _ values: Range<Int>, _ half: BlockHalf, into output: UnsafeMutableRawBufferPointer, _ space: Workspace
+  ) throws(CheckpointError) {
+    let weights = values.lowerBound * half.weightsPerByte..<values.upperBound * half.weightsPerByte
+    let bytes = space.bytes(weights.count / MXFP4.blockElements * MXFP4.blockBytes)
+    try gather(weights, into: bytes)
+    switch half {
+    case .words: MXFP4Words.words(of: UnsafeRawBufferPointer(bytes), into: output)
+    case .scales: MXFP4Words.scales(of: UnsafeRawBufferPointer(bytes), into: output)
+    }
+  }
+
+  /// Rows of parts that are stored in different types, each decoded by itself.
+  private func mix(
+    _ values: Range<Int>, into output: UnsafeMutableRawBufferPointer, _ space: Workspace
+  ) throws(CheckpointError) {
+    let floats = space.floats(values.count)
+    let rows = values.lowerBound / columnCount..<values.upperBound / columnCount
+    for piece in join?.pieces(of: rows) ?? [] {
+      let source = plan.parts[piece.part].source
+      let range = piece.rows.lowerBound * columnCount..<piece.rows.upperBound * columnCount
+      let (elements, size) = (source.type.blockElements, source.type.blockBytes)
+      let bytes = space.bytes(range.count / elements * size)
+      try source.readBlocks(into: bytes, at: range.lowerBound / elements * size)
+      let place = piece.place * columnCount
+      let target = UnsafeMutableBufferPointer(rebasing: floats[place..<place + range.count])
+      try RowCodec(source.type, kernels: kernels).decode(UnsafeRawBufferPointer(bytes), into: target)
+      _ = try check(target, first: range.lowerBound, of: plan.parts[piece.part])
+    }
+    encode(
+      UnsafeBufferPointer(floats), try RowCodec(plan.type, kernels: kernels), try guidance?.values(),
+      firstRow: rows.lowerBound, into: output)
+  }
+
+  /// Reads a range of the output's values as its parts, all of one type, store them.
+  private func gather(_ values: Range<Int>, into target: UnsafeMutableRawBufferPointer) throws(CheckpointError) {
+    let type = plan.parts[0].source.type
+    guard let join else {
+      let count = max(1, plan.parts[0].source.shape.elementCount)
+      let index = min(values.lowerBound / count, plan.parts.count - 1)
+      let first = index * count
+      return try read(values.lowerBound - first..<values.upperBound - first, of: plan.parts[index], into: target)
+    }
+    let width = plan.parts[0].source.shape.columns
+    let rowBytes = width / type.blockElements * type.blockBytes
+    for piece in join.pieces(of: values.lowerBound / width..<values.upperBound / width) {
+      let bytes = piece.place * rowBytes..<(piece.place + piece.rows.count) * rowBytes
+      try plan.parts[piece.part].source.readBlocks(
+        into: UnsafeMutableRawBufferPointer(rebasing: target[bytes]), at: piece.rows.lowerBound * rowBytes)
+    }
   }
 
   private func stream(
     _ values: Range<Int>, into output: UnsafeMutableRawBufferPointer, _ space: Workspace
   ) throws(CheckpointError) {
-    let (part, start) = part(of: values)
+    let (part, start) = join == nil ? part(of: values) : (plan.parts[0], 0)
     let (source, columns) = (part.source, part.columns)
     let isSame = source.type == plan.type
     func read(into target: UnsafeMutableRawBufferPointer) throws(CheckpointError) {
+      guard join == nil else { return try gather(values, into: target) }
       try self.read(values.lowerBound - start..<values.upperBound - start, of: part, into: target)
     }
     if isSame, columns == nil { return try read(into: output) }

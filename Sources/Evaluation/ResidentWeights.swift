@@ -18,7 +18,8 @@ struct ResidentWeights: Sendable {
     for rule in opened.architecture.rules {
       guard let entry = rule.entry(in: opened.checkpoint) else { continue }
       if let layer = TensorName.layer(of: rule.name(in: .gguf)), layers.indices.contains(layer) {
-        layers[layer].append(entry)
+        // Experts of a stack share its entry.
+        if layers[layer].last?.name != entry.name { layers[layer].append(entry) }
       } else {
         others.append(entry)
       }

@@ -30,7 +30,7 @@ package struct OpenedModel: Sendable {
 
   /// The model of an opened checkpoint; called by its path unless it was named otherwise.
   package init(checkpoint: Checkpoint, name: String? = nil) throws(CheckpointError) {
-    try checkpoint.requirePlainWeights()
+    try Architectures.requirePlainWeights(checkpoint)
     let checkpoint = try Architectures.prepare(checkpoint)
     self.checkpoint = checkpoint
     self.name = name ?? checkpoint.path

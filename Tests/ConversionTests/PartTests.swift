@@ -67,6 +67,66 @@ struct PartTests {
     for entry in source.tensors { #expect(try sha256(try back.tensor(entry.name)) == sha256(entry), "\(entry.name)") }
   }
 
+  /// Parts of a fused tensor, whose rows take turns of several or lie in runs: too many values to be taken whole.
+  @Test(arguments: ["experts", "rows", "runs"])
+  func `fused tensors stream apart, and together again`(form: String) throws {
+    let folder = try TemporaryFolder()
+    let (items, width, columns) = (6, 1536, 1024)
+    let fused = [items, 2 * width, columns]
+    let names = ["blk.0.a.weight", "blk.0.b.weight"]
+    let rules = names.enumerated().map { index, name in
+      let step: TensorTransform =
+        switch form {
+        case "experts": .plane(.init(index: index, count: 2, width: width * columns))
+        case "rows": .plane(.init(index: index, count: 2, width: columns))
+        // The second half of the rows in runs of 100 and 92.
+        default:
+          .selection((0..<96).map { index == 0 ? $0 * 192..<$0 * 192 + 100 : $0 * 192 + 100..<($0 + 1) * 192 })
+        }
+      let rows = form == "runs" ? [index == 0 ? 9600 : 8832, columns] : [items, width, columns]
+      return TensorRule(
+        "fused", name, shape: form == "runs" ? [18_432, columns] : fused, ggufShape: rows, steps: [step])
+    }
+    let writer = try SafetensorsWriter(
+      path: folder.file("model.safetensors"),
+      tensors: [TensorDescription(name: "fused", type: .bf16, shape: rules[0].shape(in: .huggingFace))])
+    let values = (0..<items * 2 * width * columns).map { UInt16(0x3F80 + ($0 / columns * 31 + $0) % 127).littleEndian }
+    try values.withUnsafeBytes { try writer.writeTensor(0, $0) }
+    _ = try writer.finish()
+    let source = try Containers.open(folder.file("model.safetensors"))
+    func planned(_ checkpoint: Checkpoint, _ dialect: Dialect) throws -> [PlannedTensor] {
+      try RuleCheck(rules, checkpoint).gathered(in: dialect).map {
+        try PlannedTensor(name: $0.name, type: .bf16, shape: $0.shape, parts: $0.parts)
+      }
+    }
+    let tensors = try planned(source, .gguf)
+    #expect(tensors.map(\.name) == names && tensors.allSatisfy { $0.streams })
+    let apart = try run(tensors, to: folder.file("apart.gguf"))
+    // Of the second part a row from the middle.
+    let row = form == "runs" ? 2208 : items / 2 * width + 5
+    let origin =
+      form == "runs"
+      ? row / 92 * 192 + 100 + row % 92
+      : form == "rows" ? 2 * row + 1 : items / 2 * 2 * width + width + 5
+    let entry = try apart.tensor(names[1])
+    var found = [UInt16](repeating: 0, count: columns)
+    try found.withUnsafeMutableBytes { try entry.read(into: $0, at: row * columns * 2) }
+    #expect(found == Array(values[origin * columns..<(origin + 1) * columns]))
+
+    let joined = try planned(apart, .huggingFace)
+    #expect(joined.count == 1 && joined[0].streams)
+    let back = try run(joined, to: folder.file("back.gguf"))
+    #expect(try sha256(try back.tensor("fused")) == sha256(try source.tensor("fused")))
+    // Parts of different types are decoded each by its own.
+    let mixed = try run(
+      [
+        try PlannedTensor(name: names[0], type: .f32, shape: tensors[0].shape, parts: tensors[0].parts),
+        try PlannedTensor(name: names[1], type: .bf16, shape: tensors[1].shape, parts: tensors[1].parts),
+      ], to: folder.file("mixed.gguf"))
+    let again = try run(try planned(mixed, .huggingFace), to: folder.file("again.gguf"))
+    #expect(try sha256(try again.tensor("fused")) == sha256(try source.tensor("fused")))
+  }
+
   @Test func `a tensor without a source is written into a GGUF and left out on the way back`() throws {
     let folder = try TemporaryFolder()
     let values: [Float] = [1, 1.5, 0x1.23456p3, 8]

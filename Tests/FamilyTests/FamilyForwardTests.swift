@@ -83,7 +83,7 @@ struct FamilyForwardTests {
       }
       let difference = Self.difference(values, expected)
       try #require(
-        difference < (item.images.isEmpty ? 1e-5 : 2e-3), "\(family.name) \(item.name) \(name): \(difference)")
+        difference < (item.images.isEmpty ? family.limit : 2e-3), "\(family.name) \(item.name) \(name): \(difference)")
       compared.insert(name)
     }
     #expect(compared.contains { $0.hasPrefix("layer") })

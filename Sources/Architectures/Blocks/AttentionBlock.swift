@@ -13,13 +13,15 @@ struct AttentionBlock: TokenMixer {
   /// Nil for a layer without positions.
   let rotary: RotaryEmbedding?
   let attention: CausalAttention
+  /// Whether rows of `attn_q` hold, head by head, a query and then its output gate.
+  let isGated: Bool
 
   /// Looks up the weights of block `blk`, such as `blk.0.`; biases, norms and sinks where the family's rules have them.
   ///
   /// Scores are multiplied by `scale`, dimension^-0.5 without one.
   init(
     _ loader: WeightLoader, _ blk: String, _ c: DecoderConfiguration, rotary: RotaryEmbedding?, window: Int? = nil,
-    scale: Float? = nil
+    scale: Float? = nil, isGated: Bool = false
   ) throws(CheckpointError) {
     let names = loader.has(blk + "attn_qkv.weight") ? ["attn_qkv"] : ["attn_q", "attn_k", "attn_v"]
     inputs = try names.map { name throws(CheckpointError) in try loader.projection(blk + name) }
@@ -29,7 +31,7 @@ struct AttentionBlock: TokenMixer {
     }
     attn_q_norm = try norm("attn_q_norm.weight")
     attn_k_norm = try norm("attn_k_norm.weight")
-    self.rotary = rotary
+    (self.rotary, self.isGated) = (rotary, isGated)
     let sinks = blk + "attn_sinks.weight"
     attention = CausalAttention(
       heads: c.headCount, keyValueHeads: c.keyValueHeadCount, dimension: c.headDimension,
@@ -44,17 +46,19 @@ struct AttentionBlock: TokenMixer {
   func callAsFunction(
     _ u: Activations, turns: Turns, states: [LayerState], _ compute: Compute
   ) -> Activations {
-    let (queries, keys, values) = projected(u, compute)
+    let (first, keys, values) = projected(u, compute)
+    let queries = isGated ? first.everyOther(attention.dimension, compute) : first  // [T, heads * dimension]
     turn(queries, heads: attention.heads, norm: attn_q_norm, turns, compute)
     turn(keys, heads: attention.keyValueHeads, norm: attn_k_norm, turns, compute)
     let mixed = Activations.bySequence(states.map(\.cache), [queries, keys, values]) { cache, parts in
       cache.append(keys: parts[1], values: parts[2])
       return attention(parts[0], over: cache, blocks: turns.blocks, compute)
     }
+    if isGated { gateAttention(mixed, by: first, heads: attention.heads, compute) }
     return attn_output(mixed, compute)
   }
 
-  /// Queries, [T, heads * dimension], keys and values, [T, keyValueHeads * dimension].
+  /// Queries, [T, heads * dimension] or with a gate behind each of them, keys and values, [T, keyValueHeads * dimension].
   private func projected(
     _ u: Activations, _ compute: Compute
   ) -> (queries: Activations, keys: Activations, values: Activations) {

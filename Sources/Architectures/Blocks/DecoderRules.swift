@@ -6,6 +6,8 @@ struct DecoderRules {
   let names: PartNames
   /// From the published values of a norm to those of GGUF.
   var normSteps: [TensorTransform] = []
+  /// From the published values of a norm to those of MLX.
+  var mlxNormSteps: [TensorTransform] = []
   var part = TensorRule.Part.text
 
   /// Before the published name of a tensor of a decoder layer, and before its name in GGUF.
@@ -27,7 +29,9 @@ struct DecoderRules {
 
   /// A norm; as wide as the hidden state unless told otherwise.
   func norm(_ from: String, _ to: String, width: Int? = nil) -> TensorRule {
-    TensorRule(from + ".weight", to + ".weight", part: part, shape: [width ?? c.hiddenSize], steps: normSteps)
+    let shape = [width ?? c.hiddenSize]
+    return TensorRule(
+      from + ".weight", to + ".weight", part: part, shape: shape, steps: normSteps, mlx: (shape, mlxNormSteps))
   }
 
   /// A matrix, [outputs, inputs], and its bias where it has one.
@@ -50,6 +54,8 @@ struct DecoderRules {
     var norms = false
     /// Whether GGUF keeps rows of q and k in pairs that are turned together.
     var paired = false
+    /// Whether rows of q hold, head by head, a query and then its output gate.
+    var gated = false
   }
 
   /// q, k, v, o under a prefix such as `model.layers.0.self_attn.`.
@@ -60,7 +66,8 @@ struct DecoderRules {
       kind.paired ? BlockPermutation(pairing: c.headDimension, heads: heads) : nil
     }
     var rules = projection(
-      from + "q_proj", to + "attn_q", query, hidden, bias: kind.inputBias, rows: order(c.headCount))
+      from + "q_proj", to + "attn_q", kind.gated ? 2 * query : query, hidden, bias: kind.inputBias,
+      rows: order(c.headCount))
     rules += projection(
       from + "k_proj", to + "attn_k", key, hidden, bias: kind.inputBias, rows: order(c.keyValueHeadCount))
     rules += projection(from + "v_proj", to + "attn_v", key, hidden, bias: kind.inputBias)

@@ -56,11 +56,13 @@ struct TypeAssignment {
 
   /// The type of a tensor that may be quantized, and its guidance.
   ///
-  /// `source` is its type in the source, which a recipe without a base keeps.
+  /// `source` is its type in the source, which a recipe without a base keeps; `keeping` is one that stands before the recipe's base.
   /// - Throws: `mismatch` for importance of another
   ///   shape, `missing` where a type needs importance and none was given.
-  mutating func choose(_ name: String, _ shape: Shape, source: TensorType) throws(CheckpointError) -> Choice {
-    var wanted = recipe.base ?? source
+  mutating func choose(
+    _ name: String, _ shape: Shape, source: TensorType, keeping: TensorType? = nil
+  ) throws(CheckpointError) -> Choice {
+    var wanted = keeping ?? recipe.base ?? source
     for rule in recipe.rules where rule.conditions.allSatisfy({ holds($0, name, shape, wanted) }) { wanted = rule.type }
     var choice = fit(wanted, columns: shape.columns)
     guard choice.type.isBlock, choice.type != source else { return choice }

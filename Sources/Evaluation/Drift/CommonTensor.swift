@@ -4,7 +4,7 @@ import Containers
 import Quants
 import Runtime
 
-/// A tensor of either container with its values as GGUF has them: heads in its order, norms as factors, planes apart.
+/// A tensor of either container with its values as GGUF has them: heads in its order, norms as factors, planes apart, experts stacked.
 ///
 /// So the same weights give the same numbers wherever they lie.
 package struct CommonTensor: Sendable {
@@ -13,23 +13,22 @@ package struct CommonTensor: Sendable {
   /// The shape in GGUF.
   package let shape: Shape
   package let part: TensorRule.Part
-  package let entry: TensorEntry
-  /// What is done to the stored values.
-  private let steps: [TensorStep]
-  private let codec: RowCodec
+  /// The stored tensor, or the first of several.
+  package var entry: TensorEntry { pieces[0].source }
+  /// The stored tensors it is made of, one after another, and what is done to their values.
+  private let pieces: [TensorPart]
+  private let codecs: [RowCodec]
 
-  /// Describes a tensor of a checkpoint by the rule of its family; nil where it is missing, has another shape than the configuration
-  /// asks for, or is stored in a way that is not known.
-  init?(_ rule: TensorRule, in checkpoint: Checkpoint) {
-    guard let entry = rule.entry(in: checkpoint), entry.shape == rule.shape(in: checkpoint),
-      entry.shape.elementCount > 0, let codec = try? RowCodec(entry.type)
+  /// Describes a tensor of a checkpoint; nil where it is stored in a way that is not known.
+  init?(_ tensor: GatheredTensor, _ part: TensorRule.Part) {
+    let codecs = tensor.parts.compactMap { try? RowCodec($0.source.type) }
+    guard !codecs.isEmpty, codecs.count == tensor.parts.count,
+      tensor.parts.allSatisfy({
+        $0.source.shape.elementCount * codecs.count == tensor.shape.elementCount || codecs.count == 1
+      })
     else { return nil }
-    name = rule.name(in: .gguf)
-    self.entry = entry
-    self.codec = codec
-    shape = rule.shape(in: .gguf)
-    part = rule.part
-    steps = rule.steps(from: checkpoint, to: .gguf)
+    (name, shape, self.part) = (tensor.name, tensor.shape, part)
+    (pieces, self.codecs) = (tensor.parts, codecs)
   }
 
   /// The same tensor under another name.
@@ -39,15 +38,39 @@ package struct CommonTensor: Sendable {
     return copy
   }
 
-  /// Items of the outermost dimension, which can be read apart; a vector is one.
-  package var rows: Int { shape.rank > 1 ? shape.dimensions[0] : 1 }
+  /// Rows of a matrix or of a stack of them, items of what has more dimensions, which can be read apart; a vector is one.
+  package var rows: Int { shape.rank == 3 ? shape.rows : shape.rank > 1 ? shape.dimensions[0] : 1 }
 
-  /// The values of some items.
+  /// The values of some rows.
   ///
   /// - Throws: `malformed` for one that is not a number, `inputOutput` when reading fails.
   package func values(_ rows: Range<Int>) throws(CheckpointError) -> [Float] {
-    let values = try stored(rows, width: entry.shape.elementCount / self.rows)
-    return TransformSteps.apply(steps.filter { order(of: $0) == nil }, to: values)
+    let own = max(1, self.rows / pieces.count)
+    var values: [Float] = []
+    var row = rows.lowerBound
+    while row < rows.upperBound {
+      let piece = row / own
+      let end = min((piece + 1) * own, rows.upperBound)
+      let more = try self.values(row - piece * own..<end - piece * own, of: piece, count: own)
+      if end == rows.upperBound, values.isEmpty { return more }
+      values += more
+      row = end
+    }
+    return values
+  }
+
+  /// The values of some of the `count` rows of one stored tensor.
+  private func values(_ rows: Range<Int>, of index: Int, count: Int) throws(CheckpointError) -> [Float] {
+    let piece = pieces[index]
+    let steps = piece.steps.filter { order(of: $0) == nil }
+    let width = piece.source.shape.elementCount / count
+    // Steps that go through whole items of a stack are taken through those that the rows belong to.
+    let height = shape.rank == 3 && steps.contains { !$0.transform.changesValues } ? shape.dimensions[1] : 1
+    let whole = rows.lowerBound / height * height..<(rows.upperBound + height - 1) / height * height
+    let values = TransformSteps.apply(steps, to: try stored(whole, of: index, width: width))
+    guard whole != rows else { return values }
+    let size = values.count / whole.count
+    return Array(values[(rows.lowerBound - whole.lowerBound) * size..<(rows.upperBound - whole.lowerBound) * size])
   }
 
   /// The order of a matrix's rows, which are read one by one from where they lie.
@@ -55,7 +78,8 @@ package struct CommonTensor: Sendable {
     if shape.rank > 1, case .rows(let order) = step.transform { order } else { nil }
   }
 
-  private func stored(_ rows: Range<Int>, width: Int) throws(CheckpointError) -> [Float] {
+  private func stored(_ rows: Range<Int>, of index: Int, width: Int) throws(CheckpointError) -> [Float] {
+    let (piece, entry) = (pieces[index], pieces[index].source)
     let rowBytes = width / entry.type.blockElements * entry.type.blockBytes
     let bytes = UnsafeMutableRawBufferPointer.allocate(byteCount: rows.count * rowBytes, alignment: 64)
     defer { bytes.deallocate() }
@@ -63,14 +87,15 @@ package struct CommonTensor: Sendable {
       let part = bytes[place * rowBytes..<(place + count) * rowBytes]
       try entry.readBlocks(into: UnsafeMutableRawBufferPointer(rebasing: part), at: source * rowBytes)
     }
-    if let order = steps.lazy.compactMap(order).first {
+    if let order = piece.steps.lazy.compactMap(order).first {
       try order.pieces(of: rows, read)
     } else {
       try read(rows.lowerBound, rows.count, 0)
     }
     return [Float](unsafeUninitializedCapacity: rows.count * width) { buffer, count in
       count = rows.count * width
-      codec.decode(UnsafeRawBufferPointer(bytes), into: UnsafeMutableBufferPointer(rebasing: buffer[..<count]))
+      codecs[index].decode(
+        UnsafeRawBufferPointer(bytes), into: UnsafeMutableBufferPointer(rebasing: buffer[..<count]))
     }
   }
 }
@@ -83,14 +108,27 @@ package struct CommonTensors: Sendable {
 
   /// Those of an opened model, and those of its vision encoder: its own, or that of a projector.
   package init(_ opened: OpenedModel, projector: Checkpoint? = nil) {
-    let own = opened.architecture.rules.filter { projector == nil || $0.part != .vision }
-    var all = own.compactMap { CommonTensor($0, in: opened.checkpoint) }
+    var all = Self.tensors(opened.architecture.rules, of: opened.checkpoint) { projector == nil || $0 != .vision }
     if let projector, let both = try? opened.architecture.seeing(through: projector, besides: opened.checkpoint) {
-      all += both.rules.compactMap { $0.part == .vision ? CommonTensor($0, in: projector) : nil }
+      all += Self.tensors(both.rules, of: projector) { $0 == .vision }
     }
     self.all = all
     places = Dictionary(
       all.enumerated().map { (BinaryString($1.name), $0) }, uniquingKeysWith: { first, _ in first })
+  }
+
+  /// Those of a checkpoint that are there, in the shapes that the configuration asks for.
+  private static func tensors(
+    _ rules: [TensorRule], of checkpoint: Checkpoint, where isIncluded: (TensorRule.Part) -> Bool
+  ) -> [CommonTensor] {
+    let known = rules.filter { rule in
+      guard let entry = rule.entry(in: checkpoint) else { return false }
+      return entry.shape == rule.shape(in: checkpoint) && entry.shape.elementCount > 0
+    }
+    return TensorRule.Part.allCases.filter(isIncluded).flatMap { part in
+      let check = RuleCheck(known, checkpoint) { $0.part == part }
+      return ((try? check.gathered(in: .gguf)) ?? []).compactMap { CommonTensor($0, part) }
+    }
   }
 
   /// The tensor of a name; the embedding table where it serves as the head.

@@ -72,7 +72,8 @@ struct Show: ParsableCommand {
       "\(typeSummary(checkpoint))",
     ]
     if let scheme = checkpoint.packedScheme {
-      lines.append("weights packed by \(scheme), which quern cannot unpack yet")
+      let isRead = Architectures.family(of: checkpoint)?.unpacks.contains(scheme) == true
+      lines.append("weights packed by \(scheme)\(isRead ? "" : ", which quern cannot unpack yet")")
     }
     if let adapter = checkpoint.adapterDescription { lines.append("note: \(adapter)") }
     if let folder = checkpoint.folder, let type = folder.config?["model_type"]?.stringValue {
