@@ -15,7 +15,7 @@ package enum Architectures {
   /// Every family, in the order they are tried.
   package static let all: [any Architecture.Type] = [
     Qwen35.self, Llama.self, Mistral.self, Qwen2.self, Qwen3.self, SmolLM3.self, Phi3.self, Gemma3.self,
-    Qwen3VL.self, Qwen3Next.self, Qwen35Moe.self, Qwen3Moe.self,
+    Qwen3VL.self, Qwen3Next.self, Qwen35Moe.self, Qwen3Moe.self, GptOss.self,
   ]
 
   /// The family a checkpoint belongs to; nil for one that is not known.

@@ -106,6 +106,12 @@ struct FamilyHostileTests {
     Exhibit("qwen3_5_moe", "text_config.moe_intermediate_size", .integer(25), "has shape"),
     Exhibit("qwen3_5_moe", "text_config.layer_types", .array([.string("full_attention")])),
     Exhibit("qwen3_5_moe", "vision_config.out_hidden_size", .integer(65)),
+    Exhibit("gpt_oss", "num_local_experts", .integer(3), "has shape"),
+    Exhibit("gpt_oss", "intermediate_size", .integer(32), "has shape"),
+    Exhibit("gpt_oss", "layer_types", .array([.string("sliding_attention")])),
+    Exhibit("gpt_oss", "sliding_window", .integer(-16)), Exhibit("gpt_oss", "swiglu_limit", .integer(0)),
+    Exhibit("gpt_oss", "rope_scaling.truncate", .integer(0)), Exhibit("gpt_oss", "rope_scaling.factor", .string("32")),
+    Exhibit("gpt_oss", "quantization_config.quant_method", .string("gptq"), "GPTQ"),
   ]
 
   @Test("A value that lies is refused by name", arguments: exhibits)
