@@ -65,7 +65,10 @@ let package = Package(
     .target(name: "TestSupport", dependencies: ["Containers", "Quants", "Base"], path: "Tests/TestSupport"),
     tests(
       "Family",
-      ["Architectures", "Base", "Containers", "Conversion", "Engine", "Evaluation", "Quants", "Runtime", "Tokenizers"]),
+      [
+        "Architectures", "Base", "Containers", "Conversion", "Engine", "Evaluation", "Images", "Quants", "Runtime",
+        "Tokenizers",
+      ]),
     tests("Base", ["Base"]),
     tests("Quants", ["Quants", "Base", "Containers"]),
     tests("Containers", ["Containers", "Quants", "Base"]),

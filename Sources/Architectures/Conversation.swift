@@ -22,10 +22,32 @@ package struct PictureMarkup: Sendable, Equatable {
   /// The token that is repeated for as many rows as the picture becomes.
   package let token: String
   package let after: String
+  /// What a prompt writes for all three; nil where it writes them out.
+  private let placeholder: String?
+  /// Whether its tokens stand side by side, in rows and columns, for rotary embeddings that know these; else they follow each other like
+  /// text.
+  package let spansGrid: Bool
 
-  package init(before: String, token: String, after: String) {
+  package init(before: String, token: String, after: String, placeholder: String? = nil, spansGrid: Bool = true) {
     self.before = before
     self.token = token
     self.after = after
+    self.placeholder = placeholder
+    self.spansGrid = spansGrid
+  }
+
+  /// What stands for a picture in what users write.
+  package var place: String { placeholder ?? token }
+
+  /// A text in which so many pictures have a place: in front of it, unless it has one.
+  package func placed(_ text: String, pictures: Int) -> String {
+    if text.contains(place) || text.contains(token) { return text }
+    return String(repeating: placeholder ?? before + token + after, count: pictures) + text
+  }
+
+  /// A prompt in which each picture is written out, its token once, unless it is already.
+  package func writtenOut(_ prompt: String) -> String {
+    guard let placeholder, !prompt.contains(token) else { return prompt }
+    return prompt.replacing(placeholder, with: before + token + after)
   }
 }

@@ -107,7 +107,7 @@ extension ModelDescription {
     switch part {
     case .text: break
     case .mtp: (copy.decoder.mtpLayers, copy.names.mtp) = (0, nil)
-    case .vision: copy.names.vision = nil
+    case .vision: (copy.names.vision, copy.names.projector) = (nil, nil)
     }
     return copy
   }

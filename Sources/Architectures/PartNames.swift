@@ -15,10 +15,14 @@ package struct PartNames: Sendable, Equatable {
   package var mtp: String?
   /// Before `patch_embed.proj.weight`, `blocks.0.…`; nil without a vision encoder.
   package var vision: String?
+  /// Before what makes rows for the text model of what a vision encoder gives, where it lies elsewhere.
+  package var projector: String?
 
   /// The names of a family's published checkpoints, with every part that it has.
-  package init(text: String = "model.", mtp: String? = nil, vision: String? = nil) {
-    (self.text, self.mtp, self.vision) = (text, mtp, vision)
+  package init(
+    text: String = "model.", head: String = "", mtp: String? = nil, vision: String? = nil, projector: String? = nil
+  ) {
+    (self.text, self.head, self.mtp, self.vision, self.projector) = (text, head, mtp, vision, projector)
   }
 
   /// The prefixes under which these tensors lie; `published` says which parts the family has.
@@ -34,7 +38,11 @@ package struct PartNames: Sendable, Equatable {
       prefixes.first { prefix in tensors.contains { $0.text.hasPrefix(prefix) } }
     }
     if published.mtp != nil { mtp = first(["mtp.", "model.mtp.", "language_model.mtp.", "model.language_model.mtp."]) }
-    if published.vision != nil { vision = first(["model.visual.", "visual.", "vision_tower.", "model.vision_tower."]) }
+    if published.vision != nil {
+      let known = ["model.visual.", "visual.", "vision_tower.vision_model.", "vision_tower."]
+      vision = first(known + ["model.vision_tower.vision_model.", "model.vision_tower."])
+    }
+    if published.projector != nil { projector = first(["multi_modal_projector.", "model.multi_modal_projector."]) }
   }
 
   /// The embedding table.
@@ -50,7 +58,7 @@ package struct PartNames: Sendable, Equatable {
   /// The part a name belongs to, by its prefix.
   package func part(of name: String) -> TensorRule.Part {
     if let mtp, name.hasPrefix(mtp) { return .mtp }
-    if let vision, name.hasPrefix(vision) { return .vision }
+    for prefix in [vision, projector] { if let prefix, name.hasPrefix(prefix) { return .vision } }
     return .text
   }
 
@@ -68,7 +76,9 @@ package struct PartNames: Sendable, Equatable {
   private func saved(_ name: String, _ published: PartNames) -> String {
     if name == published.tableName { return tableName }
     if name == published.headName { return headName }
-    for (known, here) in [(published.text, text), (published.mtp, mtp), (published.vision, vision)] {
+    for (known, here) in [
+      (published.text, text), (published.mtp, mtp), (published.vision, vision), (published.projector, projector),
+    ] {
       if let known, let here, name.hasPrefix(known) { return here + name.dropFirst(known.count) }
     }
     return name

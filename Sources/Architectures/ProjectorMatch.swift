@@ -18,6 +18,40 @@ package enum ProjectorMatch {
     return json?.objectValue == nil ? nil : json
   }
 
+  /// Refuses a projector of another type.
+  static func checkType(_ type: String, of metadata: Metadata, file: String) throws(CheckpointError) {
+    let found = metadata.string("clip.projector_type") ?? metadata.string("clip.vision.projector_type")
+    guard found == type else {
+      throw CheckpointError(
+        .unsupported, "clip.projector_type is \(found.map { shortened($0) } ?? "missing"); this reads \(type)",
+        file: file)
+    }
+  }
+
+  /// Refuses a projector whose rows are not as wide as the text model's.
+  static func checkWidth(
+    _ width: Int, of architecture: String, _ own: Int, _ projector: Checkpoint
+  ) throws(CheckpointError) {
+    guard width == own else {
+      throw CheckpointError(
+        .mismatch,
+        "clip.vision.projection_dim (\(width)) must equal \(architecture).embedding_length (\(own)): this projector "
+          + "belongs to another model", file: projector.path)
+    }
+  }
+
+  /// Refuses a projector that differs in a field under `clip.vision.` from what the model was made for.
+  static func check(
+    _ fields: [(key: String, found: Int, own: Int)], _ projector: Checkpoint
+  ) throws(CheckpointError) {
+    for (key, found, own) in fields where found != own {
+      throw CheckpointError(
+        .mismatch,
+        "clip.vision.\(key) is \(found) and the model was made for \(own): this projector belongs to another model",
+        file: projector.path)
+    }
+  }
+
   /// Refuses a projector with tensors that the family has no use for: they would be left out in silence.
   package static func checkNames(of projector: Checkpoint, _ rules: [TensorRule]) throws(CheckpointError) {
     let known = Set(rules.filter { $0.part == .vision }.map { BinaryString($0.name(in: .gguf)) })

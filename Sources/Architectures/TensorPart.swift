@@ -168,15 +168,19 @@ package struct GatheredTensor: Sendable {
   package let computed: [Float]?
   /// The blocks its family publishes it in; nil for numbers.
   package var publishedBlocks: TensorType?
+  /// The type it has whatever is asked for; nil for those that follow.
+  package let fixedType: TensorType?
 
   package init(
-    name: String, shape: Shape, parts: [TensorPart], declared: ElementType, computed: [Float]? = nil
+    name: String, shape: Shape, parts: [TensorPart], declared: ElementType, computed: [Float]? = nil,
+    fixedType: TensorType? = nil
   ) {
     self.name = name
     self.shape = shape
     self.parts = parts
     self.declared = declared
     self.computed = computed
+    self.fixedType = fixedType
   }
 }
 
@@ -207,7 +211,8 @@ extension RuleCheck {
       guard let place = places[BinaryString(name)] else {
         places[BinaryString(name)] = result.count
         var tensor = GatheredTensor(
-          name: name, shape: rule.shape(in: dialect), parts: [part], declared: rule.declared)
+          name: name, shape: rule.shape(in: dialect), parts: [part], declared: rule.declared,
+          fixedType: dialect == .gguf ? rule.ggufType : nil)
         tensor.publishedBlocks = rule.publishedBlocks
         result.append(tensor)
         continue

@@ -35,6 +35,8 @@ package struct TensorRule: Sendable, Equatable {
   package let declared: ElementType
   /// The blocks it is published in, words and scales as a tensor each; nil for numbers.
   package var publishedBlocks: TensorType?
+  /// The type in which GGUF always has it, whatever is asked for; nil for those that follow.
+  package private(set) var ggufType: TensorType?
   /// The name under which the opened folder keeps it: the published one unless its saver chose another.
   package var savedName: String
   /// The dialect of the opened folder.
@@ -72,6 +74,13 @@ package struct TensorRule: Sendable, Equatable {
   package init(computed values: [Float], _ gguf: String, part: Part = .text) {
     self.init(gguf, gguf, part: part, shape: [values.count], declared: .f32)
     computed = values
+  }
+
+  /// The same rule for a tensor that GGUF has in one type only.
+  package func stored(as type: TensorType) -> TensorRule {
+    var copy = self
+    copy.ggufType = type
+    return copy
   }
 
   /// Whether tensors of a dialect include this one.

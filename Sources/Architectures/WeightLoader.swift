@@ -103,6 +103,18 @@ package struct WeightLoader {
     return try matrix(entry, named: gguf, rows: rows, columns: entry.shape.elementCount / rows, order: nil)
   }
 
+  /// A matrix that is stored [inputs, outputs], with a row for each output.
+  func transposed(_ gguf: String) throws(CheckpointError) -> WeightMatrix {
+    let (entry, _) = try entry(gguf)
+    let (inputs, outputs) = (entry.shape.rows, entry.shape.columns)
+    let values = TransformSteps.apply(
+      [TensorStep(.transposed(rows: inputs, columns: outputs))], to: try entry.readFloats())
+    var matrix = try WeightMatrix(
+      rows: outputs, columns: inputs, type: .f32, copying: values.withUnsafeBytes { [UInt8]($0) })
+    matrix.name = gguf
+    return matrix
+  }
+
   private func matrix(
     _ entry: TensorEntry, named gguf: String, rows: Int, columns: Int, order: BlockPermutation?
   ) throws(CheckpointError) -> WeightMatrix {

@@ -138,7 +138,9 @@ extension Planner {
     for tensor in tensors {
       let own = tensor.parts.first?.source.type ?? .f32
       var choice = TypeAssignment.Choice(type: source.format == .gguf ? own : .f32)
-      if TypeAssignment.mayQuantize(tensor.name, tensor.shape, assignment.architecture) {
+      if let type = tensor.fixedType {
+        choice.type = type
+      } else if TypeAssignment.mayQuantize(tensor.name, tensor.shape, assignment.architecture) {
         // Blocks that a family publishes are not unpacked because a conversion asks for numbers.
         let isKept = keepsBlocks(tensor)
         choice = try assignment.choose(tensor.name, tensor.shape, source: own, keeping: isKept ? own : nil)

@@ -1,3 +1,4 @@
+import Architectures
 import Base
 import Engine
 import Images
@@ -16,14 +17,14 @@ package struct PicturePrompt: Sendable {
   /// Writes out a prompt in which every picture is one image token.
   ///
   /// - Throws: `mismatch` when there are more or fewer image tokens than pictures.
-  package init(_ prompt: [Int32], imageToken: Int32, called word: String, patches: Patches, mergeSize: Int)
+  package init(_ prompt: [Int32], imageToken: Int32, _ markup: PictureMarkup, patches: Patches, mergeSize: Int)
     throws(CheckpointError)
   {
     let places = prompt.count { $0 == imageToken }
     guard places == patches.grids.count else {
       throw CheckpointError(
         .mismatch,
-        "the prompt has room for \(counted(places, "picture")) (\(word)), and \(patches.grids.count) "
+        "the prompt has room for \(counted(places, "picture")) (\(markup.place)), and \(patches.grids.count) "
           + (patches.grids.count == 1 ? "is given" : "are given"))
     }
     var tokens: [Int32] = []
@@ -45,14 +46,16 @@ package struct PicturePrompt: Sendable {
       for row in 0..<rows {
         for column in 0..<columns {
           tokens.append(imageToken)
-          axes[0].append(next)
-          axes[1].append(next + row)
-          axes[2].append(next + column)
+          let place = markup.spansGrid ? (next, next + row, next + column) : (next, next, next)
+          axes[0].append(place.0)
+          axes[1].append(place.1)
+          axes[2].append(place.2)
+          if !markup.spansGrid { next += 1 }
         }
       }
       pictureTokens.append(start..<tokens.count)
-      // Text goes on behind the longer side, not behind the number of tokens.
-      next += max(rows, columns)
+      // In a grid, text goes on behind the longer side, not behind the number of tokens.
+      if markup.spansGrid { next += max(rows, columns) }
     }
     self.tokens = tokens
     self.positions = Positions(axes: axes)

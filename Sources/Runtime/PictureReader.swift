@@ -133,10 +133,12 @@ package struct PictureReader: Sendable {
 
   /// A prompt with pictures that have been prepared.
   package func prompt(_ text: String, raw: Bool, patches: Patches) throws(CheckpointError) -> PicturePrompt {
-    let tokens = try opened.promptTokens(raw ? text : placed(text, pictures: patches.grids.count), raw: raw)
+    let written =
+      raw ? text : try ChatFormat.userTurn(placed(text, pictures: patches.grids.count), for: opened.checkpoint)
+    let tokens = try opened.promptTokens(markup.writtenOut(written), raw: true)
     do throws(CheckpointError) {
       return try PicturePrompt(
-        tokens, imageToken: imageToken, called: markup.token, patches: patches, mergeSize: encoder.mergeSize)
+        tokens, imageToken: imageToken, markup, patches: patches, mergeSize: encoder.mergeSize)
     } catch {
       throw error.in(file: opened.name)
     }
@@ -144,8 +146,7 @@ package struct PictureReader: Sendable {
 
   /// A text in which pictures have a place: in front of it, unless it has one.
   package func placed(_ text: String, pictures: Int) -> String {
-    if text.contains(markup.token) { return text }
-    return String(repeating: markup.before + markup.token + markup.after, count: pictures) + text
+    markup.placed(text, pictures: pictures)
   }
 
   /// What the language model reads: the prompt's embeddings, those of picture tokens replaced by what the encoder saw.

@@ -65,6 +65,57 @@ struct AttentionTests {
     #expect(pieces == whole, "a query's numbers do not depend on its company")
   }
 
+  @Test(
+    "Blocks of tokens see themselves in both directions, in windows too, and the rest what it saw",
+    arguments: [nil, 5, 40], [[3..<9], [0..<70, 71..<75], [10..<12, 12..<90, 149..<150]])
+  func blocks(window: Int?, blocks: [Range<Int>]) {
+    let (tokens, dimension) = (150, 12)
+    let attention = CausalAttention(heads: 4, keyValueHeads: 2, dimension: dimension, scale: 0.3, window: window)
+    var numbers = Numbers(seed: 7)
+    let q = numbers.matrix(tokens, 4 * dimension, times: 3)
+    let k = numbers.matrix(tokens, 2 * dimension, times: 3)
+    let v = numbers.matrix(tokens, 2 * dimension)
+    var expected: [Float] = []
+    for t in 0..<tokens {
+      let block = blocks.first { $0.contains(t) } ?? t..<t
+      let seen = (0..<tokens).filter { block.contains($0) || $0 <= t && t - $0 < window ?? tokens }
+      for head in 0..<4 {
+        let from = head / 2 * dimension
+        let scores = seen.map { s in
+          (0..<dimension).reduce(0.0) { $0 + Double(q[t, head * dimension + $1]) * Double(k[s, from + $1]) } * 0.3
+        }
+        let weights = scores.map { ($0 - (scores.max() ?? 0)).exponential }
+        let total = weights.reduce(0, +)
+        for i in 0..<dimension {
+          expected.append(Float(zip(seen, weights).reduce(0.0) { $0 + $1.1 * Double(v[$1.0, from + i]) } / total))
+        }
+      }
+    }
+    let cache = KeyValueCache(heads: 2, dimension: dimension, capacity: tokens)
+    cache.append(keys: k, values: v)
+    let whole = attention(q, over: cache, blocks: blocks, Compute(threads: 1)).values
+    #expect(largestDifference(whole, expected) < 1e-5)
+    #expect(attention(q, over: cache, blocks: blocks, Compute(threads: 5)).values == whole, "threads change no bit")
+
+    // In pieces, of which none cuts a block.
+    let growing = KeyValueCache(heads: 2, dimension: dimension, capacity: 0)
+    var pieces: [Float] = []
+    var start = 0
+    while start < tokens {
+      var end = min(start + 20, tokens)
+      if let block = blocks.first(where: { $0.upperBound > end }), block.lowerBound < end { end = block.upperBound }
+      growing.append(keys: part(k, start..<end), values: part(v, start..<end))
+      let inside = blocks.filter { $0.lowerBound >= start && $0.upperBound <= end }
+      pieces +=
+        attention(
+          part(q, start..<end), over: growing,
+          blocks: inside.map { $0.lowerBound - start..<$0.upperBound - start }, Compute(threads: 2)
+        ).values
+      start = end
+    }
+    #expect(pieces == whole, "a query's numbers do not depend on its company")
+  }
+
   @Test("Room grows with what is there, not with what might come")
   func capacity() {
     let cache = KeyValueCache(heads: 1, dimension: 4, capacity: 10)

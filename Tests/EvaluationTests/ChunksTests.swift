@@ -18,6 +18,13 @@ import Testing
     }
   }
 
+  @Test func `no piece ends inside what has to stay whole`() {
+    #expect(Chunks.of(1200, whole: [500..<756, 756..<1012]) == [0..<756, 756..<1200])
+    #expect(Chunks.of(1200, whole: [0..<512, 512..<600, 1100..<1200]) == [0..<512, 512..<1024, 1024..<1200])
+    #expect(Chunks.of(1200, whole: [511..<1190]) == [0..<1200])
+    #expect(Chunks.of(300, whole: [10..<290]) == [0..<300])
+  }
+
   @Test(arguments: [527, 530, 700]) func `the bits are those of the whole`(count: Int) throws {
     let model = try OpenedModel(Fixtures.path("tiny-qwen3.5")).model
     let compute = Compute(threads: 2)

@@ -14,7 +14,8 @@ struct FamilyGolden: Sendable, CustomTestStringConvertible {
 
   /// Every family of the fixtures.
   static let all = [
-    "gemma3_text", "gpt_oss", "llama2", "llama3", "mistral", "mistral-nemo", "phi3", "phi4-mini", "qwen2", "qwen3",
+    "gemma3", "gemma3_text", "gpt_oss", "llama2", "llama3", "mistral", "mistral-nemo", "phi3", "phi4-mini", "qwen2",
+    "qwen3",
     "qwen3_5_moe", "qwen3_moe", "qwen3_next", "qwen3_vl", "smollm2", "smollm3",
   ].map { FamilyGolden(name: $0) }
 

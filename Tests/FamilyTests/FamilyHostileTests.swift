@@ -79,6 +79,19 @@ struct FamilyHostileTests {
     Exhibit("qwen3_vl", "vision_config.deepstack_visual_indexes", .array(.init(repeating: .integer(0), count: 17))),
     Exhibit("qwen3_vl", "vision_config.deepstack_visual_indexes", .integer(1)),
     Exhibit("qwen3_vl", "image_token_id", .integer(640)),
+    Exhibit("gemma3", "mm_tokens_per_image", .integer(5)), Exhibit("gemma3", "mm_tokens_per_image", .integer(9)),
+    Exhibit("gemma3", "mm_tokens_per_image", .integer(0)), Exhibit("gemma3", "vision_config", .array([])),
+    Exhibit("gemma3", "vision_config.patch_size", .integer(0)),
+    Exhibit("gemma3", "vision_config.patch_size", .integer(8), "has shape"),
+    Exhibit("gemma3", "vision_config.image_size", .integer(113)),
+    Exhibit("gemma3", "vision_config.image_size", .integer(1 << 40)),
+    Exhibit("gemma3", "vision_config.num_attention_heads", .integer(5)),
+    Exhibit("gemma3", "vision_config.num_hidden_layers", .integer(3), "missing"),
+    Exhibit("gemma3", "vision_config.num_channels", .integer(4)),
+    Exhibit("gemma3", "vision_config.hidden_act", .string("silu")),
+    Exhibit("gemma3", "vision_config.layer_norm_eps", .integer(0)),
+    Exhibit("gemma3", "image_token_index", .integer(643)),
+    Exhibit("gemma3", "text_config.sliding_window", .integer(-1)),
     Exhibit("gemma3_text", "sliding_window", .integer(0)),
     Exhibit("gemma3_text", "sliding_window_pattern", .integer(0)),
     Exhibit("gemma3_text", "layer_types", .array([.string("full_attention")])),
@@ -168,6 +181,7 @@ struct FamilyHostileTests {
     try #require(family.rules.count < 1 << 20)
     _ = family.textMetadata(FileDescription(name: "x", sizeLabel: "1B", fileType: nil))
     _ = try? family.configurationJSON()
+    _ = try family.visionEncoder(checkpoint)
     let model = try family.languageModel(checkpoint)
     var state = model.makeState(capacity: 2)
     _ = try model.forward([0, 1], state: &state, compute: Compute(threads: 1))

@@ -34,7 +34,8 @@ struct FamilyPageTests {
       guard rule.computed == nil else { continue }
       let name = rule.name(in: .huggingFace)
       let prefix =
-        [published.text, published.mtp, published.vision].compactMap { $0 }.first { name.hasPrefix($0) } ?? ""
+        [published.text, published.mtp, published.vision, published.projector, published.head, "model."]
+        .compactMap { $0 }.first { name.hasPrefix($0) } ?? ""
       #expect(row.contains(Self.numberless(String(name.dropFirst(prefix.count)))), "\(family.name): \(name)")
     }
   }

@@ -63,6 +63,7 @@ struct Decoder: LanguageModel {
   let shortLength: Int
   /// What embeddings are multiplied by.
   var embeddingScale: Float = 1
+  var seesWholePictures = false
   /// The soft cap of logits; nil for none.
   var softCap: Float?
 

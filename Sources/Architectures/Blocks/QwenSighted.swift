@@ -28,6 +28,9 @@ extension QwenVision {
     (wrong: "model.language_model.lm_head.", right: "lm_head."), (wrong: "model.lm_head.", right: "lm_head."),
   ]
 
+  /// The keys of `config.json` that name the tokens around pictures.
+  static let tokenKeys = ["image_token_id", "video_token_id", "vision_end_token_id", "vision_start_token_id"]
+
   /// Reads the encoder of a folder whose tensors are there; nil without them, and for a GGUF, which keeps it in another file.
   ///
   /// - Throws: `missing` without a `vision_config`, and what reading it throws.
@@ -38,33 +41,12 @@ extension QwenVision {
     }
     try self.init(json: section, textWidth: decoder.hiddenSize, kind: kind, file: source.file)
   }
-
-  /// The tokens around pictures that a configuration names.
-  package struct Tokens: Sendable, Equatable {
-    private let ids: [String: Int]
-    private static let keys = ["image_token_id", "video_token_id", "vision_end_token_id", "vision_start_token_id"]
-
-    /// - Throws: `malformed` for a token beyond the vocabulary.
-    init(_ source: DecoderSource, of vocabulary: Int) throws(CheckpointError) {
-      var ids: [String: Int] = [:]
-      for key in Self.keys { ids[key] = try source.token(key, of: vocabulary) }
-      self.ids = ids
-    }
-
-    /// Of the outer level of `config.json`.
-    var json: [String: OrderedJSON] { ids.mapValues { .integer(Int64($0)) } }
-  }
 }
 
 extension QwenSighted {
   package func seeing(through projector: Checkpoint, besides text: Checkpoint) throws(CheckpointError) -> Self {
     let encoder = try QwenVision(mmproj: projector.metadata, kind: Self.visionKind, file: projector.path)
-    guard encoder.outHiddenSize == decoder.hiddenSize else {
-      throw CheckpointError(
-        .mismatch,
-        "clip.vision.projection_dim (\(encoder.outHiddenSize)) must equal \(Self.ggufName).embedding_length "
-          + "(\(decoder.hiddenSize)): this projector belongs to another model", file: projector.path)
-    }
+    try ProjectorMatch.checkWidth(encoder.outHiddenSize, of: Self.ggufName, decoder.hiddenSize, projector)
     try encoder.check(against: text, projector: projector)
     guard encoder.deepstack.count == deepstackLayers else {
       throw CheckpointError(
@@ -79,25 +61,16 @@ extension QwenSighted {
   }
 
   /// The metadata of the `mmproj` GGUF; nil without a vision encoder.
-  ///
-  /// Mean and deviation of the pixels come from `preprocessor_config.json`, one half each when it has none.
   package func visionMetadata(
     _ description: FileDescription, folder: HuggingFaceFolder?
   ) throws(CheckpointError) -> Metadata? {
     guard let v = vision, parts.contains(.vision) else { return nil }
-    var writer = MetadataWriter("clip", type: "mmproj", prefix: "clip.vision", description)
-    writer.fileType(description)
-    writer.outside("clip.has_vision_encoder", .bool(true))
-    writer.count("projection_dim", v.outHiddenSize)
-    writer.count("image_size", v.positionSide * v.patchSize)
-    writer.count("patch_size", v.patchSize)
-    writer.count("embedding_length", v.hiddenSize)
-    writer.count("feed_forward_length", v.intermediateSize)
-    writer.count("block_count", v.depth)
-    writer.count("attention.head_count", v.heads)
-    writer.put("image_mean", .list(try Preprocessing.channels("image_mean", of: folder)))
-    writer.put("image_std", .list(try Preprocessing.channels("image_std", of: folder)))
-    writer.outside("clip.projector_type", .string("qwen3vl_merger"))
+    var writer = try MetadataWriter(
+      projector: "qwen3vl_merger",
+      .init(
+        outputWidth: v.outHiddenSize, imageSize: v.positionSide * v.patchSize, patchSize: v.patchSize,
+        hiddenSize: v.hiddenSize, intermediateSize: v.intermediateSize, depth: v.depth, heads: v.heads), description,
+      folder)
     writer.outside("clip.use_gelu", .bool(true))
     writer.count("spatial_merge_size", v.mergeSize)
     // llama.cpp's converter takes the text model's epsilon here; both are 1e-6 in every published model.

@@ -93,11 +93,7 @@ extension QwenVision {
 
   /// Reads the metadata of an `mmproj` GGUF.
   package init(mmproj metadata: Metadata, kind: Kind, file: String) throws(CheckpointError) {
-    let projector = metadata.string("clip.projector_type") ?? metadata.string("clip.vision.projector_type")
-    guard projector == "qwen3vl_merger" else {
-      throw CheckpointError(
-        .unsupported, "clip.projector_type is \(projector ?? "missing"); this reads qwen3vl_merger", file: file)
-    }
+    try ProjectorMatch.checkType("qwen3vl_merger", of: metadata, file: file)
     let reader = ConfigurationReader(metadata: metadata, prefix: "clip.vision", file: file)
     try self.init(shared: reader, kind)
     epsilon = Float(try reader.positive(Key("", "attention.layer_norm_epsilon"), upTo: 1, fallback: 1e-6))
@@ -134,22 +130,19 @@ extension QwenVision {
     guard let section = (text.folder?.config ?? carried)?["vision_config"], section.objectValue != nil,
       let own = try? Self(json: section, textWidth: outHiddenSize, kind: kind, file: text.path)
     else { return }
-    let fields: [(String, KeyPath<Self, Int>)] = [
-      ("block_count", \.depth), ("embedding_length", \.hiddenSize), ("feed_forward_length", \.intermediateSize),
-      ("attention.head_count", \.heads), ("patch_size", \.patchSize), ("spatial_merge_size", \.mergeSize),
-    ]
     guard deepstack == own.deepstack else {
       throw CheckpointError(
         .mismatch,
         "clip.vision.is_deepstack_layers names the blocks \(deepstack) and the model was made for \(own.deepstack): this "
           + "projector belongs to another model", file: projector.path)
     }
-    for (key, path) in fields where self[keyPath: path] != own[keyPath: path] {
-      throw CheckpointError(
-        .mismatch,
-        "clip.vision.\(key) is \(self[keyPath: path]) and the model was made for \(own[keyPath: path]): this projector "
-          + "belongs to another model", file: projector.path)
-    }
+    try ProjectorMatch.check(
+      [
+        ("block_count", depth, own.depth), ("embedding_length", hiddenSize, own.hiddenSize),
+        ("feed_forward_length", intermediateSize, own.intermediateSize),
+        ("attention.head_count", heads, own.heads), ("patch_size", patchSize, own.patchSize),
+        ("spatial_merge_size", mergeSize, own.mergeSize),
+      ], projector)
   }
 
   private init(shared reader: ConfigurationReader, _ kind: Kind) throws(CheckpointError) {

@@ -1,7 +1,8 @@
 import Base
 import Containers
 
-/// Gemma 3: four norms a layer, windows in five layers of six with a rotary embedding of their own, and scaled embeddings.
+/// Gemma 3: four norms a layer, windows in five layers of six with a rotary embedding of their own, scaled embeddings, and in most sizes a
+/// vision encoder whose tokens see each other.
 ///
 /// Source: the published `config.json` and transformers' `models/gemma3`; `formats/architectures/gemma3.md` has the rules.
 package struct Gemma3: Architecture {
@@ -11,6 +12,10 @@ package struct Gemma3: Architecture {
   package static let ggufName = "gemma3"
   package static let splitName = "default"
   package static let chats = [ChatMarkup.gemma]
+  /// Of models with a vision encoder; text models have their parts under the usual names.
+  package static let published = PartNames(
+    text: "language_model.model.", head: "language_model.", vision: "vision_tower.vision_model.",
+    projector: "multi_modal_projector.")
 
   package var configuration: Configuration
   package var names: PartNames
@@ -44,6 +49,8 @@ package struct Gemma3: Architecture {
     let queryScalar: Double
     /// Soft caps of scores and logits; nil for none.
     let logitCap: Double?
+    let tokens: PictureTokens
+    package var vision: Vision?
   }
 
   package var untoldByGGUF: [String] {
@@ -91,6 +98,9 @@ extension Gemma3.Configuration {
     } else {
       queryScalar = usual
     }
+    tokens = try PictureTokens(
+      source, ["boi_token_index", "eoi_token_index", "image_token_index"], of: decoder.vocabularySize)
+    vision = try Gemma3.Vision(source, textWidth: decoder.hiddenSize)
     try decoder.checkState(source)
   }
 

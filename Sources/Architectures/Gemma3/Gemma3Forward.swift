@@ -7,6 +7,7 @@ extension Gemma3 {
     let loader = try WeightLoader(checkpoint, rules: rules)
     var model = try Decoder(loader, decoder) { index throws(CheckpointError) in try layer(index, loader) }
     model.embeddingScale = Float(decoder.hiddenSize).squareRoot()
+    model.seesWholePictures = true
     model.softCap = configuration.logitCap.map { Float($0) }
     return model
   }

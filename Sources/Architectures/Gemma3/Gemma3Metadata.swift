@@ -16,7 +16,7 @@ extension Gemma3 {
     return writer.metadata
   }
 
-  /// A `config.json` with the published structure of a text model, for a GGUF that does not carry the original.
+  /// A `config.json` with the published structure, for a GGUF that does not carry the original.
   package func configurationJSON() throws(CheckpointError) -> OrderedJSON {
     let c = configuration
     var fields = try decoder.json()
@@ -31,6 +31,15 @@ extension Gemma3 {
         "sliding_attention": .object(["rope_theta": .decimal(c.windowTheta), "rope_type": .string("default")]),
       ]),
     ]) { _, own in own }
-    return .object(OrderedObject(sorted: fields))
+    let text = OrderedObject(sorted: fields)
+    guard let vision = c.vision, parts.contains(.vision) else { return .object(text) }
+    var config: [String: OrderedJSON] = [
+      "architectures": .array([.string("Gemma3ForConditionalGeneration")]),
+      "dtype": fields["dtype"] ?? .string("bfloat16"), "eos_token_id": fields["eos_token_id"] ?? .null,
+      "mm_tokens_per_image": .integer(Int64(vision.tokenSide * vision.tokenSide)), "model_type": .string("gemma3"),
+      "text_config": .object(text), "tie_word_embeddings": .bool(decoder.tied), "vision_config": vision.json,
+    ]
+    config.merge(c.tokens.json) { _, own in own }
+    return .object(OrderedObject(sorted: config))
   }
 }

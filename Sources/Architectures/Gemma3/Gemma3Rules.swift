@@ -3,8 +3,9 @@ import Base
 extension Gemma3 {
   /// The rule of every tensor, in the order of the GGUF file.
   package var rules: [TensorRule] {
+    let published = parts.contains(.vision) ? Self.published : PartNames()
     // Norms are stored as the distance from one.
-    let builder = DecoderRules(c: decoder, names: Self.published, normSteps: [.addOne])
+    let builder = DecoderRules(c: decoder, names: published, normSteps: [.addOne])
     var rules = builder.ends()
     for index in 0..<decoder.layerCount {
       let (from, to) = builder.prefixes(ofLayer: index)
@@ -17,6 +18,7 @@ extension Gemma3 {
       rules += builder.attention(from + "self_attn.", to, DecoderRules.Attention(norms: true))
       rules += builder.feedForward(from + "mlp.", to)
     }
-    return names.applied(to: rules, published: Self.published, dialect)
+    if parts.contains(.vision), let vision = configuration.vision { rules += vision.rules(published) }
+    return names.applied(to: rules, published: published, dialect)
   }
 }

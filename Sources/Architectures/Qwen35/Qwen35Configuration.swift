@@ -47,7 +47,7 @@ package struct Qwen35: Architecture, QwenSighted {
   @dynamicMemberLookup
   package struct Configuration: Sendable, Equatable {
     package var hybrid: HybridConfiguration
-    package var tokens: QwenVision.Tokens
+    package var tokens: PictureTokens
     package var vision: QwenVision?
 
     package subscript<Value>(dynamicMember field: WritableKeyPath<HybridConfiguration, Value>) -> Value {
@@ -65,7 +65,7 @@ package struct Qwen35: Architecture, QwenSighted {
     package init(_ source: DecoderSource) throws(CheckpointError) {
       hybrid = try HybridConfiguration(
         source, family: "Qwen3.5", DecoderConfiguration.Defaults(rotaryPart: 0.25, mropeSection: [11, 11, 10]))
-      tokens = try QwenVision.Tokens(source, of: hybrid.vocabularySize)
+      tokens = try PictureTokens(source, QwenVision.tokenKeys, of: hybrid.vocabularySize)
       vision = try QwenVision(source, hybrid.decoder, Qwen35.visionKind)
     }
   }

@@ -17,7 +17,7 @@ extension Qwen35 {
 
 extension QwenSighted {
   /// A `config.json` of a text model and a vision encoder, or of the text model alone where there is none.
-  func nested(_ c: HybridConfiguration, _ tokens: QwenVision.Tokens) throws(CheckpointError) -> OrderedJSON {
+  func nested(_ c: HybridConfiguration, _ tokens: PictureTokens) throws(CheckpointError) -> OrderedJSON {
     let (family, flat) = (Self.modelTypes[0], Self.modelTypes[1])
     var fields = try c.json()
     fields.merge([

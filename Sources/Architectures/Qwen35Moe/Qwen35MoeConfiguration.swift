@@ -16,7 +16,7 @@ package struct Qwen35Moe: Architecture, QwenSighted {
   package static let visionKind = QwenVision.Kind(title: "Qwen3.5", modelType: "qwen3_5_moe", deepstack: nil)
 
   let configuration: HybridConfiguration
-  let tokens: QwenVision.Tokens
+  let tokens: PictureTokens
   package var decoder: DecoderConfiguration
   package var vision: QwenVision?
   package var deepstackLayers: Int { 0 }
@@ -35,7 +35,7 @@ package struct Qwen35Moe: Architecture, QwenSighted {
     experts.find(in: checkpoint, names, published: [.text: .fused, .mtp: .apart])
     c.experts = experts
     (configuration, decoder) = (c, c.decoder)
-    tokens = try QwenVision.Tokens(source, of: c.vocabularySize)
+    tokens = try PictureTokens(source, QwenVision.tokenKeys, of: c.vocabularySize)
     vision = try QwenVision(source, c.decoder, Self.visionKind)
     dialect = source.isGGUF ? .huggingFace : try c.dialect(of: checkpoint, names)
     try settle(checkpoint, source)

@@ -19,7 +19,7 @@ package struct Qwen3VL: Architecture, QwenSighted {
   package var decoder: DecoderConfiguration
   /// Whether q, k, v and o have biases.
   let attentionBias: Bool
-  let tokens: QwenVision.Tokens
+  let tokens: PictureTokens
   package var vision: QwenVision?
   package let deepstackLayers: Int
   package var names: PartNames
@@ -32,7 +32,7 @@ package struct Qwen3VL: Architecture, QwenSighted {
     decoder = try DecoderConfiguration(source, family: "Qwen3-VL", Self.defaults)
     try source.requireActivation(["silu"])
     attentionBias = try source.flag("attention_bias", tensor: "blk.0.attn_q.bias")
-    tokens = try QwenVision.Tokens(source, of: decoder.vocabularySize)
+    tokens = try PictureTokens(source, QwenVision.tokenKeys, of: decoder.vocabularySize)
     vision = try QwenVision(source, decoder, Self.visionKind)
     deepstackLayers = try Self.deepstackLayers(source, of: decoder.layerCount)
     try decoder.checkState(source)

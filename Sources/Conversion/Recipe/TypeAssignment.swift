@@ -156,6 +156,8 @@ struct TypeAssignment {
     "time_mix_g2.weight", "time_mix_decay_w1.weight", "time_mix_decay_w2.weight", "time_mix_lerp_fused.weight",
     "attn_rel_b.weight", ".position_embd", "sam.pos_embd", "sam.neck.", "sam.net_", ".rel_pos", ".patch_embd",
     ".patch_merger", "a.rvq.codebook", "mm.a.code_embd",
+    // llama.cpp transposes it when it runs, which it does to plain numbers only.
+    "mm.input_projection",
   ]
 
   private static let keptByGLM5: [String] = [

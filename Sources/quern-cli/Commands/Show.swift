@@ -78,6 +78,9 @@ struct Show: ParsableCommand {
     if let adapter = checkpoint.adapterDescription { lines.append("note: \(adapter)") }
     if let folder = checkpoint.folder, let type = folder.config?["model_type"]?.stringValue {
       lines.append("model type \(type)")
+      if let encoder = folder.config?["vision_config"]?["model_type"]?.stringValue {
+        lines.append("vision encoder \(encoder)")
+      }
     }
     if let remark = HeadTying.remark(on: checkpoint) { lines.append("note: \(remark)") }
     if !checkpoint.metadata.entries.isEmpty {

@@ -25,7 +25,7 @@ struct PictureOptions: ParsableArguments {
     for (index, text) in prompt.enumerated() {
       if text.isEmpty { throw ValidationError("--prompt is empty.") }
       if prompt[..<index].contains(text) { throw ValidationError("--prompt \"\(text)\" is given twice.") }
-      if Architectures.all.contains(where: { text.ranges(of: $0.picture?.token ?? text).count > 1 }) {
+      if Architectures.all.contains(where: { text.ranges(of: $0.picture?.place ?? text).count > 1 }) {
         throw ValidationError("--prompt has room for several pictures, and each is asked about one.")
       }
     }
