@@ -124,6 +124,11 @@ struct Planner {
   func gathered(
     in dialect: Dialect, where isIncluded: (TensorRule) -> Bool = { _ in true }
   ) throws(CheckpointError) -> [GatheredTensor] {
+    var check = check
+    if dialect != .gguf, let model, !TensorRule.Part.allCases.allSatisfy({ Self.isWanted($0, options) }) {
+      // A family may publish the text of a model that sees under other names than a text model.
+      check = RuleCheck(written(model).rules, source, projector: projector) { Self.isWanted($0.part, options) }
+    }
     let tensors = try check.gathered(in: dialect, where: isIncluded)
     for tensor in tensors {
       for entry in tensor.parts.map(\.source) {

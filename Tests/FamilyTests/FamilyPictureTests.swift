@@ -3,6 +3,7 @@ import Base
 import Containers
 import Conversion
 import Engine
+import Foundation
 import Images
 import Quants
 import Runtime
@@ -94,6 +95,45 @@ struct FamilyPictureTests {
     let text = model.without(.vision)
     #expect(text.rules.contains { $0.name(in: .huggingFace) == "model.layers.0.self_attn.q_proj.weight" })
     #expect(try text.visionEncoder(checkpoint) == nil)
+  }
+
+  @Test("Without its encoder, Gemma 3 is written as a text model, under a text model's names")
+  func textAlone() throws {
+    let folder = try TemporaryFolder()
+    let source = FamilyGolden(name: "gemma3").model
+    var options = FamilyGolden.restoring
+    (options.output, options.vision) = (folder.file("text"), false)
+    let plan = try Conversion.plan(source: source, options: options)
+    _ = try plan.run(threads: 1)
+    let text = try Containers.open(folder.file("text"))
+    #expect(text.tensors.count == 80 && text.tensors.allSatisfy { $0.name.hasPrefix("model.") })
+    #expect(text.folder?.config?["model_type"]?.stringValue == "gemma3_text")
+    #expect(text.folder?.config?["vision_config"] == nil)
+    try RuleCheck(Architectures.open(Architectures.prepare(text)).rules, text).check()
+  }
+
+  @Test(
+    "A config.json that is made anew says what the published one does",
+    arguments: ["gemma3", "qwen3_vl", "qwen3_5_moe"])
+  func madeAnew(name: String) throws {
+    let folder = try TemporaryFolder()
+    let family = FamilyGolden(name: name)
+    let own = try Architectures.open(Architectures.prepare(Containers.open(family.model)))
+    try FileManager.default.createSymbolicLink(
+      atPath: folder.file("model.safetensors"), withDestinationPath: family.path("model/model.safetensors"))
+    let json = try own.configurationJSON().serialized(pretty: true)
+    try Data(json).write(to: URL(filePath: folder.file("config.json")))
+    let other = try Architectures.open(Architectures.prepare(Containers.open(folder.path)))
+    let description = FileDescription(name: "x", sizeLabel: "1B", fileType: nil)
+    #expect(other.textMetadata(description) == own.textMetadata(description))
+    let projector = try #require(try own.visionMetadata(description, folder: nil))
+    #expect(try other.visionMetadata(description, folder: nil) == projector)
+    #expect(other.rules == own.rules)
+    #expect(try other.configurationJSON() == own.configurationJSON())
+    // What a projector says is enough for how pictures are prepared.
+    let prepared = try #require(own.preprocessing(projector))
+    let stored = try #require(own.preprocessorJSON(mmproj: projector))
+    #expect(try Preprocessing(json: stored, over: try #require(own.preprocessing(Metadata()))) == prepared)
   }
 
   @Test("Squares are what Gemma 3's encoder reads, and nothing else")
