@@ -191,8 +191,8 @@ extension RuleCheck {
   ) throws(CheckpointError) -> [GatheredTensor] {
     var result: [GatheredTensor] = []
     var places: [BinaryString: Int] = [:]
-    /// The last part of each tensor as it was stored.
-    var known: [BinaryString: [TensorStep]] = [:]
+    /// The stored tensor and the steps of each tensor's last part.
+    var last: [(name: String, steps: [TensorStep])] = []
     for rule in wanted where isIncluded(rule) && rule.isStored(in: dialect) {
       let name = rule.name(in: dialect)
       guard let entry = entry(rule) else {
@@ -200,24 +200,27 @@ extension RuleCheck {
           result.append(
             GatheredTensor(
               name: name, shape: rule.shape(in: dialect), parts: [], declared: rule.declared, computed: values))
+          last.append(("", []))
         }
         continue
       }
       let steps = rule.steps(from: checkpoint(of: rule), to: dialect)
+      let place = places[BinaryString(name)]
       // Rules that differ in a third dialect alone are about one tensor here.
-      let origin = BinaryString(name + " " + entry.name)
-      if let other = known.updateValue(steps, forKey: origin), other == steps { continue }
+      if let place, last[place].name == entry.name, last[place].steps == steps { continue }
       let part = try TensorPart(entry, steps)
-      guard let place = places[BinaryString(name)] else {
+      guard let place else {
         places[BinaryString(name)] = result.count
         var tensor = GatheredTensor(
           name: name, shape: rule.shape(in: dialect), parts: [part], declared: rule.declared,
           fixedType: dialect == .gguf ? rule.ggufType : nil)
         tensor.publishedBlocks = rule.publishedBlocks
         result.append(tensor)
+        last.append((entry.name, steps))
         continue
       }
       result[place].parts.append(part)
+      last[place] = (entry.name, steps)
     }
     return result
   }

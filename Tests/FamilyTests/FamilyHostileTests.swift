@@ -110,8 +110,8 @@ struct FamilyHostileTests {
     Exhibit("qwen3_moe", "decoder_sparse_step", .integer(2), "missing"),
     Exhibit("qwen3_moe", "mlp_only_layers", .array([.integer(-1)])),
     Exhibit("qwen3_moe", "mlp_only_layers", .array([.integer(0)]), "missing"),
-    Exhibit("qwen3_next", "linear_num_key_heads", .integer(3)),
-    Exhibit("qwen3_next", "linear_num_value_heads", .integer(8), "has shape"),
+    Exhibit("qwen3_next", "linear_num_key_heads", .integer(3), "must be a multiple"),
+    Exhibit("qwen3_next", "linear_num_value_heads", .integer(8), "convolution"),
     Exhibit("qwen3_next", "linear_conv_kernel_dim", .integer(5), "convolution"),
     Exhibit("qwen3_next", "shared_expert_intermediate_size", .integer(0)),
     Exhibit("qwen3_next", "shared_expert_intermediate_size", nil),
@@ -124,7 +124,7 @@ struct FamilyHostileTests {
     Exhibit("gpt_oss", "layer_types", .array([.string("sliding_attention")])),
     Exhibit("gpt_oss", "sliding_window", .integer(-16)), Exhibit("gpt_oss", "swiglu_limit", .integer(0)),
     Exhibit("gpt_oss", "rope_scaling.truncate", .integer(0)), Exhibit("gpt_oss", "rope_scaling.factor", .string("32")),
-    Exhibit("gpt_oss", "quantization_config.quant_method", .string("gptq"), "GPTQ"),
+    Exhibit("gpt_oss", "num_experts_per_tok", .integer(5)), Exhibit("gpt_oss", "attention_bias", .string("yes")),
   ]
 
   @Test("A value that lies is refused by name", arguments: exhibits)

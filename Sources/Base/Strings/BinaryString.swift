@@ -1,3 +1,5 @@
+import Libc
+
 /// Text that is equal only when its UTF-8 bytes are equal.
 ///
 /// Swift's `String` compares canonically (`"é" == "e\u{301}"`), which makes distinct tensor names and tokens
@@ -12,7 +14,16 @@ package struct BinaryString: Hashable, Sendable, Comparable {
   }
 
   package static func == (a: BinaryString, b: BinaryString) -> Bool {
-    a.text.utf8.elementsEqual(b.text.utf8)
+    var (first, second) = (a.text, b.text)
+    let count = first.utf8.count
+    guard count == second.utf8.count else { return false }
+    // Byte by byte through iterators takes a tenth of the time in which a model with many experts is planned.
+    return first.withUTF8 { first in
+      second.withUTF8 { second in
+        guard let one = first.baseAddress, let other = second.baseAddress else { return true }
+        return memcmp(one, other, count) == 0
+      }
+    }
   }
 
   package static func < (a: BinaryString, b: BinaryString) -> Bool {
