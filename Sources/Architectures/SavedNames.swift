@@ -36,6 +36,8 @@ struct SavedNames {
     _ checkpoint: Checkpoint, misplaced: [(wrong: String, right: String)]
   ) throws(CheckpointError) -> Checkpoint {
     var names = SavedNames(misplaced: misplaced)
+    // Of most checkpoints nothing is changed, and those with experts have names by the ten thousand.
+    guard checkpoint.tensors.contains(where: { names.mayChange($0.name) }) else { return checkpoint }
     var tensors: [TensorEntry] = []
     tensors.reserveCapacity(checkpoint.tensors.count)
     var origins: [BinaryString: String] = [:]
@@ -59,6 +61,15 @@ struct SavedNames {
   private var notes: [String] {
     kinds.filter { $0.count > 0 }.map { "\(counted($0.count, "tensor name")) read \($0.words), such as \($0.example)" }
   }
+
+  /// Whether a name has anything in it that is taken away.
+  private func mayChange(_ name: String) -> Bool {
+    Self.marks.contains { name.hasBytes(of: $0) } || misplaced.contains { name.hasPrefix($0.wrong) }
+  }
+
+  private static let marks = [
+    "_orig_mod", "module", "base_model", "model.model", "language_model.language_model",
+  ]
 
   /// The name without what was added.
   private mutating func plain(_ name: String) -> String {
