@@ -6,8 +6,8 @@ import Tokenizers
 package enum TokenizerSource {
   /// The tokenizer of a source; needs only the tokenizer's files, not the weights.
   ///
-  /// A source is a folder with tokenizer.json, that file itself, a GGUF, any file of a Hugging Face folder, or a model id
-  /// of the local cache.
+  /// A source is a folder with tokenizer.json or tokenizer.model, the former itself, a GGUF, any file of a Hugging Face
+  /// folder, or a model id of the local cache.
   ///
   /// - Throws: `missing` when the source carries no tokenizer, `unsupported` or `malformed` for one that cannot be used.
   package static func open(
@@ -70,7 +70,28 @@ package enum TokenizerSource {
 
   /// The tokenizer of a Hugging Face folder.
   package static func tokenizer(of folder: HuggingFaceFolder) throws(CheckpointError) -> Tokenizer {
-    try tokenizer(try document(of: folder), of: folder)
+    if try folder.tokenizerJSON() == nil, let model = try sentencePieceModel(of: folder) {
+      do throws(CheckpointError) {
+        return try Tokenizer(
+          model, addedTokens: folder.addedTokens(), tokenizerConfig: folder.tokenizerConfig, modelConfig: folder.config)
+      } catch {
+        throw error.in(file: folder.path + "/tokenizer.model")
+      }
+    }
+    return try tokenizer(try document(of: folder), of: folder)
+  }
+
+  /// The tokenizer.model of a folder, if it has one.
+  ///
+  /// - Throws: `malformed` when it is not one, `unsupported` for what is not implemented.
+  package static func sentencePieceModel(of folder: HuggingFaceFolder) throws(CheckpointError) -> SentencePieceModel? {
+    let name = "tokenizer.model"
+    guard let bytes = try folder.file(name) else { return nil }
+    do throws(CheckpointError) {
+      return try SentencePieceModel(parsing: bytes)
+    } catch {
+      throw error.in(file: folder.path + "/" + name)
+    }
   }
 
   /// The tokenizer.json of a Hugging Face folder, parsed.

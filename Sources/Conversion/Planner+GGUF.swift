@@ -167,17 +167,33 @@ extension Planner {
   ) throws(CheckpointError) {
     readAhead()
     notes += folder.notes
-    let document = try TokenizerSource.document(of: folder)
-    let tokenizer = try TokenizerSource.tokenizer(document, of: folder)
+    // A folder of SentencePiece's own files has no document to carry.
+    let model = try TokenizerSource.sentencePieceModel(of: folder)
+    var document: TokenizerDocument?
+    let tokenizer: Tokenizer
+    if model != nil, try folder.tokenizerJSON() == nil {
+      tokenizer = try TokenizerSource.tokenizer(of: folder)
+    } else {
+      let read = try TokenizerSource.document(of: folder)
+      tokenizer = try TokenizerSource.tokenizer(read, of: folder)
+      document = read
+    }
+    var documents = PieceDocuments()
+    documents.model = model
+    documents.addedTokens = try folder.addedTokens()
+    documents.tokenizerConfig = folder.tokenizerConfig
+    documents.listed = document?.rest["added_tokens"]?.arrayValue ?? []
     let entries = try tokenizer.ggufEntries(
-      rows: rows, chatTemplate: folder.chatTemplate, named: folder.namedChatTemplates)
+      rows: rows, chatTemplate: folder.chatTemplate, named: folder.namedChatTemplates,
+      convention: TokenizerConvention(architecture: metadata.string("general.architecture") ?? ""), documents: documents
+    )
     metadata = Metadata(metadata.entries + entries)
-    if tokenizer.pretokenizer.ggufName == nil {
+    if tokenizer.pretokenizer.isByteLevel, tokenizer.pretokenizer.ggufName == nil {
       notes.append(
         "the pre-tokenizer's pattern has no name in GGUF: it is kept under a key of quern's own, and other programs, which read \"default\", will split text otherwise"
       )
     }
-    Provenance.carryTokenizer(document, in: &metadata)
+    if let document { Provenance.carryTokenizer(document, in: &metadata) }
     try Provenance.carryTemplatePlace(folder, in: &metadata)
   }
 

@@ -38,6 +38,7 @@ struct RestoredDocuments {
     guard metadata.texts(GGUFKeys.tokens) != nil else { return documents }
     let tokenizer = TokenizerSource.stored(in: text)
     documents.append(("tokenizer.json", try tokenizer.tokenizerJSON()))
+    if let bytes = try tokenizer.sentencePieceModel() { documents.append(("tokenizer.model", bytes)) }
     return documents + (try tokenizerConfiguration(tokenizer))
   }
 

@@ -26,7 +26,9 @@ extension Tokenizer {
       for part in finders?.early.parts(view, everything) ?? [.text(everything)] {
         switch part {
         case .token(let id): encoder.workspace.output.append(id)
-        case .text(let range): try encoder.append(UnsafeBufferPointer(rebasing: view[range]), finders?.late)
+        case .text(let range):
+          encoder.isFirst = range.lowerBound == 0
+          try encoder.append(UnsafeBufferPointer(rebasing: view[range]), finders?.late)
         }
       }
       let output = encoder.workspace.output
@@ -41,6 +43,8 @@ extension Tokenizer {
 struct Workspace: Sendable {
   var cache = WordCache()
   var merger = BytePairMerger()
+  var scoreMerger = ScoreMerger()
+  var steps: [UnigramModel.Step] = []
   var symbols: [Int32] = []
   var output: [Int32] = []
 }
@@ -62,6 +66,8 @@ private struct Encoder {
   let tokenizer: Tokenizer
   let stages: [CompiledStage]
   var workspace: Workspace
+  /// Whether the text at hand is the beginning of the whole.
+  var isFirst = true
 
   /// A word of more bytes is refused: places in it are 32-bit numbers.
   private static let longestWord = 1 << 30
@@ -86,6 +92,10 @@ private struct Encoder {
       switch part {
       case .token(let id): workspace.output.append(id)
       case .text(let range):
+        if let metaspace = tokenizer.pretokenizer.metaspace {
+          try appendMarked(text, range, metaspace)
+          continue
+        }
         guard tokenizer.pretokenizer.addsPrefixSpace, !range.isEmpty, text[range.lowerBound] != 0x20 else {
           try split(text, range)
           continue
@@ -109,9 +119,43 @@ private struct Encoder {
         }
       }
     }
+    for piece in try pieces(text, range) { try appendPiece(text, piece) }
+  }
+
+  private func pieces(
+    _ text: UnsafeBufferPointer<UInt8>, _ range: Range<Int>
+  ) throws(CheckpointError) -> [Range<Int>] {
     var pieces = [range]
     for stage in stages { pieces = try stage.pieces(text, pieces) }
-    for piece in pieces { try appendWord(text, piece.lowerBound, piece.upperBound) }
+    return pieces
+  }
+
+  /// Cuts text by the stages, marks the spaces of each piece, and cuts before the marks.
+  private mutating func appendMarked(
+    _ text: UnsafeBufferPointer<UInt8>, _ range: Range<Int>, _ metaspace: Metaspace
+  ) throws(CheckpointError) {
+    for piece in try pieces(text, range) {
+      let marked = metaspace.marked(
+        UnsafeBufferPointer(rebasing: text[piece]), isFirst: isFirst && piece.lowerBound == 0)
+      try marked.withUnsafeBufferPointer { view throws(CheckpointError) in
+        guard metaspace.splits else { return try appendPiece(view, 0..<view.count) }
+        let stage = CompiledStage.literal(
+          metaspace.mark, SplitStage(finder: .literal(""), behavior: .mergedWithNext))
+        for word in try stage.pieces(view, 0..<view.count) { try appendWord(view, word.lowerBound, word.upperBound) }
+      }
+    }
+  }
+
+  /// Appends what the stages left whole, cut where no token crosses.
+  private mutating func appendPiece(
+    _ text: UnsafeBufferPointer<UInt8>, _ range: Range<Int>
+  ) throws(CheckpointError) {
+    var start = range.lowerBound
+    while tokenizer.cutsBeforeSpaces, let end = SpaceMarks.next(text, after: start, range.upperBound) {
+      try appendWord(text, start, end)
+      start = end
+    }
+    try appendWord(text, start, range.upperBound)
   }
 
   @inline(__always)
@@ -137,16 +181,24 @@ private struct Encoder {
 
   /// Leaves a word's tokens in `workspace.symbols`.
   private mutating func mergeWord(_ text: UnsafeBufferPointer<UInt8>, _ start: Int, _ end: Int) {
-    let model = tokenizer.model
     workspace.symbols.removeAll(keepingCapacity: true)
     let alphabet = tokenizer.vocabulary.alphabet
     let word = UnsafeBufferPointer(rebasing: text[start..<end])
-    if model.ignoresMerges, let whole = tokenizer.vocabulary.word(alphabet.spelling(of: word)) {
-      workspace.symbols.append(whole)
-      return
+    switch tokenizer.model {
+    case .merges(let model):
+      if model.ignoresMerges, let whole = tokenizer.vocabulary.word(alphabet.spelling(of: word)) {
+        workspace.symbols.append(whole)
+        return
+      }
+      alphabet.appendSymbols(of: word, to: &workspace.symbols)
+      model.replaceUnknown(in: &workspace.symbols)
+      workspace.merger.merge(&workspace.symbols, model.table)
+    case .scores(let scores, let unknown):
+      workspace.scoreMerger.merge(word, tokenizer.vocabulary, scores, to: &workspace.symbols)
+      workspace.symbols = MergeModel.known(workspace.symbols, unknown: unknown, isFused: false)
+    case .unigram(let model):
+      model.append(word, alphabet, steps: &workspace.steps, to: &workspace.symbols)
+      workspace.symbols = MergeModel.known(workspace.symbols, unknown: model.unknown, isFused: false)
     }
-    alphabet.appendSymbols(of: word, to: &workspace.symbols)
-    model.replaceUnknown(in: &workspace.symbols)
-    workspace.merger.merge(&workspace.symbols, model.table)
   }
 }

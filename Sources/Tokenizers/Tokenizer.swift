@@ -1,6 +1,6 @@
 import Base
 
-/// A BPE tokenizer: text to token ids and back.
+/// A tokenizer: text to token ids and back.
 ///
 /// It does what its file says, in this order: added tokens are found in the text as given; the rest is normalized; added
 /// tokens that want normalized text are found; what is left is cut by the pre-tokenizer's patterns; the symbols of each
@@ -15,7 +15,11 @@ package struct Tokenizer: Sendable {
 
   let vocabulary: Vocabulary
   let normalizers: [Normalizer]
-  let model: MergeModel
+  let model: WordModel
+  /// How tokens that are spelled in text become text again; nil for those spelled in bytes.
+  let pieces: PieceDecoder?
+  /// Whether text may be cut before the marks of spaces.
+  let cutsBeforeSpaces: Bool
   /// Finds all added tokens.
   private let every: AddedTokenFinders
   /// Finds those that are text.
@@ -23,18 +27,20 @@ package struct Tokenizer: Sendable {
   let workspaces = WorkspacePool()
 
   init(
-    vocabulary: Vocabulary, model: MergeModel, addedTokens: [AddedToken], normalizers: [Normalizer],
-    pretokenizer: Pretokenizer, special: SpecialTokens
+    vocabulary: Vocabulary, model: WordModel, addedTokens: [AddedToken], normalizers: [Normalizer],
+    pretokenizer: Pretokenizer, special: SpecialTokens, pieces: PieceDecoder? = nil, longestFirst: Bool = false
   ) throws(CheckpointError) {
+    self.pieces = pieces
+    cutsBeforeSpaces = model.cutsBeforeSpaces(vocabulary)
     self.vocabulary = vocabulary
     self.model = model
     self.addedTokens = addedTokens
     self.normalizers = normalizers
     self.pretokenizer = pretokenizer
     self.special = special
-    every = try AddedTokenFinders(addedTokens, normalizers)
+    every = try AddedTokenFinders(addedTokens, normalizers, longestFirst)
     let text = addedTokens.filter { vocabulary.types[Int($0.id)] == .userDefined }
-    ofText = try AddedTokenFinders(text, normalizers)
+    ofText = try AddedTokenFinders(text, normalizers, longestFirst)
   }
 
   /// What finds the added tokens of a use; nil where none are looked for.
@@ -67,10 +73,12 @@ package struct Tokenizer: Sendable {
   ///   - skipsControl: leaves control tokens out.
   /// - Returns: the text.
   package func decode(_ ids: [Int32], skipsControl: Bool = false) -> String {
-    String(decoding: decodeBytes(ids, skipsControl: skipsControl), as: UTF8.self)
+    guard let pieces else { return String(decoding: decodeBytes(ids, skipsControl: skipsControl), as: UTF8.self) }
+    let shown = ids.filter { !(skipsControl && isControl($0)) }
+    return String(decoding: pieces.text(of: shown, vocabulary), as: UTF8.self)
   }
 
-  /// The bytes of tokens; ids that are not tokens have none.
+  /// The bytes of tokens, as they stand within a text; ids that are not tokens have none.
   package func decodeBytes(_ ids: [Int32], skipsControl: Bool = false) -> [UInt8] {
     var result: [UInt8] = []
     for id in ids where !(skipsControl && isControl(id)) { result += vocabulary.bytes(of: id) }

@@ -13,9 +13,8 @@ import Tokenizers
   }
 
   static func fromGGUF(_ tokenizer: Tokenizer, rows: Int) throws -> Tokenizer {
-    try Tokenizer(
-      tokens: tokenizer.ggufTokens(rows: rows), tokenTypes: tokenizer.ggufTokenTypes(rows: rows),
-      merges: tokenizer.merges, model: "gpt2", pre: tokenizer.pretokenizer.ggufName)
+    let metadata = Metadata(try tokenizer.ggufEntries(rows: rows, chatTemplate: nil))
+    return try GGUFTokenizer(metadata, file: "a.gguf", split: tokenizer.pretokenizer.ggufName).opened()
   }
 
   private func check(_ tokenizer: Tokenizer, _ name: String) throws {

@@ -120,6 +120,20 @@ import Tokenizers
     expect(.unsupported, "WordPiece", with("decoder", .object(["type": .string("WordPiece")]), in: document()))
   }
 
+  /// The tokenizer of such metadata.
+  private func opened(
+    _ tokens: TextList, _ types: [Int32]?, _ merges: TextList, _ model: String, _ pre: String?,
+    _ others: [String: MetadataValue] = [:]
+  ) throws -> Tokenizer {
+    var metadata = Metadata()
+    metadata[GGUFKeys.model] = .string(model)
+    metadata[GGUFKeys.tokens] = .array(.string(tokens))
+    if let types { metadata[GGUFKeys.types] = .list(types) }
+    metadata[GGUFKeys.merges] = .array(.string(merges))
+    for (key, value) in others { metadata[key] = value }
+    return try GGUFTokenizer(metadata, file: "a.gguf", split: pre).opened()
+  }
+
   @Test func metadata() throws {
     func fails(
       _ code: CheckpointError.Code, _ words: String, tokens: TextList = ["a", "b", "ab"], types: [Int32]? = nil,
@@ -127,12 +141,13 @@ import Tokenizers
       at location: SourceLocation = #_sourceLocation
     ) {
       let error = #expect(throws: CheckpointError.self, sourceLocation: location) {
-        try Tokenizer(tokens: tokens, tokenTypes: types, merges: merges, model: model, pre: pre)
+        try opened(tokens, types, merges, model, pre)
       }
       #expect(error?.code == code, sourceLocation: location)
       #expect(error?.message.contains(words) == true, "\(error?.message ?? "")", sourceLocation: location)
     }
-    fails(.unsupported, "llama", model: "llama")
+    fails(.unsupported, "bert", model: "bert")
+    fails(.missing, "tokenizer.ggml.scores", model: "llama")
     fails(.unsupported, "no-such", pre: "no-such")
     fails(.mismatch, "token_type", types: [1, 1])
     fails(.malformed, "type 9", types: [1, 1, 9])
@@ -140,12 +155,11 @@ import Tokenizers
     fails(.malformed, "occurs twice", tokens: ["a", "<x>", "<x>"], types: [1, 3, 3])
     fails(.malformed, "two parts", merges: ["ab"])
     fails(.malformed, "not a token", merges: ["b a"])
-    var special = SpecialTokens()
-    special.ids[.beginning] = 3
     #expect(throws: CheckpointError.self) {
-      try Tokenizer(tokens: ["a", "b", "ab"], merges: [], model: "gpt2", special: special)
+      try opened(["a", "b", "ab"], nil, [], "gpt2", nil, [SpecialTokens.Role.beginning.ggufKey: .uint32(3)])
     }
-    let unnamed = try Tokenizer(tokens: ["a", "b", "ab"], merges: ["a b"], model: "gpt2", pre: "x", patterns: ["..?"])
+    let unnamed = try opened(
+      ["a", "b", "ab"], nil, ["a b"], "gpt2", "x", [GGUFKeys.patterns: .array(.string(["..?"]))])
     #expect(try unnamed.encode("abab") == [2, 2])
     #expect(unnamed.pretokenizer.ggufName == nil)
   }

@@ -48,6 +48,14 @@ package struct HuggingFaceFolder: Sendable {
     try JSONDocument.bytes(path, limit: MemoryBudget.longestTokenizer)
   }
 
+  /// `added_tokens.json`, which old tokenizers keep beside their pieces, or `nil` when there is none.
+  ///
+  /// - Throws: `malformed` when it is not lawful JSON.
+  package func addedTokens() throws(CheckpointError) -> OrderedJSON? {
+    var budget = MemoryBudget(MemoryBudget.documents)
+    return try Self.document("added_tokens.json", in: path, budget: &budget)
+  }
+
   /// The bytes of a file of the folder, or `nil` when there is none.
   ///
   /// The name has to be plain: no folder in it.

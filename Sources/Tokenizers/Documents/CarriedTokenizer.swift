@@ -4,11 +4,7 @@ import Base
 ///
 /// GGUF's own keys name a pattern and no more: not the normal form, nor what becomes of a match, nor the flags of added tokens.
 package struct CarriedTokenizer: Sendable {
-  let pretokenizer: Pretokenizer
-  let normalizers: [Normalizer]
-  let ignoresMerges: Bool
-  let unknown: String?
-  let fusesUnknown: Bool
+  let form: TokenizerForm
   private let added: [Int32: AddedToken]
 
   /// Reads a carried document.
@@ -18,13 +14,7 @@ package struct CarriedTokenizer: Sendable {
   ///   - tokenizerConfig: tokenizer_config.json, whose `added_tokens_decoder` completes and overrides the added tokens.
   /// - Throws: `unsupported` naming what is not implemented, `malformed` when the parts contradict each other.
   package init(_ json: OrderedJSON, tokenizerConfig: OrderedJSON?) throws(CheckpointError) {
-    guard let model = json["model"] else { throw CheckpointError(.malformed, "the tokenizer has no model") }
-    try Tokenizer.checkKind(model, json["decoder"])
-    ignoresMerges = model["ignore_merges"]?.boolValue ?? false
-    pretokenizer = try Pretokenizer(json["pre_tokenizer"], ignoresMerges: ignoresMerges)
-    normalizers = try Normalizer.steps(json["normalizer"])
-    unknown = model["unk_token"]?.stringValue
-    fusesUnknown = model["fuse_unk"]?.boolValue ?? false
+    form = try TokenizerForm(json)
     var added: [Int32: AddedToken] = [:]
     for token in try Tokenizer.addedTokens(json, tokenizerConfig) { added[token.id] = token }
     self.added = added
@@ -41,9 +31,9 @@ package struct CarriedTokenizer: Sendable {
   ///
   /// A name that is not known says nothing, and neither does `default`, which stands for patterns without a name.
   func check(against pre: String) throws(CheckpointError) {
-    guard pre != "default", let known = PatternNames.named(pre) else { return }
-    let isSame = known.patterns.map { BinaryString($0) } == pretokenizer.patterns.map { BinaryString($0) }
-    guard isSame, known.ignoresMerges == ignoresMerges, pretokenizer.ggufName != nil else {
+    guard pre != "default", form.pieces == nil, let known = PatternNames.named(pre) else { return }
+    let isSame = known.patterns.map { BinaryString($0) } == form.pretokenizer.patterns.map { BinaryString($0) }
+    guard isSame, known.ignoresMerges == form.ignoresMerges, form.pretokenizer.ggufName != nil else {
       throw CheckpointError(
         .mismatch,
         "tokenizer.ggml.pre is \"\(pre)\", and the tokenizer.json that the file carries splits text otherwise"

@@ -8,6 +8,14 @@ package enum GGUFKeys {
   /// What each token is: see ``TokenType``.
   package static let types = "tokenizer.ggml.token_type"
   package static let merges = "tokenizer.ggml.merges"
+  /// The score of each token of a SentencePiece vocabulary.
+  package static let scores = "tokenizer.ggml.scores"
+  /// Whether a space goes before a text; true for SentencePiece vocabularies of a file that does not say.
+  package static let addsSpacePrefix = "tokenizer.ggml.add_space_prefix"
+  /// Whether spaces at the ends go, and all but one of several in a row.
+  static let removesExtraSpaces = "tokenizer.ggml.remove_extra_whitespaces"
+  /// SentencePiece's replacements: see ``CharacterMap``.
+  static let characterMap = "tokenizer.ggml.precompiled_charsmap"
 
   package static let chatTemplate = "tokenizer.chat_template"
   /// The names of further templates; each is under the key of ``chatTemplate(named:)``.
@@ -16,6 +24,8 @@ package enum GGUFKeys {
 
   /// The key under which quern keeps the split patterns of a pre-tokenizer that has no name in GGUF.
   package static let patterns = "quern.tokenizer.patterns"
+  /// The key under which quern keeps the merges of a vocabulary that GGUF has only scores for: the ids of both parts of each.
+  static let pieceMerges = "quern.tokenizer.merges"
   /// What the keys begin with under which quern keeps documents of a Hugging Face folder; the document's name follows.
   package static let documents = "quern.huggingface."
   /// The key under which a converter keeps tokenizer.json without its vocabulary and merges.

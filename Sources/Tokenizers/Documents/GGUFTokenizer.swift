@@ -36,10 +36,23 @@ package struct GGUFTokenizer: Sendable {
         throw CheckpointError(
           .mismatch, "\(GGUFKeys.types) has \(types.count) entries for \(tokens.count) tokens")
       }
-      return try Tokenizer(
-        tokens: tokens, tokenTypes: metadata.integers(GGUFKeys.types)?.map { Int32(clamping: $0) },
-        merges: metadata.texts(GGUFKeys.merges) ?? [], model: kind, pre: split,
-        patterns: metadata.strings(GGUFKeys.patterns), carried: carried(), special: special)
+      let types = metadata.integers(GGUFKeys.types)?.map { Int32(clamping: $0) }
+      let pieces = try GGUFPieces(metadata, count: tokens.count)
+      switch kind {
+      case "gpt2":
+        return try Tokenizer(
+          tokens: tokens, tokenTypes: types, merges: metadata.texts(GGUFKeys.merges) ?? [], pre: split,
+          patterns: metadata.strings(GGUFKeys.patterns), carried: carried(), special: special)
+      case "llama", "t5":
+        let vocabulary = PieceVocabulary(tokens: tokens, types: types, scores: pieces.scores)
+        return try Tokenizer(
+          vocabulary, pieces, isUnigram: kind == "t5", carried: carried(), special: special)
+      default:
+        let meaning = ["bert": " (WordPiece)", "rwkv": " (RWKV)"][kind] ?? ""
+        throw CheckpointError(
+          .unsupported,
+          "the tokenizer.ggml.model \"\(kind)\"\(meaning) is not supported; gpt2, llama and t5 are")
+      }
     } catch {
       throw error.in(file: file)
     }
@@ -67,86 +80,37 @@ package struct GGUFTokenizer: Sendable {
 }
 
 extension Tokenizer {
-  /// Builds the tokenizer of GGUF metadata.
+  /// Builds the byte-level tokenizer of GGUF metadata.
   ///
   /// - Parameters:
   ///   - tokens: `tokenizer.ggml.tokens`.
   ///   - tokenTypes: `tokenizer.ggml.token_type`; all normal if absent.
   ///   - merges: `tokenizer.ggml.merges`.
-  ///   - kind: `tokenizer.ggml.model`, which must be `gpt2`.
   ///   - pre: `tokenizer.ggml.pre`; `default` if absent.
   ///   - patterns: the split patterns, where the file carries them because their name was unknown.
   ///   - carried: what the file carries of the tokenizer.json it was made from; it counts before `pre` and `patterns`.
   ///   - special: the special tokens of the metadata.
-  /// - Throws: `unsupported` for another kind of vocabulary or a `pre` that is in no list, `malformed` and `mismatch` for
-  ///   contradictions.
-  package init(
-    tokens: TextList, tokenTypes: [Int32]? = nil, merges: TextList, model kind: String, pre: String? = nil,
-    patterns: [String]? = nil, carried: CarriedTokenizer? = nil, special: SpecialTokens = SpecialTokens()
+  /// - Throws: `unsupported` for a `pre` that is in no list, `malformed` and `mismatch` for contradictions.
+  init(
+    tokens: TextList, tokenTypes: [Int32]?, merges: TextList, pre: String?, patterns: [String]?,
+    carried: CarriedTokenizer?, special: SpecialTokens
   ) throws(CheckpointError) {
-    guard kind == "gpt2" else {
-      let meanings = ["llama": " (SentencePiece)", "bert": " (WordPiece)", "t5": " (Unigram)", "rwkv": " (RWKV)"]
-      let meaning = meanings[kind] ?? ""
-      throw CheckpointError(
-        .unsupported,
-        "the tokenizer.ggml.model \"\(kind)\"\(meaning) is not supported; only gpt2 is")
-    }
-    if let tokenTypes, tokenTypes.count != tokens.count {
-      throw CheckpointError(
-        .mismatch, "tokenizer.ggml.token_type has \(tokenTypes.count) entries for \(tokens.count) tokens")
-    }
-    var words = TextList()
-    words.reserve(tokens.count, bytes: tokens.bytes.count)
-    var ids: [Int32] = []
-    var unused: [(text: String, id: Int32)] = []
-    var types: [TokenType] = []
-    var added: [AddedToken] = []
-    for id in tokens.indices {
-      guard let number = Int32(exactly: id) else {
-        throw CheckpointError(.malformed, "the vocabulary has more tokens than 32-bit ids")
-      }
-      guard let type = tokenTypes.map({ TokenType(rawValue: $0[id]) }) ?? .normal else {
-        throw CheckpointError(.malformed, "the token \(id) has the type \(tokenTypes?[id] ?? 0), which does not exist")
-      }
-      types.append(type)
-      switch type {
-      case .unused: unused.append((tokens[id], number))
-      case .control, .userDefined:
-        guard !tokens.utf8(id).isEmpty else { continue }
-        guard tokens.isUTF8(id) else {
-          // No text holds it as it is written; it keeps its place.
-          words.append(utf8: tokens.utf8(id))
-          ids.append(number)
-          continue
-        }
-        let token =
-          carried?.token(number, spelled: tokens[id])
-          ?? AddedToken(id: number, content: tokens[id], isSpecial: type == .control)
-        // A merge may make an added token, so it is a word as well.
-        words.append(token.content)
-        ids.append(number)
-        added.append(token)
-      case .normal, .unknown, .byte:
-        words.append(utf8: tokens.utf8(id))
-        ids.append(number)
-      }
-    }
-    for (role, id) in special.ids where id < 0 || id >= tokens.count {
-      throw CheckpointError(
-        .malformed, "\(role.ggufKey) is \(id), which is out of range: there are \(tokens.count) tokens")
-    }
-    let vocabulary = try Vocabulary(
-      ByteAlphabet.self, words: words, ids: ids, added: added, unused: unused, types: types)
+    let sorted = try SortedTokens(tokens, tokenTypes, special, carried)
+    let vocabulary = try sorted.vocabulary { ByteAlphabet($0) }
     let merges = try Self.parts(of: merges)
     if let carried {
       try carried.check(against: pre ?? "default")
-      let unknown = carried.unknown.flatMap { vocabulary.word($0) }
+      guard carried.form.pieces == nil else {
+        throw CheckpointError(
+          .mismatch, "tokenizer.ggml.model is byte-level, and the tokenizer.json that the file carries is not")
+      }
+      let unknown = carried.form.unknown.flatMap { vocabulary.word($0) }
       let model = try MergeModel(
-        merges: merges, vocabulary: vocabulary, ignoresMerges: carried.ignoresMerges, unknown: unknown,
-        fusesUnknown: carried.fusesUnknown)
+        merges: merges, vocabulary: vocabulary, ignoresMerges: carried.form.ignoresMerges, unknown: unknown,
+        fusesUnknown: carried.form.fusesUnknown)
       try self.init(
-        vocabulary: vocabulary, model: model, addedTokens: added, normalizers: carried.normalizers,
-        pretokenizer: carried.pretokenizer, special: special)
+        vocabulary: vocabulary, model: .merges(model), addedTokens: sorted.added, normalizers: carried.form.normalizers,
+        pretokenizer: carried.form.pretokenizer, special: special)
       return
     }
     let known = PatternNames.named(pre ?? "default")
@@ -157,9 +121,10 @@ extension Tokenizer {
     let ignoresMerges = known?.ignoresMerges ?? false
     try self.init(
       vocabulary: vocabulary,
-      model: MergeModel(merges: merges, vocabulary: vocabulary, ignoresMerges: ignoresMerges), addedTokens: added,
-      normalizers: known?.normalizers ?? [],
-      pretokenizer: Pretokenizer(patterns: patterns, ignoresMerges: ignoresMerges), special: special)
+      model: .merges(try MergeModel(merges: merges, vocabulary: vocabulary, ignoresMerges: ignoresMerges)),
+      addedTokens: sorted.added, normalizers: known?.normalizers ?? [],
+      pretokenizer: Pretokenizer(patterns: patterns, ignoresMerges: ignoresMerges), special: special,
+      longestFirst: true)
   }
 
   private static func parts(of merges: TextList) throws(CheckpointError) -> TextList {

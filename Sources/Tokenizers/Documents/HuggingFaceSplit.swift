@@ -13,6 +13,11 @@ extension Normalizer {
     case "NFC": return [.nfc]
     case "NFD": return [.nfd]
     case "Lowercase": return [.lowercase]
+    case "Precompiled":
+      guard let text = json["precompiled_charsmap"]?.stringValue, let bytes = Base64Text.bytes(text) else {
+        throw CheckpointError(.malformed, "the normalizer Precompiled has no precompiled_charsmap in base 64")
+      }
+      return bytes.isEmpty ? [] : [.map(try CharacterMap(bytes), byCluster: true)]
     case "Prepend": return [.prepend(json["prepend"]?.stringValue ?? "")]
     case "Strip":
       return [.strip(left: json["strip_left"]?.boolValue ?? true, right: json["strip_right"]?.boolValue ?? true)]
@@ -36,14 +41,16 @@ extension Pretokenizer {
 
   /// The stages of tokenizer.json's `pre_tokenizer`.
   ///
-  /// - Throws: `unsupported` naming a kind that is not implemented or a vocabulary that is not byte-level.
+  /// - Throws: `unsupported` naming a kind that is not implemented.
   init(_ json: OrderedJSON?, ignoresMerges: Bool) throws(CheckpointError) {
     var stages: [SplitStage] = []
     var isByteLevel = false
     var addsPrefixSpace = false
+    var metaspace: Metaspace?
     for part in try Self.flatten(json) {
-      guard !isByteLevel else {
-        throw CheckpointError(.unsupported, "a pre-tokenizer after ByteLevel is not supported")
+      guard !isByteLevel, metaspace == nil else {
+        let last = isByteLevel ? "ByteLevel" : "Metaspace"
+        throw CheckpointError(.unsupported, "a pre-tokenizer after \(last) is not supported")
       }
       switch part["type"]?.stringValue ?? "" {
       case "ByteLevel":
@@ -58,17 +65,18 @@ extension Pretokenizer {
         let isSingle = part["individual_digits"]?.boolValue ?? false
         stages.append(SplitStage(finder: .pattern(isSingle ? #"\p{N}"# : #"\p{N}+"#)))
       case "Split": stages.append(try Self.split(part))
+      case "WhitespaceSplit": stages.append(SplitStage(finder: .pattern(#"\s+"#), behavior: .removed))
+      case "Metaspace": metaspace = try Metaspace(part)
       case let kind:
         throw CheckpointError(.unsupported, "the pre-tokenizer \"\(kind)\" is not supported")
       }
     }
-    guard isByteLevel else {
-      throw CheckpointError(.unsupported, "the tokenizer is not byte-level: its pre_tokenizer has no ByteLevel")
-    }
     guard stages.count <= Self.stageLimit else {
       throw CheckpointError(.unsupported, "the tokenizer has more than \(Self.stageLimit) pre-tokenizers")
     }
-    self.init(stages: stages, addsPrefixSpace: addsPrefixSpace, ignoresMerges: ignoresMerges)
+    self.init(
+      stages: stages, addsPrefixSpace: addsPrefixSpace, ignoresMerges: ignoresMerges, isByteLevel: isByteLevel,
+      metaspace: metaspace)
   }
 
   /// The members of nested sequences in order; OrderedJSON bounds the nesting.

@@ -13,35 +13,47 @@ extension Tokenizer {
   ) throws(CheckpointError) {
     let json = document.rest
     guard let model = json["model"] else { throw CheckpointError(.malformed, "the tokenizer has no model") }
-    try Self.checkKind(model, json["decoder"])
-    let ignoresMerges = model["ignore_merges"]?.boolValue ?? false
-    let pretokenizer = try Pretokenizer(json["pre_tokenizer"], ignoresMerges: ignoresMerges)
-    let normalizers = try Normalizer.steps(json["normalizer"])
-
-    guard let words = document.words else {
+    let form = try TokenizerForm(json)
+    guard let words = document.words, form.isUnigram || document.scores == nil else {
       throw CheckpointError(.malformed, "the tokenizer's model has no vocab")
     }
     let added = try Self.addedTokens(json, tokenizerConfig)
-    let vocabulary = try Vocabulary(ByteAlphabet.self, words: words, ids: document.ids, added: added)
-    guard let merges = document.merges else {
-      throw CheckpointError(.malformed, "the tokenizer's model has no merges")
-    }
-    var unknown: Int32?
-    if let text = model["unk_token"]?.stringValue {
-      unknown = vocabulary.word(text)
-      guard unknown != nil else {
-        throw CheckpointError(.malformed, "the unknown token \"\(text)\" is not in the vocabulary")
+    let vocabulary = try Vocabulary(form.alphabet, words: words, ids: document.ids, added: added)
+    let resolved: WordModel
+    if form.isUnigram {
+      guard let scores = document.scores else {
+        throw CheckpointError(.malformed, "the vocabulary of a Unigram tokenizer is not a list")
       }
+      var unknown: Int32?
+      if let id = model["unk_id"]?.intValue {
+        unknown = Int32(exactly: id)
+        guard words.indices.contains(id) else {
+          throw CheckpointError(.malformed, "the unk_id \(id) is not the id of a token")
+        }
+      }
+      resolved = .unigram(try UnigramModel(scores: scores, texts: words, unknown: unknown))
+    } else {
+      guard let merges = document.merges else {
+        throw CheckpointError(.malformed, "the tokenizer's model has no merges")
+      }
+      var unknown: Int32?
+      if let text = form.unknown {
+        unknown = vocabulary.word(text)
+        guard unknown != nil else {
+          throw CheckpointError(.malformed, "the unknown token \"\(text)\" is not in the vocabulary")
+        }
+      }
+      resolved = .merges(
+        try MergeModel(
+          merges: merges, vocabulary: vocabulary, ignoresMerges: form.ignoresMerges, unknown: unknown,
+          fusesUnknown: form.fusesUnknown))
     }
-    let resolved = try MergeModel(
-      merges: merges, vocabulary: vocabulary, ignoresMerges: ignoresMerges, unknown: unknown,
-      fusesUnknown: model["fuse_unk"]?.boolValue ?? false)
     let special = SpecialTokens(
       tokenizerJSON: json, tokenizerConfig: tokenizerConfig, modelConfig: modelConfig, added: added,
       tokenCount: vocabulary.count)
     try self.init(
-      vocabulary: vocabulary, model: resolved, addedTokens: added, normalizers: normalizers,
-      pretokenizer: pretokenizer, special: special)
+      vocabulary: vocabulary, model: resolved, addedTokens: added, normalizers: form.normalizers,
+      pretokenizer: form.pretokenizer, special: special, pieces: form.pieces)
   }
 
   /// Reads a tokenizer.json that has been parsed already.
@@ -49,34 +61,6 @@ extension Tokenizer {
     tokenizerJSON json: OrderedJSON, tokenizerConfig: OrderedJSON? = nil, modelConfig: OrderedJSON? = nil
   ) throws(CheckpointError) {
     try self.init(TokenizerDocument(json), tokenizerConfig: tokenizerConfig, modelConfig: modelConfig)
-  }
-
-  /// Refuses models and decoders other than those of a byte-level BPE.
-  static func checkKind(_ model: OrderedJSON, _ decoder: OrderedJSON?) throws(CheckpointError) {
-    let kind = model["type"]?.stringValue ?? (model["merges"] == nil ? "unnamed" : "BPE")
-    guard kind == "BPE" else {
-      throw CheckpointError(
-        .unsupported, "the tokenizer is of kind \"\(kind)\"; only byte-level BPE is supported")
-    }
-    guard model["byte_fallback"]?.boolValue != true else {
-      throw CheckpointError(
-        .unsupported, "the tokenizer is a SentencePiece-style BPE with byte fallback; only byte-level BPE is supported")
-    }
-    for key in ["continuing_subword_prefix", "end_of_word_suffix"] {
-      if let text = model[key]?.stringValue, !text.isEmpty {
-        throw CheckpointError(.unsupported, "the tokenizer uses \(key), which is not supported")
-      }
-    }
-    if let dropout = model["dropout"]?.doubleValue, dropout != 0 {
-      throw CheckpointError(.unsupported, "the tokenizer drops merges at random (dropout \(dropout))")
-    }
-    if let kind = decoder?["type"]?.stringValue {
-      let parts = decoder?["decoders"]?.arrayValue ?? []
-      guard kind == "ByteLevel" || parts.contains(where: { $0["type"]?.stringValue == "ByteLevel" }) else {
-        throw CheckpointError(
-          .unsupported, "the decoder \"\(kind)\" is not supported; a byte-level tokenizer has ByteLevel")
-      }
-    }
   }
 
   /// The added tokens of both files by id; of one that is given more than once, the last flags count, as in the reference.

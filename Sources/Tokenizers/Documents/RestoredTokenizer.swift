@@ -23,11 +23,16 @@ extension GGUFTokenizer {
     let tokenizer = try opened()
     let carried = try document(GGUFKeys.document)?.objectValue
     var document: OrderedObject
-    if let carried { document = carried } else { document = try skeleton(tokenizer) }
+    if let carried {
+      document = carried
+    } else {
+      document = try tokenizer.pieces == nil ? skeleton(tokenizer) : pieceSkeleton(tokenizer)
+    }
     var model = document["model"]?.objectValue ?? OrderedObject()
     for key in ["vocab", "merges"] { model[key] = .null }
     document["model"] = .object(OrderedObject())
-    let added = try addedIDs(document)
+    // In a SentencePiece vocabulary added tokens are pieces as well.
+    let added = try tokenizer.pieces == nil ? addedIDs(document) : []
     var bytes: [UInt8] = []
     var stream = JSONStream { bytes += $0 }
     try stream.object { (stream) throws(CheckpointError) in
@@ -41,8 +46,8 @@ extension GGUFTokenizer {
           for (key, value) in model.entries {
             stream.key(key)
             switch key {
-            case "vocab": try writeVocabulary(added, to: &stream)
-            case "merges": try writeMerges(to: &stream)
+            case "vocab": try writeVocabulary(added, tokenizer, to: &stream)
+            case "merges": try writeMerges(tokenizer, to: &stream)
             default: stream.value(value)
             }
           }
@@ -53,8 +58,10 @@ extension GGUFTokenizer {
     return bytes
   }
 
-  private func writeVocabulary(_ added: Set<Int>, to stream: inout JSONStream) throws(CheckpointError) {
-    let tokens = tokens
+  private func writeVocabulary(_ added: Set<Int>, _ tokenizer: Tokenizer, to stream: inout JSONStream)
+    throws(CheckpointError)
+  {
+    let tokens = tokenizer.pieces == nil ? tokens : tokenizer.tokens
     let types = types
     try stream.object { (stream) throws(CheckpointError) in
       for id in tokens.indices {
@@ -67,7 +74,8 @@ extension GGUFTokenizer {
     }
   }
 
-  private func writeMerges(to stream: inout JSONStream) throws(CheckpointError) {
+  private func writeMerges(_ tokenizer: Tokenizer, to stream: inout JSONStream) throws(CheckpointError) {
+    guard tokenizer.pieces == nil else { return try writePieceMerges(tokenizer, to: &stream) }
     let merges = metadata.texts(GGUFKeys.merges) ?? []
     try stream.array { (stream) throws(CheckpointError) in
       for rank in merges.indices {
@@ -84,6 +92,34 @@ extension GGUFTokenizer {
       }
     }
   }
+
+  /// Writes the merges of a SentencePiece vocabulary: those it carries, else those that its scores stand for.
+  private func writePieceMerges(_ tokenizer: Tokenizer, to stream: inout JSONStream) throws(CheckpointError) {
+    let texts = tokenizer.tokens
+    var pairs = (tokenizer.model.list?.merges ?? []).map { (left: $0.left, right: $0.right) }
+    if case .scores(let scores, _) = tokenizer.model {
+      guard scores.longest <= Self.longestPiece else {
+        throw CheckpointError(
+          .unsupported, "a token has more than \(Self.longestPiece) bytes: its merges cannot be listed", file: file)
+      }
+      pairs = scores.merges(tokenizer.vocabulary) { tokenizer.vocabulary.types[Int($0)] == .normal }
+    }
+    try stream.array { (stream) throws(CheckpointError) in
+      for pair in pairs {
+        stream.element()
+        try stream.array { (stream) throws(CheckpointError) in
+          for part in [pair.left, pair.right] {
+            stream.element()
+            stream.value(texts[Int(part)])
+          }
+        }
+        try checkLength(stream)
+      }
+    }
+  }
+
+  /// Every way to cut a token in two is tried.
+  private static let longestPiece = 1024
 
   /// Refuses to write what would not be read again.
   private func checkLength(_ stream: JSONStream) throws(CheckpointError) {
@@ -112,7 +148,8 @@ extension GGUFTokenizer {
       let id = metadata.uint(role.ggufKey).flatMap { Int(exactly: $0) }
       document["\(role.rawValue)_token"] = id.flatMap { $0 < tokens.count ? .string(tokens[$0]) : nil } ?? .null
     }
-    document["tokenizer_class"] = .string("Qwen2Tokenizer")
+    let isSpelledInBytes = metadata.string(GGUFKeys.model) == "gpt2"
+    document["tokenizer_class"] = .string(isSpelledInBytes ? "Qwen2Tokenizer" : "PreTrainedTokenizerFast")
     return .object(document)
   }
 
@@ -127,6 +164,27 @@ extension GGUFTokenizer {
         "type": .string("BPE"), "dropout": .null, "unk_token": .null, "continuing_subword_prefix": .null,
         "end_of_word_suffix": .null, "fuse_unk": .bool(false), "byte_fallback": .bool(false),
         "ignore_merges": .bool(tokenizer.model.ignoresMerges),
+      ]),
+    ]
+  }
+
+  /// The document around a SentencePiece vocabulary whose file carries none.
+  private func pieceSkeleton(_ tokenizer: Tokenizer) throws(CheckpointError) -> OrderedObject {
+    guard case .scores = tokenizer.model, metadata[GGUFKeys.characterMap] == nil else {
+      throw CheckpointError(
+        .unsupported, "a tokenizer.json for a Unigram vocabulary or one with replacements cannot be written", file: file
+      )
+    }
+    let added = try addedTokens(tokens).map { OrderedJSON.object($0.json) }
+    let unknown = tokenizer.model.unknown.map { OrderedJSON.string(tokens[Int($0)]) } ?? .null
+    return [
+      "version": .string("1.0"), "truncation": .null, "padding": .null, "added_tokens": .array(added),
+      "normalizer": Normalizer.markingJSON(prefix: tokenizer.addsSpaceMark), "pre_tokenizer": .null,
+      "post_processor": .null, "decoder": tokenizer.pieces?.json ?? .null,
+      "model": .object([
+        "type": .string("BPE"), "dropout": .null, "unk_token": unknown, "continuing_subword_prefix": .null,
+        "end_of_word_suffix": .null, "fuse_unk": .bool(true), "byte_fallback": .bool(true),
+        "ignore_merges": .bool(false),
       ]),
     ]
   }

@@ -10,6 +10,8 @@ package struct TokenizerDocument: Sendable {
   private(set) var words: TextList?
   /// The id of each word.
   private(set) var ids: [Int32] = []
+  /// The score of each word, in a Unigram vocabulary.
+  private(set) var scores: [Double]?
   /// Both parts of every merge in order, one after the other; nil when there is no such list.
   private(set) var merges: TextList?
 
@@ -60,6 +62,9 @@ package struct TokenizerDocument: Sendable {
             case ("vocab", UInt8(ascii: "{")):
               try readWords(&reader)
               return .object(OrderedObject())
+            case ("vocab", UInt8(ascii: "[")):
+              try readScores(&reader)
+              return .array([])
             case ("merges", UInt8(ascii: "[")):
               try readMerges(&reader)
               return .array([])
@@ -88,6 +93,30 @@ package struct TokenizerDocument: Sendable {
     }
     self.words = words
     self.ids = ids
+  }
+
+  /// Reads a Unigram vocabulary: pairs of a text and its score, whose places are the ids.
+  private mutating func readScores(_ reader: inout JSONReader) throws(CheckpointError) {
+    var words = TextList()
+    var scores: [Double] = []
+    func failure() -> CheckpointError {
+      CheckpointError(.malformed, "the vocabulary's entry \(scores.count) is not a pair of a text and a score")
+    }
+    if try reader.begin("[", "]") {
+      repeat {
+        guard reader.peek() == UInt8(ascii: "["), try reader.begin("[", "]"), reader.peek() == UInt8(ascii: "\"") else {
+          throw failure()
+        }
+        try reader.append(to: &words)
+        guard try reader.goesOn("]", Self.afterElement), let score = try reader.value(depth: 4).doubleValue,
+          try !reader.goesOn("]", Self.afterElement)
+        else { throw failure() }
+        scores.append(score)
+      } while try reader.goesOn("]", Self.afterElement)
+    }
+    guard Int32(exactly: words.count) != nil else { throw failure() }
+    (self.words, self.scores) = (words, scores)
+    ids = (0..<words.count).map { Int32(truncatingIfNeeded: $0) }
   }
 
   private mutating func readMerges(_ reader: inout JSONReader) throws(CheckpointError) {

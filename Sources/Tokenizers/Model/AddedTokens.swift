@@ -36,28 +36,31 @@ struct AddedTokenFinders: Sendable {
   /// Finds those that want normalized text.
   let late: AddedTokenFinder
 
-  init(_ tokens: [AddedToken], _ normalizers: [Normalizer]) throws(CheckpointError) {
+  init(_ tokens: [AddedToken], _ normalizers: [Normalizer], _ longestFirst: Bool) throws(CheckpointError) {
     let late = tokens.filter(\.isNormalized)
     var spellings: [[UInt8]] = []
     for token in late { spellings.append(try Tokenizer.normalize(Array(token.content.utf8), normalizers)) }
-    self.late = AddedTokenFinder(late, spelled: spellings)
+    self.late = AddedTokenFinder(late, spelled: spellings, longestFirst: longestFirst)
     let early = tokens.filter { !$0.isNormalized }
-    self.early = AddedTokenFinder(early, spelled: early.map { Array($0.content.utf8) })
+    self.early = AddedTokenFinder(
+      early, spelled: early.map { Array($0.content.utf8) }, longestFirst: longestFirst)
   }
 }
 
-/// Finds added tokens: leftmost first, of those the longest.
+/// Finds added tokens: leftmost first, of those the longest; or, as llama.cpp does, the longest in the whole text first.
 struct AddedTokenFinder: Sendable {
-  private let tokens: [AddedToken]
-  private var starts = [Bool](repeating: false, count: 256)
+  let tokens: [AddedToken]
+  private let longestFirst: Bool
+  private(set) var starts = [Bool](repeating: false, count: 256)
   /// Node and byte to node.
   private var edges: [UInt64: Int32] = [:]
   /// The token that ends at each node, as a place in `tokens`, or -1.
   private var ends: [Int32] = [-1]
 
   /// A finder for tokens spelled as given or, for those looked for in normalized text, as normalized.
-  init(_ tokens: [AddedToken], spelled spellings: [[UInt8]]) {
+  init(_ tokens: [AddedToken], spelled spellings: [[UInt8]], longestFirst: Bool = false) {
     self.tokens = tokens
+    self.longestFirst = longestFirst
     for (place, spelling) in spellings.enumerated() {
       guard let first = spelling.first else { continue }
       starts[Int(first)] = true
@@ -87,6 +90,7 @@ struct AddedTokenFinder: Sendable {
   /// The parts of a range of the text in order; empty texts are left out.
   func parts(_ text: UnsafeBufferPointer<UInt8>, _ range: Range<Int>) -> [Part] {
     guard !isEmpty else { return range.isEmpty ? [] : [.text(range)] }
+    if longestFirst { return partsLongestFirst(text, range) }
     var result: [Part] = []
     var written = range.lowerBound
     var position = range.lowerBound
@@ -111,7 +115,7 @@ struct AddedTokenFinder: Sendable {
     return result
   }
 
-  private func longest(_ text: UnsafeBufferPointer<UInt8>, _ start: Int, _ end: Int) -> (Int, Int32)? {
+  func longest(_ text: UnsafeBufferPointer<UInt8>, _ start: Int, _ end: Int) -> (Int, Int32)? {
     var found: (Int, Int32)?
     var node: Int32 = 0
     var position = start
@@ -132,7 +136,7 @@ struct AddedTokenFinder: Sendable {
     return Self.isWord(DecodedCharacter(text, at: before, end: start))
   }
 
-  private func spaceStart(_ text: UnsafeBufferPointer<UInt8>, before position: Int, limit: Int) -> Int {
+  func spaceStart(_ text: UnsafeBufferPointer<UInt8>, before position: Int, limit: Int) -> Int {
     var position = position
     while position > limit {
       let start = Self.characterStart(text, before: position, limit)
@@ -142,7 +146,7 @@ struct AddedTokenFinder: Sendable {
     return position
   }
 
-  private func spaceEnd(_ text: UnsafeBufferPointer<UInt8>, from position: Int, _ end: Int) -> Int {
+  func spaceEnd(_ text: UnsafeBufferPointer<UInt8>, from position: Int, _ end: Int) -> Int {
     var position = position
     while position < end {
       let character = DecodedCharacter(text, at: position, end: end)

@@ -1,8 +1,5 @@
 /// What the words of a vocabulary are spelled in, and which tokens a word is before anything is merged.
 protocol Alphabet: Sendable {
-  /// Looks up the tokens of single symbols.
-  init(_ table: TokenTable)
-
   /// How the vocabulary spells a word.
   func spelling(of word: UnsafeBufferPointer<UInt8>) -> String
 
@@ -11,4 +8,7 @@ protocol Alphabet: Sendable {
 
   /// The bytes that a token stands for, or nil if it is not spelled in this alphabet.
   func bytes(of token: String) -> [UInt8]?
+
+  /// Whether added tokens are spelled in it too; if not, they stand for their text.
+  var spellsAddedTokens: Bool { get }
 }

@@ -22,9 +22,12 @@ struct ByteAlphabet: Alphabet {
   /// The token of each byte, or -1.
   private let tokens: [Int32]
 
+  /// Looks up the tokens of the bytes.
   init(_ table: TokenTable) {
     tokens = (UInt8.min...UInt8.max).map { table.value(of: Self.text(of: [$0])) ?? -1 }
   }
+
+  var spellsAddedTokens: Bool { false }
 
   func spelling(of text: UnsafeBufferPointer<UInt8>) -> String { Self.text(of: text) }
 

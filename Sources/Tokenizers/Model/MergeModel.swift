@@ -50,11 +50,16 @@ struct MergeModel: Sendable {
 
   /// Puts the unknown token in the place of symbols that have none, which are -1.
   func replaceUnknown(in symbols: inout [Int32]) {
-    guard symbols.contains(where: { $0 < 0 }) else { return }
+    symbols = Self.known(symbols, unknown: unknown, isFused: fusesUnknown)
+  }
+
+  /// Symbols with the unknown token in the place of those that are -1.
+  static func known(_ symbols: [Int32], unknown: Int32?, isFused: Bool) -> [Int32] {
+    guard symbols.contains(where: { $0 < 0 }) else { return symbols }
     var wasUnknown = false
-    symbols = symbols.compactMap { token in
+    return symbols.compactMap { token in
       defer { wasUnknown = token < 0 }
-      return token >= 0 ? token : wasUnknown && fusesUnknown ? nil : unknown
+      return token >= 0 ? token : wasUnknown && isFused ? nil : unknown
     }
   }
 

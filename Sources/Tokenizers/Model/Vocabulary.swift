@@ -8,7 +8,7 @@ struct Vocabulary: Sendable {
   let types: [TokenType]
   /// The tokens that merging works with, by their spelling.
   private let table: TokenTable
-  /// The ids whose text is not spelled in the alphabet.
+  /// The ids of added tokens whose text is not spelled in the alphabet.
   private let raw: Set<Int32>
   /// Whether there is a token for each id.
   private let isToken: [Bool]
@@ -18,7 +18,7 @@ struct Vocabulary: Sendable {
   /// Builds a vocabulary.
   ///
   /// - Parameters:
-  ///   - alphabet: what the words are spelled in.
+  ///   - alphabet: what the words are spelled in, given where their tokens are found.
   ///   - words: the tokens merging works with, in any order.
   ///   - ids: the id of each word.
   ///   - added: the tokens found as written, by id; their ids may be among the words with the same text.
@@ -26,7 +26,7 @@ struct Vocabulary: Sendable {
   ///   - givenTypes: what each id is, where a file says; else it follows from the flags.
   /// - Throws: `malformed` when ids repeat, are negative or leave more holes than a vocabulary has.
   init(
-    _ alphabet: any Alphabet.Type, words: TextList, ids: [Int32], added: [AddedToken],
+    _ alphabet: (TokenTable) -> any Alphabet, words: TextList, ids: [Int32], added: [AddedToken],
     unused: [(text: String, id: Int32)] = [],
     types givenTypes: [TokenType]? = nil
   ) throws(CheckpointError) {
@@ -85,10 +85,10 @@ struct Vocabulary: Sendable {
       }
       id = next
     }
-    raw = Set(added.map(\.id))
     self.texts = texts
     self.types = givenTypes ?? types
-    self.alphabet = alphabet.init(table)
+    self.alphabet = alphabet(table)
+    raw = self.alphabet.spellsAddedTokens ? [] : Set(added.map(\.id))
   }
 
   private static let hole = Int32.min

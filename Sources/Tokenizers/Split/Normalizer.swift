@@ -10,6 +10,10 @@ enum Normalizer: Sendable, Equatable {
   case replace(String, with: String)
   case replacePattern(String, with: String)
   case strip(left: Bool, right: Bool)
+  /// SentencePiece's replacements, the longest first, or cluster by cluster as Hugging Face's library has them.
+  case map(CharacterMap, byCluster: Bool)
+  /// Spaces at both ends go, and of several in a row all but one.
+  case squeeze
 
   /// The text after this step.
   ///
@@ -48,6 +52,13 @@ enum Normalizer: Sendable, Equatable {
         guard !matcher.isExhausted else { throw PatternMatcher.exhaustion }
         return output + view[min(position, view.count)...]
       }
+    case .map(let map, let byCluster): return byCluster ? map.appliedByCluster(text) : map.applied(text)
+    case .squeeze:
+      var output: [UInt8] = []
+      output.reserveCapacity(text.count)
+      for byte in text where byte != 0x20 || output.last.map({ $0 != 0x20 }) == true { output.append(byte) }
+      if output.last == 0x20 { output.removeLast() }
+      return output
     case .strip(let left, let right):
       return text.withUnsafeBufferPointer { view in
         var range = 0..<view.count

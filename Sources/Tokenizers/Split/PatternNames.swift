@@ -41,6 +41,7 @@ enum PatternNames {
     KnownSplit(ggufName: "qwen2", patterns: [qwen2], normalizers: [.nfc]),
     KnownSplit(ggufName: "deepseek-r1-qwen", patterns: [qwen2], normalizers: [.nfc]),
     KnownSplit(ggufName: "llama-bpe", patterns: [llama3], ignoresMerges: true),
+    KnownSplit(ggufName: "smaug-bpe", patterns: [llama3], ignoresMerges: true),
     KnownSplit(ggufName: "dbrx", patterns: [llama3]),
     KnownSplit(ggufName: "gpt-2", patterns: [gpt2]),
     KnownSplit(ggufName: "smollm", patterns: [#"\p{N}"#, gpt2]),

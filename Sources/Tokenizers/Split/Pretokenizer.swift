@@ -16,16 +16,25 @@ package struct Pretokenizer: Sendable {
   package let ggufName: String?
 
   let stages: [SplitStage]
+  /// Whether words are spelled in characters that stand for bytes.
+  package let isByteLevel: Bool
+  /// What becomes of spaces behind the stages, in vocabularies that are spelled in text.
+  let metaspace: Metaspace?
   /// A space goes before text that does not start with one.
   let addsPrefixSpace: Bool
   /// What the stages compile to, or why they cannot be used; encoding throws it, conversion need not care.
   let compiled: Result<[CompiledStage], CheckpointError>
 
-  init(stages: [SplitStage], addsPrefixSpace: Bool, ignoresMerges: Bool) {
+  init(
+    stages: [SplitStage], addsPrefixSpace: Bool, ignoresMerges: Bool, isByteLevel: Bool = true,
+    metaspace: Metaspace? = nil
+  ) {
     self.stages = stages
+    self.isByteLevel = isByteLevel
+    self.metaspace = metaspace
     self.addsPrefixSpace = addsPrefixSpace
     let plain = stages.compactMap(\.plainPattern)
-    let isPlain = plain.count == stages.count && !addsPrefixSpace
+    let isPlain = plain.count == stages.count && !addsPrefixSpace && isByteLevel
     ggufName = isPlain ? PatternNames.name(of: plain, ignoresMerges: ignoresMerges) : nil
     compiled = Result { () throws(CheckpointError) in
       var result: [CompiledStage] = []
@@ -33,6 +42,9 @@ package struct Pretokenizer: Sendable {
       return result
     }
   }
+
+  /// The pre-tokenizer of a vocabulary that is spelled in text and cuts nothing.
+  static let whole = Pretokenizer(stages: [], addsPrefixSpace: false, ignoresMerges: false, isByteLevel: false)
 
   /// A pre-tokenizer of patterns applied one after the other, each match and each gap becoming a piece.
   ///

@@ -14,6 +14,7 @@ extension FuzzTargets {
       "qwen35.nextn_predict_layers", "qwen35.attention.recurrent_layers", "split.count", "split.no",
       "split.tensors.count", "tokenizer.ggml.tokens", "tokenizer.ggml.pre", "tokenizer.ggml.token_type",
       "tokenizer.ggml.merges", "tokenizer.ggml.model", "tokenizer.ggml.eos_token_id", "tokenizer.chat_template",
+      "tokenizer.ggml.scores", "tokenizer.ggml.precompiled_charsmap", "quern.tokenizer.merges",
       "quern.huggingface.tokenizer", "quern.huggingface.config", "quern.tokenizer.patterns", "token_embd.weight",
       "output.weight", "clip.projector_type", "clip.vision.block_count", "\\xff\\xff\\xff\\xff\\xff\\xff\\xff\\xff",
       "\\x00\\x00\\x00\\x00\\x00\\x00\\x00\\x80", "\\x09\\x00\\x00\\x00\\x08\\x00\\x00\\x00",

@@ -41,6 +41,7 @@ extension FuzzTargets {
   static let tokenizer = FuzzTarget(
     name: "tokenizer", longest: 1 << 13,
     words: jsonWords + [
+      "\"Unigram\"", "\"Metaspace\"", "\"byte_fallback\":true", "\"ByteFallback\"", "\"Precompiled\"",
       "\"model\":", "\"vocab\":", "\"merges\":", "\"added_tokens\":", "\"pre_tokenizer\":", "\"normalizer\":",
       "\"decoder\":",
       "\"type\":", "\"BPE\"", "\"ByteLevel\"", "\"Split\"", "\"Sequence\"", "\"Digits\"", "\"Regex\":", "\"String\":",
