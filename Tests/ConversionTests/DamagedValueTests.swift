@@ -133,7 +133,7 @@ struct DamagedValueTests {
     #expect(try Conversion.plan(source: tinyModel, options: into(folder, .convert(to: nil))).notes == [])
   }
 
-  @Test func `a uniform matrix is read to its end, in pieces`() throws {
+  @Test func `a uniform matrix is looked at from its first weight to its last`() throws {
     let folder = try TemporaryFolder()
     for (last, expected) in [(Float(3), Float(3) as Float?), (4, nil)] {
       let writer = try GGUFWriter(

@@ -9,6 +9,20 @@ struct DecoderRules {
   /// From the published values of a norm to those of MLX.
   var mlxNormSteps: [TensorTransform] = []
   var part = TensorRule.Part.text
+  /// The orders in which GGUF keeps rows of q and k, in pairs that are turned together; nil where it keeps them as published.
+  private var pairs: (query: BlockPermutation, key: BlockPermutation)?
+
+  init(
+    c: DecoderConfiguration, names: PartNames, normSteps: [TensorTransform] = [],
+    mlxNormSteps: [TensorTransform] = [], paired: Bool = false
+  ) {
+    (self.c, self.names, self.normSteps, self.mlxNormSteps) = (c, names, normSteps, mlxNormSteps)
+    guard paired else { return }
+    pairs = (
+      BlockPermutation(pairing: c.headDimension, heads: c.headCount),
+      BlockPermutation(pairing: c.headDimension, heads: c.keyValueHeadCount)
+    )
+  }
 
   /// Before the published name of a tensor of a decoder layer, and before its name in GGUF.
   func prefixes(ofLayer index: Int) -> (from: String, to: String) {
@@ -52,8 +66,6 @@ struct DecoderRules {
     var outputBias = false
     /// Whether heads of q and k are normed.
     var norms = false
-    /// Whether GGUF keeps rows of q and k in pairs that are turned together.
-    var paired = false
     /// Whether rows of q hold, head by head, a query and then its output gate.
     var gated = false
   }
@@ -62,14 +74,10 @@ struct DecoderRules {
   func attention(_ from: String, _ to: String, _ kind: Attention = Attention()) -> [TensorRule] {
     let hidden = c.hiddenSize
     let (query, key) = (c.headCount * c.headDimension, c.keyValueHeadCount * c.headDimension)
-    func order(_ heads: Int) -> BlockPermutation? {
-      kind.paired ? BlockPermutation(pairing: c.headDimension, heads: heads) : nil
-    }
     var rules = projection(
-      from + "q_proj", to + "attn_q", kind.gated ? 2 * query : query, hidden, bias: kind.inputBias,
-      rows: order(c.headCount))
+      from + "q_proj", to + "attn_q", kind.gated ? 2 * query : query, hidden, bias: kind.inputBias, rows: pairs?.query)
     rules += projection(
-      from + "k_proj", to + "attn_k", key, hidden, bias: kind.inputBias, rows: order(c.keyValueHeadCount))
+      from + "k_proj", to + "attn_k", key, hidden, bias: kind.inputBias, rows: pairs?.key)
     rules += projection(from + "v_proj", to + "attn_v", key, hidden, bias: kind.inputBias)
     rules += projection(from + "o_proj", to + "attn_output", hidden, query, bias: kind.outputBias)
     guard kind.norms else { return rules }
