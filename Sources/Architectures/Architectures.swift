@@ -52,9 +52,14 @@ package enum Architectures {
             + "goes with where pictures are read", file: checkpoint.path)
       }
       // Each container has its own names for the families, and a reader compares them with what the file says.
-      let known = all.flatMap { isGGUF ? [$0.ggufName] : $0.modelTypes }.joined(separator: ", ")
+      var known: [String] = []
+      for name in all.flatMap({ isGGUF ? [$0.ggufName] : $0.modelTypes }) where !known.contains(name) {
+        known.append(name)
+      }
       throw CheckpointError(
-        .unsupported, "the model family \(claimed(checkpoint)) is not known; known are \(known)", file: checkpoint.path)
+        .unsupported,
+        "the model family \(claimed(checkpoint)) is not known; known are \(known.joined(separator: ", "))",
+        file: checkpoint.path)
     }
     let model = try family.init(checkpoint: checkpoint)
     return if let vision { try model.seeing(through: vision, besides: checkpoint) } else { model }

@@ -38,10 +38,18 @@ struct Planner {
     projector = vision
     // From GGUF to GGUF names stay, and little has to be known of them.
     let mayBeUnknown = options.target == .gguf && source.format == .gguf
+    var reason = "the architecture \(Architectures.claimed(source)) is not known"
     if mayBeUnknown, ProjectorFile.isOne(source) || Architectures.family(of: source) == nil {
       model = nil
     } else {
-      model = try Architectures.open(source, vision: projector)
+      do throws(CheckpointError) {
+        model = try Architectures.open(source, vision: projector)
+      } catch {
+        // A variant of a family that is known, such as a Mixtral among Llamas.
+        guard mayBeUnknown, error.code == .unsupported || error.code == .missing else { throw error }
+        model = nil
+        reason = "the model is not understood (\(error.message))"
+      }
     }
     func isWanted(_ rule: TensorRule) -> Bool { Self.isWanted(rule.part, options) }
     let rules = model?.rules ?? []
@@ -50,8 +58,7 @@ struct Planner {
     check = RuleCheck(rules, source, projector: projector, isWanted: isWanted)
     if model == nil, !ProjectorFile.isOne(source) {
       notes.append(
-        "the architecture \(Architectures.claimed(source)) is not known: matrices whose names end in weight are converted, everything else is kept"
-      )
+        "\(reason): matrices whose names end in weight are converted, everything else is kept")
     }
     notes += (model?.notes ?? source.notes) + (projector?.notes ?? []) + leftOut.notes
   }
