@@ -51,6 +51,7 @@ let package = Package(
         "Quants",
         "Base",
       ]),
+    room("Calibration", ["Engine", "Base"]),
     .target(name: "CMemory"),
     .executableTarget(
       name: "quern-cli",
@@ -92,6 +93,7 @@ let package = Package(
       ]),
     tests(
       "Command", ["quern-cli", "Evaluation", "Runtime", "Images", "Containers", "Quants", "Base"]),
+    tests("Calibration", ["Calibration", "Engine", "Base"]),
     tests("Quern", ["Quern", "Base"]),
     .target(
       name: "FuzzTargets",
