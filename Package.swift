@@ -51,7 +51,7 @@ let package = Package(
         "Quants",
         "Base",
       ]),
-    room("Calibration", ["Engine", "Base"]),
+    room("Calibration", ["Engine", "Quants", "Base"]),
     .target(name: "CMemory"),
     .executableTarget(
       name: "quern-cli",
