@@ -51,14 +51,16 @@ let package = Package(
         "Quants",
         "Base",
       ]),
-    room("Calibration", ["Engine", "Quants", "Base"]),
+    room(
+      "Calibration",
+      ["Evaluation", "Conversion", "Runtime", "Architectures", "Engine", "Containers", "Quants", "Base"]),
     .target(name: "CMemory"),
     .executableTarget(
       name: "quern-cli",
       dependencies: [
         "Libc",
         "CMemory", "Corpus",
-        "Evaluation", "Conversion", "Runtime", "Architectures", "Engine", "Images", "Tokenizers", "Containers",
+        "Calibration", "Evaluation", "Conversion", "Runtime", "Architectures", "Engine", "Images", "Tokenizers", "Containers",
         "Quants", "Text", "Base",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ]),

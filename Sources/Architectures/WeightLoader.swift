@@ -22,7 +22,7 @@ package struct WeightLoader {
   private func rule(_ gguf: String) -> TensorRule? { rules[BinaryString(gguf)]?.first }
 
   /// Whether the family has a tensor of a GGUF name.
-  func has(_ gguf: String) -> Bool { rules[BinaryString(gguf)] != nil }
+  package func has(_ gguf: String) -> Bool { rules[BinaryString(gguf)] != nil }
 
   /// How the rows of a matrix have to change places to lie as in the published model; nil where they do.
   func rowOrder(_ gguf: String) -> BlockPermutation? {
@@ -42,7 +42,7 @@ package struct WeightLoader {
   /// A matrix to multiply by: its bytes stay in the file.
   ///
   /// Columns that GGUF has in another order are multiplied in GGUF's, so that sums are the same to the bit.
-  func matrix(_ gguf: String) throws(CheckpointError) -> WeightMatrix {
+  package func matrix(_ gguf: String) throws(CheckpointError) -> WeightMatrix {
     let (entry, steps) = try entry(gguf)
     let part = try TensorPart(entry, steps)
     let shape = part.source.shape
@@ -50,7 +50,7 @@ package struct WeightLoader {
   }
 
   /// The matrices of a stack of so many, one an item, however the checkpoint keeps them.
-  func stack(_ gguf: String, count: Int) throws(CheckpointError) -> [WeightMatrix] {
+  package func stack(_ gguf: String, count: Int) throws(CheckpointError) -> [WeightMatrix] {
     let list = rules[BinaryString(gguf)] ?? []
     if checkpoint.format != .gguf, list.count == count, count > 1 {
       return try list.enumerated().map { index, rule throws(CheckpointError) in

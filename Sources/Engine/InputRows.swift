@@ -53,7 +53,7 @@ package struct InputRows {
   }
 
   /// Adds what belongs behind a decoder layer to the hidden states there, [T, hidden].
-  func add(behind layer: Int, to hidden: Activations, _ compute: Compute) {
+  package func add(behind layer: Int, to hidden: Activations, _ compute: Compute) {
     guard layer < added.count else { return }
     var first = 0
     for picture in pictures {

@@ -25,9 +25,9 @@ package protocol LanguageModel: Sendable {
   /// What a layer remembers before the first token of a sequence, with room for `capacity` tokens before it has to grow.
   func makeState(ofLayer layer: Int, capacity: Int) -> LayerState
 
-  /// The embedding rows of tokens: [T, hidden].
+  /// The embedding rows of tokens, [T, hidden], from the model's table or from the one that stands in its place.
   /// - Throws: `mismatch` for an id beyond the table.
-  func embed(_ tokens: [Int32]) throws(CheckpointError) -> Activations
+  func embed(_ tokens: [Int32], replaced: [String: WeightMatrix]) throws(CheckpointError) -> Activations
 
   /// Takes tokens through one decoder layer, in place: `x`, [T, hidden], becomes the hidden states behind it.
   ///
@@ -44,6 +44,10 @@ package protocol LanguageModel: Sendable {
 
 extension LanguageModel {
   package var shortLength: Int { .max }
+
+  /// The embedding rows of tokens: [T, hidden].
+  /// - Throws: `mismatch` for an id beyond the table.
+  package func embed(_ tokens: [Int32]) throws(CheckpointError) -> Activations { try embed(tokens, replaced: [:]) }
 
   package var seesWholePictures: Bool { false }
 

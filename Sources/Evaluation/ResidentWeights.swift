@@ -8,11 +8,11 @@ import Runtime
 /// Several models that take turns (layer by layer in ``WindowWalk``, one after another in ``Continuations``) would otherwise stand in memory
 /// whole, side by side. What is given back stays in the system's cache
 /// as long as there is room, and is mapped again when it is touched.
-struct ResidentWeights: Sendable {
+package struct ResidentWeights: Sendable {
   private let layers: [[TensorEntry]]
   private let others: [TensorEntry]
 
-  init(_ opened: OpenedModel) {
+  package init(_ opened: OpenedModel) {
     var layers = [[TensorEntry]](repeating: [], count: opened.model.layerCount)
     var others: [TensorEntry] = []
     for rule in opened.architecture.rules {
@@ -29,8 +29,8 @@ struct ResidentWeights: Sendable {
   }
 
   /// Gives back the weights of one decoder layer.
-  func release(layer: Int) { for entry in layers[layer] { entry.release() } }
+  package func release(layer: Int) { for entry in layers[layer] { entry.release() } }
 
   /// Gives back all weights.
-  func release() { for entry in layers.joined() + others { entry.release() } }
+  package func release() { for entry in layers.joined() + others { entry.release() } }
 }

@@ -70,9 +70,10 @@ extension PicturePrompt {
   ///
   /// - Throws: `mismatch` when the rows have another width, and for tokens beyond the table.
   package func input(
-    of model: any LanguageModel, seen: PictureRows?, followedBy more: [Int32] = []
+    of model: any LanguageModel, seen: PictureRows?, followedBy more: [Int32] = [],
+    replaced: [String: WeightMatrix] = [:]
   ) throws(CheckpointError) -> InputRows {
-    let result = try model.embed(tokens + more)
+    let result = try model.embed(tokens + more, replaced: replaced)
     let places = positions(followedBy: more.count)
     guard let seen else { return InputRows(result, at: places) }
     guard seen.rows.columns == result.columns else {

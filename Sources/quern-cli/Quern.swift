@@ -19,7 +19,7 @@ struct Quern: ParsableCommand {
       """,
     version: quernVersion,
     subcommands: [
-      Show.self, Convert.self, Quantize.self, Evaluate.self, Validate.self, Generate.self, TraceCommand.self,
+      Show.self, Convert.self, Quantize.self, Calibrate.self, Evaluate.self, Validate.self, Generate.self, TraceCommand.self,
       Tokenize.self,
       Bench.self,
     ])

@@ -88,8 +88,8 @@ struct Decoder: LanguageModel {
 
   func makeState(ofLayer layer: Int, capacity: Int) -> LayerState { layers[layer].mixer.makeState(capacity: capacity) }
 
-  func embed(_ tokens: [Int32]) throws(CheckpointError) -> Activations {
-    let rows = try embedding.gather(tokens)
+  func embed(_ tokens: [Int32], replaced: [String: WeightMatrix]) throws(CheckpointError) -> Activations {
+    let rows = try (replaced[embedding.name] ?? embedding).gather(tokens)
     if embeddingScale != 1 { rows.withElements { all in for i in all.indices { all[i] *= embeddingScale } } }
     return rows
   }

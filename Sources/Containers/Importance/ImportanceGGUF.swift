@@ -52,10 +52,12 @@ extension ImportanceMatrix {
     return Entry(name: name, sums: try sums.readFloats(), counts: try counts.readFloats())
   }
 
-  /// Writes the GGUF form, laid out as llama-imatrix lays it out.
+  /// Writes the GGUF form, laid out as llama-imatrix lays it out; `more` is what other programs do not look for.
   ///
   /// - Throws: `exists`, `noSpace`, `inputOutput`, and `malformed` for names too long for GGUF.
-  package func write(to path: String, overwrite: Bool = false) throws(CheckpointError) {
+  package func write(
+    to path: String, overwrite: Bool = false, beside more: Metadata = Metadata()
+  ) throws(CheckpointError) {
     var tensors: [TensorDescription] = []
     for entry in entries {
       let experts = entry.counts.count
@@ -68,10 +70,11 @@ extension ImportanceMatrix {
         TensorDescription(
           name: entry.name + Self.countsSuffix, type: .f32, shape: Shape(experts == 1 ? [1] : [experts, 1])))
     }
-    let metadata = Metadata([
+    var metadata = Metadata([
       ("general.type", .string(Self.typeName)), (Self.datasetsKey, .array(.string(TextList(datasets)))),
       (Self.chunkCountKey, .uint32(chunkCount ?? 0)), (Self.chunkSizeKey, .uint32(chunkSize ?? 0)),
     ])
+    for (key, value) in more.entries { metadata[key] = value }
     let writer = try GGUFWriter(path: path, metadata: metadata, tensors: tensors, overwrite: overwrite)
     do throws(CheckpointError) {
       var index = 0

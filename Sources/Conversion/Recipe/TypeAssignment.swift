@@ -4,7 +4,7 @@ import Quants
 import Text
 
 /// Applies a recipe to the tensors of one file.
-struct TypeAssignment {
+package struct TypeAssignment {
   /// What a tensor got, and why where that is worth telling.
   struct Choice {
     var type: TensorType
@@ -142,7 +142,7 @@ struct TypeAssignment {
   ///
   /// llama-quantize's rule: names ending in `weight` with two dimensions or more, except norms, gates, convolutions and
   /// position tables, which are small and which readers want in full. Outer dimensions of one do not count.
-  static func mayQuantize(_ name: String, _ shape: Shape, _ architecture: String) -> Bool {
+  package static func mayQuantize(_ name: String, _ shape: Shape, _ architecture: String) -> Bool {
     shape.dimensions.drop { $0 == 1 }.count >= 2 && name.hasSuffix("weight") && !kept.contains { name.hasBytes(of: $0) }
       && name != "position_embd.weight" && name != "token_types.weight"
       && !(architecture == "glm5-next" && keptByGLM5.contains { name.hasBytes(of: $0) })

@@ -1,0 +1,31 @@
+import Architectures
+import Base
+import Containers
+import Evaluation
+import Runtime
+
+/// Whether two checkpoints hold the same weights, whatever container they lie in.
+package enum ModelFingerprint {
+  /// SHA-256 of the names and shapes that the tensors of the text model have in GGUF, and of the first, the middle and the last row of each as
+  /// little-endian F32.
+  ///
+  /// - Throws: what reading weights throws.
+  package static func of(_ opened: OpenedModel) throws(CheckpointError) -> String {
+    var hash = SHA256Hash()
+    for tensor in CommonTensors(opened).all where tensor.part == .text {
+      add("\(tensor.name) \(tensor.shape.dimensions)", to: &hash)
+      let rows = max(1, tensor.rows)
+      var last = -1
+      for row in [0, rows / 2, rows - 1] where row > last {
+        last = row
+        let words = try tensor.values(row..<row + 1).map { $0.bitPattern.littleEndian }
+        words.withUnsafeBytes { hash.update($0) }
+      }
+    }
+    return hash.finalize()
+  }
+
+  private static func add(_ text: String, to hash: inout SHA256Hash) {
+    Array((text + "\n").utf8).withUnsafeBytes { hash.update($0) }
+  }
+}

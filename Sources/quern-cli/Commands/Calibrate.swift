@@ -1,0 +1,99 @@
+import ArgumentParser
+import Base
+import Calibration
+import Containers
+import Conversion
+import Evaluation
+import Quants
+import Runtime
+
+/// `quern calibrate`: what every tensor of a model is worth.
+struct Calibrate: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    abstract: "Find out what every tensor of a model is worth, for quantize --calibration.",
+    discussion: """
+      Runs texts through the model and writes how much every input of every matrix matters, and how far the model's predictions \
+      move when one tensor alone has four bits. The file is a GGUF that llama-quantize reads as an importance matrix; \
+      quern quantize --calibration also chooses types by it.
+      """)
+
+  @Argument(help: "The model, in full precision.")
+  var model: String
+
+  @Option(
+    help: ArgumentHelp("A text, UTF-8, or a folder of texts; repeatable.", valueName: "file|folder"))
+  var text: [String] = []
+
+  @Option(help: ArgumentHelp("Tokens of a window.", valueName: "n"))
+  var context = 512
+
+  @Option(
+    help: ArgumentHelp(
+      "Windows to take in all, from the beginning of each text; about 16,384 tokens, spread over the texts, unless given.",
+      valueName: "n"))
+  var windows: Int?
+
+  @Option(help: ArgumentHelp("What random choices begin with.", valueName: "n"))
+  var seed: UInt64 = 0
+
+  @Flag(help: "Only collect how much inputs matter, as llama-imatrix does.")
+  var importanceOnly = false
+
+  @OptionGroup var output: OutputOptions
+  @OptionGroup var common: CommonOptions
+
+  func validate() throws {
+    if !(4...2048).contains(context) { throw ValidationError("--context must be between 4 and 2048.") }
+    if let windows, windows < 1 { throw ValidationError("--windows must be at least 1.") }
+    if output.output == nil { throw ValidationError("--output FILE says where the calibration goes.") }
+    if text.isEmpty { throw ValidationError("--text FILE says what the model is calibrated on.") }
+  }
+
+  func run() throws {
+    let path = output.output ?? ""
+    var check = try OutputCheck(sources: [model] + text, overwrite: output.overwrite)
+    try check.file(path)
+    let texts = try ComparedTexts(text)
+    for note in texts.notes { printNote("note: \(note)") }
+    let opened = try OpenedModel(model)
+    printNotes(opened.notes, quiet: common.quiet)
+    let run = CalibrationRun(
+      opened, try CalibrationText(texts.sources, of: opened, context: context, windows: windows), context: context,
+      seed: seed, threads: common.threadCount)
+    let report = ProgressReport(quiet: common.quiet)
+    let start = monotonicSeconds()
+    report.begin("calibrating \(opened.name) on \(counted(run.sequences.count, "window"))")
+    let calibration = try run(importanceOnly: importanceOnly) { progress in
+      report.update(done: Double(progress.done), total: Double(progress.total)) {
+        progress.stage == .importance ? "inputs, \(fixed($0, 2)) layers/s" : "sensitivity, \(fixed($0, 2)) tensors/s"
+      }
+    }
+    report.finish()
+    try calibration.write(to: path, overwrite: output.overwrite)
+    let seconds = monotonicSeconds() - start
+    if common.json {
+      printJSON(json(calibration, path: path, seconds: seconds))
+    } else {
+      printLine(
+        "\(path): importance of \(calibration.importance.entries.count) matrices, "
+          + "\(counted(calibration.origin.tokens.reduce(0) { $0 + $1.count }, "token")), \(fixed(seconds, 1)) s")
+    }
+  }
+
+  private func json(_ calibration: Calibration, path: String, seconds: Double) -> OrderedJSON {
+    let origin = calibration.origin
+    return .object([
+      "model": .string(origin.model), "output": .string(path), "model_sha256": .string(origin.sha256),
+      "fingerprint": .string(origin.fingerprint), "method": .string(origin.method),
+      "context": .integer(Int64(origin.context)), "windows": .integer(Int64(origin.tokens.count)),
+      "tokens": .integer(Int64(origin.tokens.reduce(0) { $0 + $1.count })),
+      "texts": .array(origin.sources.map { .object(["name": .string($0.name), "sha256": .string($0.sha256)]) }),
+      "tensors": .array(
+        calibration.sensitivities.map {
+          .object([
+            "name": .string($0.name), "type": .string($0.type.name), "divergence": .number($0.divergence),
+          ])
+        }), "seconds": .number(seconds),
+    ])
+  }
+}
