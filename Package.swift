@@ -59,8 +59,8 @@ let package = Package(
       name: "quern-cli",
       dependencies: [
         "Libc",
-        "CMemory", "Corpus",
-        "Calibration", "Evaluation", "Conversion", "Runtime", "Architectures", "Engine", "Images", "Tokenizers", "Containers",
+        "CMemory", "Corpus", "Calibration",
+        "Evaluation", "Conversion", "Runtime", "Architectures", "Engine", "Images", "Tokenizers", "Containers",
         "Quants", "Text", "Base",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ]),

@@ -35,6 +35,9 @@ package protocol LanguageModel: Sendable {
   /// Each of them has its own of `states`, which the same layer of a model of this kind and size made.
   func layer(_ index: Int, _ x: Activations, turns: Turns, states: [LayerState], compute: Compute)
 
+  /// The two halves of one decoder layer, which in turn are what ``layer(_:_:turns:states:compute:)`` does, to the bit.
+  func halves(ofLayer layer: Int) -> [LayerHalf]
+
   /// The final norm of some rows of hidden states: what the head reads.
   func normed(_ hidden: Activations, rows: Range<Int>, compute: Compute) -> Activations
 

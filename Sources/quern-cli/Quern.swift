@@ -19,9 +19,8 @@ struct Quern: ParsableCommand {
       """,
     version: quernVersion,
     subcommands: [
-      Show.self, Convert.self, Quantize.self, Calibrate.self, Evaluate.self, Validate.self, Generate.self, TraceCommand.self,
-      Tokenize.self,
-      Bench.self,
+      Show.self, Convert.self, Quantize.self, Calibrate.self, Evaluate.self, Validate.self, Generate.self,
+      TraceCommand.self, Tokenize.self, Bench.self,
     ])
 
   /// Runs the command of the arguments and turns errors into one sentence and an exit code.

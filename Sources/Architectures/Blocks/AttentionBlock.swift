@@ -5,7 +5,7 @@ import Engine
 /// embedding where the family has them, and the way back.
 struct AttentionBlock: TokenMixer {
   /// `attn_q`, `attn_k` and `attn_v`, or `attn_qkv` alone with their rows one after another.
-  let inputs: [Projection]
+  let projections: [Projection]
   let attn_output: Projection  // [hidden, heads * dimension]
   /// Norms of each head of q and k, before they are turned.
   let attn_q_norm: RMSNorm?
@@ -24,7 +24,7 @@ struct AttentionBlock: TokenMixer {
     scale: Float? = nil, isGated: Bool = false
   ) throws(CheckpointError) {
     let names = loader.has(blk + "attn_qkv.weight") ? ["attn_qkv"] : ["attn_q", "attn_k", "attn_v"]
-    inputs = try names.map { name throws(CheckpointError) in try loader.projection(blk + name) }
+    projections = try names.map { name throws(CheckpointError) in try loader.projection(blk + name) }
     attn_output = try loader.projection(blk + "attn_output")
     func norm(_ name: String) throws(CheckpointError) -> RMSNorm? {
       loader.has(blk + name) ? try loader.rmsNorm(blk + name, c.rmsEpsilon) : nil
@@ -43,9 +43,10 @@ struct AttentionBlock: TokenMixer {
     .attention(KeyValueCache(heads: attention.keyValueHeads, dimension: attention.dimension, capacity: capacity))
   }
 
-  func callAsFunction(
-    _ u: Activations, turns: Turns, states: [LayerState], _ compute: Compute
-  ) -> Activations {
+  var inputs: [WeightMatrix] { projections.map(\.weight) }
+  var output: WeightMatrix { attn_output.weight }
+
+  func mix(_ u: Activations, turns: Turns, states: [LayerState], _ compute: Compute) -> Activations {
     let (first, keys, values) = projected(u, compute)
     let queries = isGated ? first.everyOther(attention.dimension, compute) : first  // [T, heads * dimension]
     turn(queries, heads: attention.heads, norm: attn_q_norm, turns, compute)
@@ -55,15 +56,19 @@ struct AttentionBlock: TokenMixer {
       return attention(parts[0], over: cache, blocks: turns.blocks, compute)
     }
     if isGated { gateAttention(mixed, by: first, heads: attention.heads, compute) }
-    return attn_output(mixed, compute)
+    return mixed
   }
+
+  func project(_ mixed: Activations, _ compute: Compute) -> Activations { attn_output(mixed, compute) }
 
   /// Queries, [T, heads * dimension] or with a gate behind each of them, keys and values, [T, keyValueHeads * dimension].
   private func projected(
     _ u: Activations, _ compute: Compute
   ) -> (queries: Activations, keys: Activations, values: Activations) {
-    guard inputs.count == 1 else { return (inputs[0](u, compute), inputs[1](u, compute), inputs[2](u, compute)) }
-    let all = inputs[0](u, compute)
+    guard projections.count == 1 else {
+      return (projections[0](u, compute), projections[1](u, compute), projections[2](u, compute))
+    }
+    let all = projections[0](u, compute)
     let query = attention.heads * attention.dimension
     let key = attention.keyValueHeads * attention.dimension
     return (

@@ -3,18 +3,29 @@ import Engine
 
 /// What mixes tokens in a decoder layer: attention of some kind, or a recurrence.
 protocol TokenMixer: Sendable {
+  /// The matrices that read normed hidden states.
+  var inputs: [WeightMatrix] { get }
+  /// The matrix through which what was mixed goes back.
+  var output: WeightMatrix { get }
   /// What it remembers before the first token of a sequence, with room for `capacity` tokens before it has to grow.
   func makeState(capacity: Int) -> LayerState
-  /// Normed hidden states to what is added to them: [T, hidden] to [T, hidden].
+  /// Normed hidden states, [T, hidden], to what the output matrix reads.
   ///
   /// Of several sequences side by side the rows lie one sequence after another; each has its own of `states`.
-  func callAsFunction(_ u: Activations, turns: Turns, states: [LayerState], _ compute: Compute) -> Activations
+  func mix(_ u: Activations, turns: Turns, states: [LayerState], _ compute: Compute) -> Activations
+  /// What was mixed to what is added to the hidden states, [T, hidden].
+  func project(_ mixed: Activations, _ compute: Compute) -> Activations
 }
 
 /// What a decoder layer does with each token by itself.
 protocol FeedForward: Sendable {
-  /// Normed hidden states to what is added to them: [T, hidden] to [T, hidden].
-  func callAsFunction(_ v: Activations, _ compute: Compute) -> Activations
+  /// The matrices that read normed hidden states, and the one through which what they made of them goes back; nil where tokens go different ways,
+  /// so that no matrix reads all of them.
+  var ends: (inputs: [WeightMatrix], output: WeightMatrix)? { get }
+  /// Normed hidden states, [T, hidden], to what the output matrix reads; where there is not one, to what is added to the hidden states.
+  func open(_ v: Activations, _ compute: Compute) -> Activations
+  /// What came of that to what is added to the hidden states, [T, hidden].
+  func close(_ opened: Activations, _ compute: Compute) -> Activations
 }
 
 /// One decoder layer: a mixer between tokens and a feed-forward part, each behind a norm, and added to what came in.
@@ -32,10 +43,27 @@ struct DecoderLayer: Sendable {
 
   /// Takes hidden states through the layer, in place.
   func callAsFunction(_ x: Activations, turns: Turns, states: [LayerState], _ compute: Compute) {
-    let mixed = mixer(mixerNorm(x, compute), turns: turns, states: states, compute)
-    x.add(mixedNorm?(mixed, compute) ?? mixed, compute)
-    let fed = feedForward(feedForwardNorm(x, compute), compute)
-    x.add(fedNorm?(fed, compute) ?? fed, compute)
+    for half in halves { half.add(half.open(half.norm(x, compute), turns, states, compute), to: x, compute) }
+  }
+
+  /// The mixer, and the feed-forward part, each between its norm and its sum.
+  var halves: [LayerHalf] {
+    [
+      LayerHalf(
+        inputs: mixer.inputs, output: mixer.output, normsOutput: mixedNorm != nil,
+        norm: { mixerNorm($0, $1) }, open: { mixer.mix($0, turns: $1, states: $2, $3) },
+        close: { inner, compute in
+          let mixed = mixer.project(inner, compute)
+          return mixedNorm?(mixed, compute) ?? mixed
+        }),
+      LayerHalf(
+        inputs: feedForward.ends?.inputs ?? [], output: feedForward.ends?.output, normsOutput: fedNorm != nil,
+        norm: { feedForwardNorm($0, $1) }, open: { v, _, _, compute in feedForward.open(v, compute) },
+        close: { inner, compute in
+          let fed = feedForward.close(inner, compute)
+          return fedNorm?(fed, compute) ?? fed
+        }),
+    ]
   }
 }
 
@@ -97,6 +125,8 @@ struct Decoder: LanguageModel {
   func layer(_ index: Int, _ x: Activations, turns: Turns, states: [LayerState], compute: Compute) {
     layers[index](x, turns: turns, states: states, compute)
   }
+
+  func halves(ofLayer layer: Int) -> [LayerHalf] { layers[layer].halves }
 
   func normed(_ hidden: Activations, rows: Range<Int>, compute: Compute) -> Activations {
     norm(hidden, rows: rows, compute)

@@ -12,6 +12,13 @@ struct DeltaNetBlock: TokenMixer {
     case apart(beta: WeightMatrix, alpha: WeightMatrix)  // [value heads, hidden] each
     /// For every key head those of beta for its value heads, then those of alpha.
     case grouped(WeightMatrix)  // [2 * value heads, hidden]
+
+    var matrices: [WeightMatrix] {
+      switch self {
+      case .apart(let beta, let alpha): [beta, alpha]
+      case .grouped(let both): [both]
+      }
+    }
   }
 
   let attn_qkv: WeightMatrix  // [channels, hidden]
@@ -50,9 +57,10 @@ struct DeltaNetBlock: TokenMixer {
 
   func makeState(capacity: Int) -> LayerState { .deltaNet(DeltaNetState(gatedDeltaNet, convolution: ssm_conv1d)) }
 
-  func callAsFunction(
-    _ u: Activations, turns: Turns, states: [LayerState], _ compute: Compute
-  ) -> Activations {
+  var inputs: [WeightMatrix] { [attn_qkv, attn_gate] + rates.matrices }
+  var output: WeightMatrix { ssm_out }
+
+  func mix(_ u: Activations, turns: Turns, states: [LayerState], _ compute: Compute) -> Activations {
     let inputs = compute(u, attn_qkv)  // [T, q | k | v]
     let gate = compute(u, attn_gate)  // [T, value width]
     let (beta, decay) = rates(of: u, compute)  // [T, value heads]
@@ -67,8 +75,10 @@ struct DeltaNetBlock: TokenMixer {
       return gatedDeltaNet(mixed, decay: parts[1], beta: parts[2], state: state, compute)
     }
     ssm_norm.apply(toHeadsOf: output, gate: gate, compute)
-    return compute(ssm_out.order.map { output.ordered($0, compute) } ?? output, ssm_out)
+    return ssm_out.order.map { output.ordered($0, compute) } ?? output
   }
+
+  func project(_ mixed: Activations, _ compute: Compute) -> Activations { compute(mixed, ssm_out) }
 
   private func rates(of u: Activations, _ compute: Compute) -> (beta: Activations, decay: Activations) {
     switch rates {

@@ -38,7 +38,11 @@ struct ExpertMixture: FeedForward {
         network: try GatedFeedForward(loader, blk, suffix: "_shexp"))
   }
 
-  func callAsFunction(_ v: Activations, _ compute: Compute) -> Activations {
+  var ends: (inputs: [WeightMatrix], output: WeightMatrix)? { nil }
+
+  func close(_ opened: Activations, _ compute: Compute) -> Activations { opened }
+
+  func open(_ v: Activations, _ compute: Compute) -> Activations {
     let result = experts(v, routing(ffn_gate_inp(v, compute)), compute)
     if let shared {
       let everyone = shared.network(v, compute)

@@ -27,16 +27,24 @@ struct GatedFeedForward: FeedForward {
     self.activation = activation
   }
 
-  func callAsFunction(_ v: Activations, _ compute: Compute) -> Activations {
-    let (gate, up) = opened(v, compute)  // [T, intermediate]
+  var ends: (inputs: [WeightMatrix], output: WeightMatrix)? {
+    (inputs: [ffn_gate, ffn_up].compactMap { $0?.weight }, output: ffn_down.weight)
+  }
+
+  func callAsFunction(_ v: Activations, _ compute: Compute) -> Activations { close(open(v, compute), compute) }
+
+  func open(_ v: Activations, _ compute: Compute) -> Activations {
+    let (gate, up) = products(v, compute)  // [T, intermediate]
     switch activation {
     case .silu: siluProduct(gate: gate, up: up, compute)
     case .gelu: GELU.product(gate: gate, up: up, compute)
     }
-    return ffn_down(gate, compute)
+    return gate
   }
 
-  private func opened(_ v: Activations, _ compute: Compute) -> (gate: Activations, up: Activations) {
+  func close(_ opened: Activations, _ compute: Compute) -> Activations { ffn_down(opened, compute) }
+
+  private func products(_ v: Activations, _ compute: Compute) -> (gate: Activations, up: Activations) {
     if let ffn_gate { return (ffn_gate(v, compute), ffn_up(v, compute)) }
     let both = ffn_up(v, compute)
     let width = both.columns / 2

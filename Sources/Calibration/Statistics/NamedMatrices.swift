@@ -51,9 +51,7 @@ package struct NamedMatrices: Sendable {
 extension NamedMatrices.Named {
   /// The same matrix in another type, in memory of its own: rows and columns in the order of the original.
   ///
-  /// - Parameters:
-  ///   - type: blocks of it divide the rows.
-  ///   - importance: a factor for each column, expert after expert; nil for the plain rule.
+  /// Blocks of the type divide the rows. `importance` has a factor for each column, expert after expert; nil means the plain rule.
   func encoded(
     as type: TensorType, importance: [Float]?, threads: Int, kernels: Kernels
   ) throws(CheckpointError) -> WeightMatrix {
