@@ -95,7 +95,7 @@ let package = Package(
       ]),
     tests(
       "Command", ["quern-cli", "Evaluation", "Runtime", "Images", "Containers", "Quants", "Base"]),
-    tests("Calibration", ["Calibration", "Engine", "Base"]),
+    tests("Calibration", ["Calibration", "Evaluation", "Runtime", "Engine", "Containers", "Quants", "Base"]),
     tests("Quern", ["Quern", "Base"]),
     .target(
       name: "FuzzTargets",

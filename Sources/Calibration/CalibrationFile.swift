@@ -33,6 +33,14 @@ package struct Calibration: Sendable {
     /// Token ids of all sequences, and how many each has.
     package var tokens: [[Int32]]
 
+    package init(
+      model: String, sha256: String, fingerprint: String, context: Int, seed: UInt64, method: String,
+      sources: [(name: String, sha256: String)], tokens: [[Int32]]
+    ) {
+      (self.model, self.sha256, self.fingerprint, self.context) = (model, sha256, fingerprint, context)
+      (self.seed, self.method, self.sources, self.tokens) = (seed, method, sources, tokens)
+    }
+
     package static func == (a: Origin, b: Origin) -> Bool {
       a.model == b.model && a.sha256 == b.sha256 && a.fingerprint == b.fingerprint && a.context == b.context
         && a.seed == b.seed && a.method == b.method && a.tokens == b.tokens

@@ -12,18 +12,24 @@ package struct CalibrationText {
   /// The tokens that calibration takes unless somebody says how many windows: more text makes next to no difference (docs/quality.md).
   package static let tokens = 16_384
 
-  /// Cuts texts into windows and takes so many in all, of each text as many as of the next as far as it has them: the first ones where a number
-  /// is given, as llama-imatrix does, and ones spread over its length otherwise.
+  /// Cuts texts into windows and takes so many in all, of each text its share as far as it has so many: the first ones where a number is given,
+  /// as llama-imatrix does, and ones spread over its length otherwise.
   ///
+  /// - Parameters:
+  ///   - texts: each with its share; those of equal shares give as many windows.
+  ///   - opened: the model whose tokenizer cuts them.
+  ///   - context: tokens of a window.
+  ///   - limit: windows in all; nil for ``tokens`` tokens.
   /// - Throws: `mismatch` for a text that does not fill one window, and what tokenizing throws.
   package init(
-    _ texts: [TextSource], of opened: OpenedModel, context: Int, windows limit: Int? = nil
+    _ texts: [(text: TextSource, share: Int)], of opened: OpenedModel, context: Int, windows limit: Int? = nil
   ) throws(CheckpointError) {
-    let all = try texts.map { text throws(CheckpointError) in
+    let all = try texts.map { text, _ throws(CheckpointError) in
       try text.windows(opened, before: opened, context: context, limit: nil)
     }
-    let shares = Self.shares(of: limit ?? max(1, Self.tokens / context), among: all.map(\.count))
-    for (text, share) in zip(all, shares) {
+    let shares = Self.shares(
+      of: limit ?? max(1, Self.tokens / context), among: zip(all, texts).map { ($0.count, $1.share) })
+    for (text, share) in zip(all, shares) where share > 0 {
       sources.append((text.name, text.sha256))
       for number in 0..<share {
         sequences.append(CalibrationSequence(text[limit == nil ? number * text.count / share : number]))
@@ -31,15 +37,14 @@ package struct CalibrationText {
     }
   }
 
-  /// How many of so many each gets: as evenly as can be, and none more than it has.
-  static func shares(of total: Int, among counts: [Int]) -> [Int] {
-    var shares = [Int](repeating: 0, count: counts.count)
-    var left = min(total, counts.reduce(0, +))
-    while left > 0 {
-      for index in counts.indices where left > 0 && shares[index] < counts[index] {
-        shares[index] += 1
-        left -= 1
-      }
+  /// How many of so many each gets: always one more for who has the least of its share, and none more than it has.
+  package static func shares(of total: Int, among texts: [(count: Int, share: Int)]) -> [Int] {
+    var shares = [Int](repeating: 0, count: texts.count)
+    for _ in 0..<min(total, texts.reduce(0) { $0 + $1.count }) {
+      let open = texts.indices.filter { shares[$0] < texts[$0].count }
+      // The first of equals; a share of zero would never get one.
+      let next = open.min { shares[$0] * max(1, texts[$1].share) < shares[$1] * max(1, texts[$0].share) }
+      if let next { shares[next] += 1 }
     }
     return shares
   }

@@ -51,6 +51,22 @@ package struct LayerWalk {
     layer += 1
   }
 
+  /// What the matrix at the end of half of the next layer reads, of one sequence.
+  func open(_ half: LayerHalf, ofSequence index: Int, _ compute: Compute) -> Activations {
+    let hidden = states[index]
+    let state = model.makeState(ofLayer: layer, capacity: hidden.rows)
+    return half.open(half.norm(hidden, compute), turns[index], [state], compute)
+  }
+
+  /// Goes behind the next layer, whose halves have been added.
+  mutating func finishLayer(_ compute: Compute) {
+    for index in states.indices { inputs[index].add(behind: layer, to: states[index], compute) }
+    layer += 1
+  }
+
+  /// Goes in front of a layer, with states that were kept.
+  mutating func resume(at layer: Int, _ states: [Activations]) { (self.layer, self.states) = (layer, states) }
+
   /// Copies of the states where they stand, to go on from more than once.
   func copies(of sequences: Range<Int>) -> [Activations] { sequences.map { states[$0].copy(of: 0..<states[$0].rows) } }
 }

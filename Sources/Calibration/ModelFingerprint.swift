@@ -29,3 +29,16 @@ package enum ModelFingerprint {
     Array((text + "\n").utf8).withUnsafeBytes { hash.update($0) }
   }
 }
+
+extension Calibration {
+  /// Refuses a model that this was not made from.
+  ///
+  /// - Throws: `mismatch`, naming both.
+  package func check(_ opened: OpenedModel) throws(CheckpointError) {
+    guard try ModelFingerprint.of(opened) != origin.fingerprint else { return }
+    throw CheckpointError(
+      .mismatch,
+      "the calibration was made from another model (\(origin.model)); its weights are not those of \(opened.name)",
+      file: opened.name)
+  }
+}

@@ -96,7 +96,7 @@ package struct PlannedFile: Sendable {
   package let container: Container
   /// The metadata of a GGUF; empty for a folder.
   package let metadata: Metadata
-  package let tensors: [PlannedTensor]
+  package internal(set) var tensors: [PlannedTensor]
   /// Bytes of the output, headers included.
   package let bytes: UInt64
   /// Whether a file of the same bytes that exists under its name already is kept: a vision encoder that goes with

@@ -26,7 +26,7 @@ package struct Compute: Sendable {
   }
 
   /// Threads that share the work.
-  var threads: Int { product.pool.threads }
+  package var threads: Int { product.pool.threads }
 
   /// x W^T: [T, columns] to [T, rows].
   package func callAsFunction(_ x: Activations, _ weight: WeightMatrix) -> Activations {
@@ -51,7 +51,7 @@ package struct Compute: Sendable {
   /// Runs `body` over `0..<count` in ranges of `grain`, shared among the threads.
   ///
   /// A body writes only what belongs to its range, so the number of threads changes nothing.
-  func each(_ count: Int, grain: Int = 1, _ body: @Sendable (Range<Int>) -> Void) {
+  package func each(_ count: Int, grain: Int = 1, _ body: @Sendable (Range<Int>) -> Void) {
     product.pool.run(count: (count + grain - 1) / grain) { item, _ in
       body(item * grain..<min(count, (item + 1) * grain))
     }

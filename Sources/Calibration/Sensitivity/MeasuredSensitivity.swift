@@ -43,8 +43,8 @@ struct MeasuredSensitivity {
         try Cancellation.check()
         var replaced = compute
         replaced.replaced[matrix.name] = try matrix.encoded(
-          as: type, importance: importance[matrix.name], threads: compute.product.pool.threads,
-          kernels: compute.product.kernels)
+          as: type, importance: importance[matrix.name], threads: compute.threads,
+          kernels: compute.kernels.kernels)
         let divergence = try mean(walk, from: layer, starts[layer], ends, judge, replaced)
         result.append(TensorSensitivity(name: matrix.name, type: type, divergence: divergence))
         progress(result.count)
@@ -64,8 +64,8 @@ struct MeasuredSensitivity {
     return try Self.tableReferences(columns: matrix.columns).map { type throws(CheckpointError) in
       var replaced = compute
       replaced.replaced[matrix.name] = try matrix.encoded(
-        as: type, importance: importance[matrix.name], threads: compute.product.pool.threads,
-        kernels: compute.product.kernels)
+        as: type, importance: importance[matrix.name], threads: compute.threads,
+        kernels: compute.kernels.kernels)
       let other = try LayerWalk(sequences, of: model, replaced: replaced.replaced)
       let divergence = try mean(other, from: 0, other.copies(of: 0..<sequences.count), walk.states, judge, replaced)
       return TensorSensitivity(name: matrix.name, type: type, divergence: divergence)

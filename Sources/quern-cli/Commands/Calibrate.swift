@@ -58,8 +58,9 @@ struct Calibrate: ParsableCommand {
     let opened = try OpenedModel(model)
     printNotes(opened.notes, quiet: common.quiet)
     let run = CalibrationRun(
-      opened, try CalibrationText(texts.sources, of: opened, context: context, windows: windows), context: context,
-      seed: seed, threads: common.threadCount)
+      opened,
+      try CalibrationText(texts.sources.map { ($0, 1) }, of: opened, context: context, windows: windows),
+      context: context, seed: seed, threads: common.threadCount)
     let report = ProgressReport(quiet: common.quiet)
     let start = monotonicSeconds()
     report.begin("calibrating \(opened.name) on \(counted(run.sequences.count, "window"))")
