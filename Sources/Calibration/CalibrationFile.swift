@@ -1,6 +1,6 @@
 import Base
 import Containers
-import Conversion
+import Evaluation
 import Quants
 
 /// What `quern calibrate` found out about a model: how much every input matters, what every tensor costs, and from what.
@@ -30,20 +30,23 @@ package struct Calibration: Sendable {
     package var method: String
     /// Texts and pictures: what they are called, and the SHA-256 of their bytes.
     package var sources: [(name: String, sha256: String)]
-    /// Token ids of all sequences, and how many each has.
-    package var tokens: [[Int32]]
+    /// What was run, text after text, pictures behind them.
+    package var sequences: [CalibrationSequence]
+
+    /// Tokens of all sequences.
+    package var tokenCount: Int { sequences.reduce(0) { $0 + $1.tokens.count } }
 
     package init(
       model: String, sha256: String, fingerprint: String, context: Int, seed: UInt64, method: String,
-      sources: [(name: String, sha256: String)], tokens: [[Int32]]
+      sources: [(name: String, sha256: String)], sequences: [CalibrationSequence]
     ) {
       (self.model, self.sha256, self.fingerprint, self.context) = (model, sha256, fingerprint, context)
-      (self.seed, self.method, self.sources, self.tokens) = (seed, method, sources, tokens)
+      (self.seed, self.method, self.sources, self.sequences) = (seed, method, sources, sequences)
     }
 
     package static func == (a: Origin, b: Origin) -> Bool {
       a.model == b.model && a.sha256 == b.sha256 && a.fingerprint == b.fingerprint && a.context == b.context
-        && a.seed == b.seed && a.method == b.method && a.tokens == b.tokens
+        && a.seed == b.seed && a.method == b.method && a.sequences == b.sequences
         && a.sources.elementsEqual(b.sources, by: ==)
     }
   }
@@ -87,8 +90,8 @@ extension Calibration {
       (Key.names, .array(.string(TextList(sensitivities.map(\.name))))),
       (Key.types, .array(.string(TextList(sensitivities.map(\.type.name))))),
       (Key.divergences, .list(sensitivities.map(\.divergence))),
-      (Key.lengths, .list(origin.tokens.map { Int32(clamping: $0.count) })),
-      (Key.tokens, .list(origin.tokens.flatMap { $0 })),
+      (Key.lengths, .list(origin.sequences.map { Int32(clamping: $0.tokens.count) })),
+      (Key.tokens, .list(origin.sequences.flatMap(\.tokens))),
     ])
   }
 
@@ -96,7 +99,10 @@ extension Calibration {
   ///
   /// - Throws: `exists`, `noSpace`, `inputOutput`.
   package func write(to path: String, overwrite: Bool = false) throws(CheckpointError) {
-    try importance.write(to: path, overwrite: overwrite, beside: metadata)
+    let pictures = origin.sequences.enumerated().flatMap { index, sequence in
+      sequence.picture?.tensors(of: index) ?? []
+    }
+    try importance.write(to: path, overwrite: overwrite, beside: metadata, behind: pictures)
   }
 
   /// Reads a file.
@@ -152,17 +158,19 @@ extension Calibration {
           model: try reader.text(Key.model), sha256: try reader.text(Key.sha256),
           fingerprint: try reader.text(Key.fingerprint), context: Int(context), seed: try reader.integer(Key.seed),
           method: try reader.text(Key.method), sources: Array(zip(sources, sums)),
-          tokens: try Self.sequences(tokens, lengths)))
+          sequences: try Self.sequences(tokens, lengths, checkpoint)))
     } catch {
       throw error.in(file: path)
     }
   }
 
-  private static func sequences(_ tokens: [Int64], _ lengths: [Int64]) throws(CheckpointError) -> [[Int32]] {
+  private static func sequences(
+    _ tokens: [Int64], _ lengths: [Int64], _ checkpoint: Checkpoint
+  ) throws(CheckpointError) -> [CalibrationSequence] {
     guard tokens.count <= mostTokens else {
       throw CheckpointError(.malformed, "\(Key.tokens) has \(tokens.count) entries; at most \(mostTokens) are read")
     }
-    var result: [[Int32]] = []
+    var result: [CalibrationSequence] = []
     var start = 0
     for length in lengths {
       guard length > 0, length <= Int64(tokens.count - start) else {
@@ -176,7 +184,13 @@ extension Calibration {
         }
         sequence.append(token)
       }
-      result.append(sequence)
+      if let picture = try CalibrationSequence.Picture(of: result.count, tokens: sequence.count, in: checkpoint) {
+        result.append(CalibrationSequence(sequence, picture: picture))
+      } else {
+        let half = sequence.count / 2
+        result.append(
+          CalibrationSequence(TokenWindow(tokens: sequence, scored: Array(half..<max(half, sequence.count - 1)))))
+      }
       start += Int(length)
     }
     guard start == tokens.count else {

@@ -26,10 +26,12 @@ package struct CalibrationRun: Sendable {
   }
 
   package init(
-    _ opened: OpenedModel, _ text: CalibrationText, context: Int, seed: UInt64 = 0,
-    threads: Int = Threads.available, kernels: Kernels = .best
+    _ opened: OpenedModel, _ text: CalibrationText, pictures: CalibrationPictures? = nil, context: Int,
+    seed: UInt64 = 0, threads: Int = Threads.available, kernels: Kernels = .best
   ) {
-    (self.opened, sequences, sources) = (opened, text.sequences, text.sources)
+    self.opened = opened
+    sequences = text.sequences + (pictures?.sequences ?? [])
+    sources = text.sources + (pictures?.sources ?? [])
     (self.context, self.seed, self.threads, self.kernels) = (context, seed, threads, kernels)
   }
 
@@ -49,7 +51,7 @@ package struct CalibrationRun: Sendable {
       origin: Calibration.Origin(
         model: opened.name, sha256: try Self.hash(of: opened.checkpoint), fingerprint: try ModelFingerprint.of(opened),
         context: context, seed: seed, method: importanceOnly ? "none" : "measured", sources: sources,
-        tokens: sequences.map(\.tokens)))
+        sequences: sequences))
     guard !importanceOnly else { return calibration }
     calibration.sensitivities = try sensitivities(matrices, importance, progress)
     return calibration

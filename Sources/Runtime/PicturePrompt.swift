@@ -89,7 +89,7 @@ extension PicturePrompt {
   }
 
   /// The positions of the prompt and of so many text tokens behind it.
-  private func positions(followedBy count: Int) -> Positions {
+  package func positions(followedBy count: Int) -> Positions {
     let next = (positions.axes.compactMap { $0.max() }.max() ?? -1) + 1
     return Positions(axes: positions.axes.map { $0 + (0..<Int32(count)).map { next + $0 } })
   }

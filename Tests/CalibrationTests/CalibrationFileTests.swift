@@ -1,6 +1,8 @@
 import Base
 import Calibration
 import Containers
+import Engine
+import Evaluation
 import Quants
 import TestSupport
 import Testing
@@ -19,7 +21,16 @@ import Testing
     ],
     origin: .init(
       model: "folder", sha256: "aa", fingerprint: "bb", context: 4, seed: 7, method: "measured",
-      sources: [("prose", "cc")], tokens: [[1, 2, 3, 4], [5, 6]]))
+      sources: [("prose", "cc")],
+      sequences: [
+        CalibrationSequence(TokenWindow(tokens: [1, 2, 3, 4], scored: [2])),
+        CalibrationSequence(
+          [5, 6],
+          picture: .init(
+            positions: Positions(text: 2, from: 3), range: 0..<1, prompt: 1,
+            seen: PictureRows(
+              Activations(rows: 1, columns: 2, [1, 2]), added: [Activations(rows: 1, columns: 2, [3, 4])]))),
+      ]))
 
   @Test("What is written is read")
   func roundTrip() throws {

@@ -52,11 +52,12 @@ extension ImportanceMatrix {
     return Entry(name: name, sums: try sums.readFloats(), counts: try counts.readFloats())
   }
 
-  /// Writes the GGUF form, laid out as llama-imatrix lays it out; `more` is what other programs do not look for.
+  /// Writes the GGUF form, laid out as llama-imatrix lays it out; `more` and `others` are what other programs do not look for.
   ///
   /// - Throws: `exists`, `noSpace`, `inputOutput`, and `malformed` for names too long for GGUF.
   package func write(
-    to path: String, overwrite: Bool = false, beside more: Metadata = Metadata()
+    to path: String, overwrite: Bool = false, beside more: Metadata = Metadata(),
+    behind others: [(tensor: TensorDescription, values: [UInt8])] = []
   ) throws(CheckpointError) {
     var tensors: [TensorDescription] = []
     for entry in entries {
@@ -75,7 +76,8 @@ extension ImportanceMatrix {
       (Self.chunkCountKey, .uint32(chunkCount ?? 0)), (Self.chunkSizeKey, .uint32(chunkSize ?? 0)),
     ])
     for (key, value) in more.entries { metadata[key] = value }
-    let writer = try GGUFWriter(path: path, metadata: metadata, tensors: tensors, overwrite: overwrite)
+    let writer = try GGUFWriter(
+      path: path, metadata: metadata, tensors: tensors + others.map(\.tensor), overwrite: overwrite)
     do throws(CheckpointError) {
       var index = 0
       for entry in entries {
@@ -85,6 +87,12 @@ extension ImportanceMatrix {
           try writer.endTensor()
           index += 1
         }
+      }
+      for other in others {
+        try writer.beginTensor(index)
+        try writer.write(other.values)
+        try writer.endTensor()
+        index += 1
       }
       _ = try writer.finish()
     } catch {
@@ -97,8 +105,12 @@ extension ImportanceMatrix {
 extension GGUFWriter {
   /// Writes numbers as F32.
   fileprivate func write(_ values: [Float]) throws(CheckpointError) {
-    let words = values.map { $0.bitPattern.littleEndian }
-    let result = words.withUnsafeBytes { bytes in Result { () throws(CheckpointError) in try write(bytes) } }
+    try write(values.map { $0.bitPattern.littleEndian }.withUnsafeBytes { Array($0) })
+  }
+
+  /// Writes bytes as they are.
+  fileprivate func write(_ bytes: [UInt8]) throws(CheckpointError) {
+    let result = bytes.withUnsafeBytes { bytes in Result { () throws(CheckpointError) in try write(bytes) } }
     try result.get()
   }
 }

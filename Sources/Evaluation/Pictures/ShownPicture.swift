@@ -28,7 +28,7 @@ package struct ShownPicture: Sendable {
   }
 
   /// The header, to prepare the pixels from.
-  func file() throws(CheckpointError) -> PictureFile { try PictureFile(bytes, name: name) }
+  package func file() throws(CheckpointError) -> PictureFile { try PictureFile(bytes, name: name) }
 
   /// The pictures of files and folders, those of a folder by name; hidden files are left alone, and `captions.json` of a folder says
   /// what its pictures show.

@@ -3,6 +3,7 @@ import Base
 import Calibration
 import Containers
 import Conversion
+import Engine
 import Evaluation
 import Quants
 import Runtime
@@ -23,6 +24,12 @@ struct Calibrate: ParsableCommand {
   @Option(
     help: ArgumentHelp("A text, UTF-8, or a folder of texts; repeatable.", valueName: "file|folder"))
   var text: [String] = []
+
+  @Option(
+    help: ArgumentHelp(
+      "Pictures, PNG or JPEG, or a folder of them; the model is asked what they show, and calibrated on its own answers. Repeatable.",
+      valueName: "file|folder"))
+  var images: [String] = []
 
   @Option(help: ArgumentHelp("Tokens of a window.", valueName: "n"))
   var context = 512
@@ -51,19 +58,25 @@ struct Calibrate: ParsableCommand {
 
   func run() throws {
     let path = output.output ?? ""
-    var check = try OutputCheck(sources: [model] + text, overwrite: output.overwrite)
+    var check = try OutputCheck(sources: [model] + text + images, overwrite: output.overwrite)
     try check.file(path)
     let texts = try ComparedTexts(text)
     for note in texts.notes { printNote("note: \(note)") }
     let opened = try OpenedModel(model)
     printNotes(opened.notes, quiet: common.quiet)
+    let report = ProgressReport(quiet: common.quiet)
+    let shown = try ShownPicture.all(images)
+    if !shown.isEmpty { report.begin("looking at \(counted(shown.count, "picture"))") }
+    let pictures = try CalibrationPictures(shown, to: opened, Compute(threads: common.threadCount)) { done in
+      report.update(done: Double(done), total: Double(shown.count)) { "\(fixed($0, 2)) pictures/s" }
+    }
+    report.finish()
     let run = CalibrationRun(
       opened,
       try CalibrationText(texts.sources.map { ($0, 1) }, of: opened, context: context, windows: windows),
-      context: context, seed: seed, threads: common.threadCount)
-    let report = ProgressReport(quiet: common.quiet)
+      pictures: pictures, context: context, seed: seed, threads: common.threadCount)
     let start = monotonicSeconds()
-    report.begin("calibrating \(opened.name) on \(counted(run.sequences.count, "window"))")
+    report.begin("calibrating \(opened.name) on \(counted(run.sequences.count, "sequence"))")
     let calibration = try run(importanceOnly: importanceOnly) { progress in
       report.update(done: Double(progress.done), total: Double(progress.total)) {
         progress.stage == .importance ? "inputs, \(fixed($0, 2)) layers/s" : "sensitivity, \(fixed($0, 2)) tensors/s"
@@ -77,7 +90,7 @@ struct Calibrate: ParsableCommand {
     } else {
       printLine(
         "\(path): importance of \(calibration.importance.entries.count) matrices, "
-          + "\(counted(calibration.origin.tokens.reduce(0) { $0 + $1.count }, "token")), \(fixed(seconds, 1)) s")
+          + "\(counted(calibration.origin.tokenCount, "token")), \(fixed(seconds, 1)) s")
     }
   }
 
@@ -86,8 +99,8 @@ struct Calibrate: ParsableCommand {
     return .object([
       "model": .string(origin.model), "output": .string(path), "model_sha256": .string(origin.sha256),
       "fingerprint": .string(origin.fingerprint), "method": .string(origin.method),
-      "context": .integer(Int64(origin.context)), "windows": .integer(Int64(origin.tokens.count)),
-      "tokens": .integer(Int64(origin.tokens.reduce(0) { $0 + $1.count })),
+      "context": .integer(Int64(origin.context)), "windows": .integer(Int64(origin.sequences.count)),
+      "tokens": .integer(Int64(origin.tokenCount)),
       "texts": .array(origin.sources.map { .object(["name": .string($0.name), "sha256": .string($0.sha256)]) }),
       "tensors": .array(
         calibration.sensitivities.map {
