@@ -12,6 +12,11 @@ package struct CalibrationPictures {
   /// What the pictures are called, and the SHA-256 of their files.
   package private(set) var sources: [(name: String, sha256: String)] = []
 
+  /// What was shown to get each sequence, for whoever changes the vision encoder.
+  private(set) var patches: [Patches] = []
+  /// What looked at them; nil without a picture.
+  private(set) var reader: PictureReader?
+
   /// Tokens of an answer at most.
   private static let answer = 64
 
@@ -24,6 +29,7 @@ package struct CalibrationPictures {
   ) throws(CheckpointError) {
     guard !pictures.isEmpty else { return }
     let reader = try PictureReader(opened)
+    self.reader = reader
     let isRaw = !ChatFormat.isKnown(of: opened.checkpoint)
     for picture in pictures {
       try Cancellation.check()
@@ -47,6 +53,7 @@ package struct CalibrationPictures {
             positions: prompt.positions(followedBy: answer.count), range: range,
             prompt: prompt.tokens.count, seen: seen)))
       sources.append((picture.name, picture.sha256))
+      self.patches.append(patches)
       progress(sequences.count)
     }
   }

@@ -14,6 +14,7 @@ package struct CalibrationRun: Sendable {
   package let seed: UInt64
   package let threads: Int
   package let kernels: Kernels
+  private let pictures: CalibrationPictures?
 
   /// How far a run is.
   package struct Progress: Sendable {
@@ -29,7 +30,7 @@ package struct CalibrationRun: Sendable {
     _ opened: OpenedModel, _ text: CalibrationText, pictures: CalibrationPictures? = nil, context: Int,
     seed: UInt64 = 0, threads: Int = Threads.available, kernels: Kernels = .best
   ) {
-    self.opened = opened
+    (self.opened, self.pictures) = (opened, pictures)
     sequences = text.sequences + (pictures?.sequences ?? [])
     sources = text.sources + (pictures?.sources ?? [])
     (self.context, self.seed, self.threads, self.kernels) = (context, seed, threads, kernels)
@@ -88,10 +89,15 @@ package struct CalibrationRun: Sendable {
       result += try measured.table(matrix, of: opened.model, compute)
     }
     let tables = matrices.all.count { $0.layer == nil }
+    result += try measured.layers(of: opened.model, compute) {
+      progress(Progress(stage: .sensitivity, done: tables + $0, total: total))
+    }
+    if let pictures, !pictures.sequences.isEmpty {
+      result += try ProjectorSensitivity(pictures)(opened.model, compute) { done, total in
+        progress(Progress(stage: .sensitivity, done: done, total: total))
+      }
+    }
     return result
-      + (try measured.layers(of: opened.model, compute) {
-        progress(Progress(stage: .sensitivity, done: tables + $0, total: total))
-      })
   }
 
   /// Some of the sequences, spread over all, with about so many tokens in all; at least one.

@@ -40,6 +40,14 @@ package struct CalibrationSequence: Sendable {
     scored = Array(picture.prompt - 1..<max(picture.prompt, tokens.count) - 1)
   }
 
+  /// The same sequence with a picture that was seen otherwise.
+  func seeing(_ seen: PictureRows) -> CalibrationSequence {
+    guard let picture else { return self }
+    return CalibrationSequence(
+      tokens,
+      picture: Picture(positions: picture.positions, range: picture.range, prompt: picture.prompt, seen: seen))
+  }
+
   /// What the first layer of a model reads, in memory of its own; its table may be replaced.
   ///
   /// - Throws: `mismatch` for tokens beyond the model's table.

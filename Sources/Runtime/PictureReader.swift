@@ -17,7 +17,10 @@ package struct PictureReader: Sendable {
   /// Which projector is used, and what speaks against it.
   package let notes: [String]
   private var opened: OpenedModel
-  private let source: Checkpoint
+  /// The checkpoint the encoder lies in.
+  package let source: Checkpoint
+  /// The rules of its tensors.
+  package let rules: [TensorRule]
 
   /// The encoder of a folder, or of the projector file of a GGUF: the one at `vision`, else the one that lies beside it.
   ///
@@ -91,6 +94,7 @@ package struct PictureReader: Sendable {
     (markup, imageToken) = try Self.markup(opened)
     path = source.path
     self.source = source
+    rules = architecture.rules
     self.opened = opened
   }
 

@@ -1,11 +1,12 @@
 import Architectures
 import Base
+import Containers
 import Conversion
 import Engine
 import Quants
 import Runtime
 
-/// The matrices of a model's decoder layers that a quantization changes, under their GGUF names.
+/// The matrices of a model that a quantization changes, under their GGUF names.
 package struct NamedMatrices: Sendable {
   /// A matrix, or the matrices of a stack of experts in their order.
   package struct Named: Sendable {
@@ -26,19 +27,34 @@ package struct NamedMatrices: Sendable {
   ///
   /// - Throws: `missing` or `mismatch`, naming tensors.
   package init(_ opened: OpenedModel) throws(CheckpointError) {
-    let rules = opened.architecture.rules.filter { $0.part == .text }
-    let loader = try WeightLoader(opened.checkpoint, rules: opened.architecture.rules)
-    let family = type(of: opened.architecture).ggufName
-    var all: [Named] = []
+    try self.init(
+      opened.checkpoint, opened.architecture.rules, .text, family: type(of: opened.architecture).ggufName)
+  }
+
+  /// Those of a vision encoder.
+  ///
+  /// - Throws: `missing` or `mismatch`, naming tensors.
+  package init(_ reader: PictureReader) throws(CheckpointError) {
+    try self.init(reader.source, reader.rules, .vision, family: "clip")
+  }
+
+  private init(
+    _ checkpoint: Checkpoint, _ all: [TensorRule], _ part: TensorRule.Part, family: String
+  ) throws(CheckpointError) {
+    let rules = all.filter { $0.part == part }
+    let loader = try WeightLoader(checkpoint, rules: all, part: part)
+    var found: [Named] = []
     var seen: Set<String> = []
     for rule in rules {
       let (name, shape) = (rule.name(in: .gguf), rule.shape(in: .gguf))
       guard TypeAssignment.mayQuantize(name, shape, family), seen.insert(name).inserted else { continue }
+      // Patch embeddings have more dimensions and stay as they are.
+      guard part == .text || shape.rank == 2 else { continue }
       let count = shape.rank > 2 ? shape.dimensions[shape.rank - 3] : 1
       let items = count > 1 ? try loader.stack(name, count: count) : [try loader.matrix(name)]
-      all.append(Named(name: name, layer: TensorName.layer(of: name), items: items))
+      found.append(Named(name: name, layer: TensorName.layer(of: name), items: items))
     }
-    self.all = all
+    self.all = found
   }
 
   /// Those of one layer.
