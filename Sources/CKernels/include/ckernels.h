@@ -23,6 +23,17 @@ typedef struct ck_codebook {
   const uint64_t *_Nonnull numbers;
 } ck_codebook;
 
+/// The levels a rounded weight may have: all integers from low to high, or sixteen values in rising order and the fifteen middles between
+/// them.
+typedef struct ck_levels {
+  float low, high;
+  const float *_Nullable values;
+  const float *_Nullable middles;
+} ck_levels;
+
+/// Columns of a group of a panel, at most: ops/panel.h.
+#define CK_PANEL_GROUP 32
+
 /// The kernels of one block format; null where it has none. Pointers to codebooks are null for formats without one.
 typedef struct ck_format {
   /// As the registry writes it, for example Q4_K.

@@ -53,3 +53,17 @@ package enum IQ4_NL: QuantCodec {
     }
   }
 }
+
+extension IQ4_NL: GridCodec {
+  package static let rules = GridRules(block: 32, .uneven(FourBitValues.all))
+
+  package static func read(_ block: UnsafeRawBufferPointer, into grid: inout BlockGrid) {
+    grid.factor = block.halfBits(at: 0)
+    Nibbles.read(block, at: 2, into: grid.numbers)
+  }
+
+  package static func write(_ grid: borrowing BlockGrid, into block: UnsafeMutableRawBufferPointer) {
+    block.storeHalfBits(grid.factor, at: 0)
+    Nibbles.store(grid.numbers, block, at: 2)
+  }
+}

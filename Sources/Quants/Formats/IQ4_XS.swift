@@ -22,9 +22,7 @@ package enum IQ4_XS: QuantCodec {
     for block in 0..<source.count / blockBytes {
       let bytes = UnsafeRawBufferPointer(rebasing: source[block * blockBytes..<(block + 1) * blockBytes])
       for group in 0..<8 {
-        let low = bytes[4 + group / 2] >> (group % 2 == 0 ? 0 : 4) & 15
-        let high = bytes[2 + group / 4] >> UInt8(truncatingIfNeeded: group % 4 * 2) & 3
-        let step = bytes.half(at: 0) * Float(Int(low | high << 4) - 32)
+        let step = bytes.half(at: 0) * Float(Int(scale(group, bytes)) - 32)
         for i in 0..<16 {
           let pair = bytes[8 + group * 16 + i]
           row[block * blockElements + group * 32 + i] = step * FourBitValues.all[Int(pair & 15)]
@@ -32,6 +30,18 @@ package enum IQ4_XS: QuantCodec {
         }
       }
     }
+  }
+
+  /// The number of a group's scale, counted from -32.
+  private static func scale(_ group: Int, _ bytes: UnsafeRawBufferPointer) -> UInt8 {
+    let low = bytes[4 + group / 2] >> (group % 2 == 0 ? 0 : 4) & 15
+    return low | (bytes[2 + group / 4] >> UInt8(truncatingIfNeeded: group % 4 * 2) & 3) << 4
+  }
+
+  /// Stores the number of a group's scale where zeros are.
+  private static func add(scale: UInt8, of group: Int, to bytes: UnsafeMutableRawBufferPointer) {
+    bytes[4 + group / 2] |= (scale & 15) << (group % 2 == 0 ? 0 : 4)
+    bytes[2 + group / 4] |= (scale >> 4) << UInt8(truncatingIfNeeded: group % 4 * 2)
   }
 
   /// Each group's scale is searched for; the block's scale puts the largest of them on -32.
@@ -69,10 +79,31 @@ package enum IQ4_XS: QuantCodec {
           let low = FourBitValues.nearest(inverseStep * x[group * 32 + i])
           bytes[8 + group * 16 + i] = low | FourBitValues.nearest(inverseStep * x[group * 32 + 16 + i]) << 4
         }
-        let stored = UInt8(truncatingIfNeeded: scale + 32)
-        bytes[4 + group / 2] |= (stored & 15) << (group % 2 == 0 ? 0 : 4)
-        bytes[2 + group / 4] |= (stored >> 4) << UInt8(truncatingIfNeeded: group % 4 * 2)
+        add(scale: UInt8(truncatingIfNeeded: scale + 32), of: group, to: bytes)
       }
+    }
+  }
+}
+
+extension IQ4_XS: GridCodec {
+  package static let rules = GridRules(groupsOf: 32, .uneven(FourBitValues.all), scales: -32...31)
+
+  package static func read(_ block: UnsafeRawBufferPointer, into grid: inout BlockGrid) {
+    grid.factor = block.halfBits(at: 0)
+    for group in 0..<8 {
+      grid.scales[group] = Int16(scale(group, block)) - 32
+      let numbers = UnsafeMutableBufferPointer(rebasing: grid.numbers[group * 32..<group * 32 + 32])
+      Nibbles.read(block, at: 8 + group * 16, into: numbers)
+    }
+  }
+
+  package static func write(_ grid: borrowing BlockGrid, into block: UnsafeMutableRawBufferPointer) {
+    block.storeHalfBits(grid.factor, at: 0)
+    for i in 2..<8 { block[i] = 0 }
+    for group in 0..<8 {
+      add(scale: UInt8(truncatingIfNeeded: grid.scales[group] + 32), of: group, to: block)
+      let numbers = UnsafeMutableBufferPointer(rebasing: grid.numbers[group * 32..<group * 32 + 32])
+      Nibbles.store(numbers, block, at: 8 + group * 16)
     }
   }
 }

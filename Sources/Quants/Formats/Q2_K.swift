@@ -23,10 +23,14 @@ package enum Q2_K: FittedCodec {
       let bytes = UnsafeRawBufferPointer(rebasing: source[block * blockBytes..<(block + 1) * blockBytes])
       for i in 0..<blockElements {
         let (step, offset) = group(i / 16, bytes)
-        let number = bytes[16 + TwoBits.byte(i)] >> TwoBits.shift(i) & 3
-        row[block * blockElements + i] = step * Float(number) - offset
+        row[block * blockElements + i] = step * Float(number(i, bytes)) - offset
       }
     }
+  }
+
+  /// The number of a weight.
+  private static func number(_ i: Int, _ bytes: UnsafeRawBufferPointer) -> UInt8 {
+    bytes[16 + TwoBits.byte(i)] >> TwoBits.shift(i) & 3
   }
 
   /// The step and the offset of a group.
@@ -52,6 +56,27 @@ package enum Q2_K: FittedCodec {
 
   package static func pack(_ numbers: UnsafeMutableBufferPointer<UInt8>, into block: UnsafeMutableRawBufferPointer) {
     TwoBits.store(numbers, UnsafeMutableRawBufferPointer(rebasing: block[16..<80]))
+  }
+}
+
+extension Q2_K: GridCodec {
+  package static let rules = GridRules(groupsOf: 16, .even(0...3), scales: 0...15, minimums: 0...15)
+
+  package static func read(_ block: UnsafeRawBufferPointer, into grid: inout BlockGrid) {
+    grid.factor = block.halfBits(at: 80)
+    grid.minimumFactor = block.halfBits(at: 82)
+    for j in 0..<16 {
+      grid.scales[j] = Int16(block[j] & 15)
+      grid.minimums[j] = Int16(block[j] >> 4)
+    }
+    for i in 0..<blockElements { grid.numbers[i] = number(i, block) }
+  }
+
+  package static func write(_ grid: borrowing BlockGrid, into block: UnsafeMutableRawBufferPointer) {
+    block.storeHalfBits(grid.factor, at: 80)
+    block.storeHalfBits(grid.minimumFactor, at: 82)
+    for j in 0..<16 { block[j] = UInt8(truncatingIfNeeded: grid.scales[j] | grid.minimums[j] << 4) }
+    pack(grid.numbers, into: block)
   }
 }
 

@@ -23,18 +23,35 @@ package enum Q3_K: FittedCodec {
     for block in 0..<source.count / blockBytes {
       let bytes = UnsafeRawBufferPointer(rebasing: source[block * blockBytes..<(block + 1) * blockBytes])
       for i in 0..<blockElements {
-        let low = bytes[32 + TwoBits.byte(i)] >> TwoBits.shift(i) & 3
-        let high = bytes[i % 32] >> UInt8(truncatingIfNeeded: i / 32) & 1
-        row[block * blockElements + i] = step(i / 16, bytes) * Float(Int(low | high << 2) - 4)
+        row[block * blockElements + i] = step(i / 16, bytes) * Float(Int(number(i, bytes)) - 4)
       }
+    }
+  }
+
+  /// The number of a weight, counted from -4.
+  private static func number(_ i: Int, _ bytes: UnsafeRawBufferPointer) -> UInt8 {
+    let low = bytes[32 + TwoBits.byte(i)] >> TwoBits.shift(i) & 3
+    return low | (bytes[i % 32] >> UInt8(truncatingIfNeeded: i / 32) & 1) << 2
+  }
+
+  /// The number of a group's scale, counted from -32.
+  private static func scale(_ j: Int, _ bytes: UnsafeRawBufferPointer) -> UInt8 {
+    let low = bytes[96 + j % 8] >> (j < 8 ? 0 : 4) & 15
+    return low | (bytes[104 + j % 4] >> UInt8(truncatingIfNeeded: j / 4 * 2) & 3) << 4
+  }
+
+  /// Stores the numbers of the groups' scales.
+  private static func store(scales: (_ group: Int) -> UInt8, in block: UnsafeMutableRawBufferPointer) {
+    for i in 96..<108 { block[i] = 0 }
+    for j in 0..<16 {
+      block[96 + j % 8] |= (scales(j) & 15) << (j < 8 ? 0 : 4)
+      block[104 + j % 4] |= (scales(j) >> 4) << UInt8(truncatingIfNeeded: j / 4 * 2)
     }
   }
 
   /// What one unit of a group's numbers is worth.
   private static func step(_ j: Int, _ bytes: UnsafeRawBufferPointer) -> Float {
-    let low = bytes[96 + j % 8] >> (j < 8 ? 0 : 4) & 15
-    let high = bytes[104 + j % 4] >> UInt8(truncatingIfNeeded: j / 4 * 2) & 3
-    return bytes.half(at: 108) * Float(Int(low | high << 4) - 32)
+    bytes.half(at: 108) * Float(Int(scale(j, bytes)) - 32)
   }
 
   /// Each group's scale is searched for, then rounded to six bits, then every number is chosen anew.
@@ -47,11 +64,7 @@ package enum Q3_K: FittedCodec {
   ) {
     let d = if let importance { scales(x, importance: importance, fit) } else { scales(x, fit) }
     block.storeHalf(d, at: 108)
-    for i in 96..<108 { block[i] = 0 }
-    for j in 0..<16 {
-      block[96 + j % 8] |= (fit.scaleNumbers[j] & 15) << (j < 8 ? 0 : 4)
-      block[104 + j % 4] |= (fit.scaleNumbers[j] >> 4) << UInt8(truncatingIfNeeded: j / 4 * 2)
-    }
+    store(scales: { fit.scaleNumbers[$0] }, in: block)
     fit.settle(lowest: -4, highest: 3) { (step($0, UnsafeRawBufferPointer(block)), 0) }
   }
 
@@ -93,5 +106,22 @@ package enum Q3_K: FittedCodec {
     let (d, rounding) = SymmetricScale.search(fit.scales.slice(0, 16), factors: fit.sums.slice(0, 16), limit: 32)
     for j in 0..<16 { fit.scaleNumbers[j] = rounding.number(fit.scales[j]) ?? 0 }
     return d
+  }
+}
+
+extension Q3_K: GridCodec {
+  package static let rules = GridRules(groupsOf: 16, .even(-4...3), scales: -32...31)
+
+  package static func read(_ block: UnsafeRawBufferPointer, into grid: inout BlockGrid) {
+    grid.factor = block.halfBits(at: 108)
+    for j in 0..<16 { grid.scales[j] = Int16(scale(j, block)) - 32 }
+    for i in 0..<blockElements { grid.numbers[i] = number(i, block) }
+  }
+
+  package static func write(_ grid: borrowing BlockGrid, into block: UnsafeMutableRawBufferPointer) {
+    block.storeHalfBits(grid.factor, at: 108)
+    let scales = grid.scales
+    store(scales: { UInt8(truncatingIfNeeded: scales[$0] + 32) }, in: block)
+    pack(grid.numbers, into: block)
   }
 }

@@ -39,6 +39,38 @@ package enum Q4_0: FittedCodec {
   }
 
   package static func pack(_ numbers: UnsafeMutableBufferPointer<UInt8>, into block: UnsafeMutableRawBufferPointer) {
-    for i in 0..<16 { block[2 + i] = numbers[i] | numbers[16 + i] << 4 }
+    Nibbles.store(numbers, block, at: 2)
+  }
+}
+
+extension Q4_0: GridCodec {
+  package static let rules = GridRules(block: 32, .even(-8...7))
+
+  package static func read(_ block: UnsafeRawBufferPointer, into grid: inout BlockGrid) {
+    grid.factor = block.halfBits(at: 0)
+    Nibbles.read(block, at: 2, into: grid.numbers)
+  }
+
+  package static func write(_ grid: borrowing BlockGrid, into block: UnsafeMutableRawBufferPointer) {
+    block.storeHalfBits(grid.factor, at: 0)
+    pack(grid.numbers, into: block)
+  }
+}
+
+/// Thirty-two four-bit numbers in sixteen bytes: byte `i` holds number `i` below and number `i + 16` above.
+enum Nibbles {
+  /// Reads the numbers of a group.
+  static func read(_ bytes: UnsafeRawBufferPointer, at start: Int, into numbers: UnsafeMutableBufferPointer<UInt8>) {
+    for i in 0..<16 {
+      numbers[i] = bytes[start + i] & 15
+      numbers[16 + i] = bytes[start + i] >> 4
+    }
+  }
+
+  /// Stores the numbers of a group.
+  static func store(
+    _ numbers: UnsafeMutableBufferPointer<UInt8>, _ bytes: UnsafeMutableRawBufferPointer, at start: Int
+  ) {
+    for i in 0..<16 { bytes[start + i] = numbers[i] | numbers[16 + i] << 4 }
   }
 }

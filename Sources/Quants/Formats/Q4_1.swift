@@ -39,6 +39,23 @@ package enum Q4_1: FittedCodec {
   }
 
   package static func pack(_ numbers: UnsafeMutableBufferPointer<UInt8>, into block: UnsafeMutableRawBufferPointer) {
-    for i in 0..<16 { block[4 + i] = numbers[i] | numbers[16 + i] << 4 }
+    Nibbles.store(numbers, block, at: 4)
+  }
+}
+
+extension Q4_1: GridCodec {
+  /// The minimum is added, so its sign is turned: the grid subtracts.
+  package static let rules = GridRules(block: 32, .even(0...15), hasOffsets: true)
+
+  package static func read(_ block: UnsafeRawBufferPointer, into grid: inout BlockGrid) {
+    grid.factor = block.halfBits(at: 0)
+    grid.minimumFactor = block.halfBits(at: 2) ^ 0x8000
+    Nibbles.read(block, at: 4, into: grid.numbers)
+  }
+
+  package static func write(_ grid: borrowing BlockGrid, into block: UnsafeMutableRawBufferPointer) {
+    block.storeHalfBits(grid.factor, at: 0)
+    block.storeHalfBits(grid.minimumFactor ^ 0x8000, at: 2)
+    pack(grid.numbers, into: block)
   }
 }

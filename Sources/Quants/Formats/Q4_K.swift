@@ -24,12 +24,16 @@ package enum Q4_K: FittedCodec {
       for j in 0..<8 {
         let (step, offset) = AffineSuperBlock.group(j, bytes)
         for l in 0..<32 {
-          let pair = bytes[AffineSuperBlock.headerBytes + j / 2 * 32 + l]
-          let number = j % 2 == 0 ? pair & 15 : pair >> 4
-          row[block * blockElements + j * 32 + l] = step * Float(number) - offset
+          row[block * blockElements + j * 32 + l] = step * Float(number(j, l, bytes)) - offset
         }
       }
     }
+  }
+
+  /// The number of weight `l` of group `j`.
+  private static func number(_ j: Int, _ l: Int, _ bytes: UnsafeRawBufferPointer) -> UInt8 {
+    let pair = bytes[AffineSuperBlock.headerBytes + j / 2 * 32 + l]
+    return j % 2 == 0 ? pair & 15 : pair >> 4
   }
 
   private static let scales = AffineSuperBlock(plain: AffineScale(limit: 15, first: -1, step: 0.1, last: 20))
@@ -48,5 +52,21 @@ package enum Q4_K: FittedCodec {
         block[AffineSuperBlock.headerBytes + pair * 32 + l] = numbers[pair * 64 + l] | numbers[pair * 64 + 32 + l] << 4
       }
     }
+  }
+}
+
+extension Q4_K: GridCodec {
+  package static let rules = GridRules(groupsOf: 32, .even(0...15), scales: 0...63, minimums: 0...63)
+
+  package static func read(_ block: UnsafeRawBufferPointer, into grid: inout BlockGrid) {
+    AffineSuperBlock.read(block, into: &grid)
+    for j in 0..<8 {
+      for l in 0..<32 { grid.numbers[j * 32 + l] = number(j, l, block) }
+    }
+  }
+
+  package static func write(_ grid: borrowing BlockGrid, into block: UnsafeMutableRawBufferPointer) {
+    AffineSuperBlock.write(grid, into: block)
+    pack(grid.numbers, into: block)
   }
 }

@@ -37,3 +37,17 @@ package enum Q5_0: FittedCodec {
     FiveBits.store(numbers, block, highBits: 2)
   }
 }
+
+extension Q5_0: GridCodec {
+  package static let rules = GridRules(block: 32, .even(-16...15))
+
+  package static func read(_ block: UnsafeRawBufferPointer, into grid: inout BlockGrid) {
+    grid.factor = block.halfBits(at: 0)
+    for i in 0..<blockElements { grid.numbers[i] = FiveBits.number(i, block, highBits: 2) }
+  }
+
+  package static func write(_ grid: borrowing BlockGrid, into block: UnsafeMutableRawBufferPointer) {
+    block.storeHalfBits(grid.factor, at: 0)
+    pack(grid.numbers, into: block)
+  }
+}

@@ -41,6 +41,23 @@ package enum Q5_1: FittedCodec {
   }
 }
 
+extension Q5_1: GridCodec {
+  /// The minimum is added, so its sign is turned: the grid subtracts.
+  package static let rules = GridRules(block: 32, .even(0...31), hasOffsets: true)
+
+  package static func read(_ block: UnsafeRawBufferPointer, into grid: inout BlockGrid) {
+    grid.factor = block.halfBits(at: 0)
+    grid.minimumFactor = block.halfBits(at: 2) ^ 0x8000
+    for i in 0..<blockElements { grid.numbers[i] = FiveBits.number(i, block, highBits: 4) }
+  }
+
+  package static func write(_ grid: borrowing BlockGrid, into block: UnsafeMutableRawBufferPointer) {
+    block.storeHalfBits(grid.factor, at: 0)
+    block.storeHalfBits(grid.minimumFactor ^ 0x8000, at: 2)
+    pack(grid.numbers, into: block)
+  }
+}
+
 /// Thirty-two five-bit numbers as Q5_0 and Q5_1 lay them out: 32 fifth bits, then the low nibbles in pairs.
 enum FiveBits {
   /// Number `i` of a block whose fifth bits start at a byte offset.

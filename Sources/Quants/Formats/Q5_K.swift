@@ -28,13 +28,17 @@ package enum Q5_K: FittedCodec {
       for j in 0..<8 {
         let (step, offset) = AffineSuperBlock.group(j, bytes)
         for l in 0..<32 {
-          let pair = bytes[nibbles + j / 2 * 32 + l]
-          let low = j % 2 == 0 ? pair & 15 : pair >> 4
-          let high = bytes[highBits + l] >> UInt8(truncatingIfNeeded: j) & 1
-          row[block * blockElements + j * 32 + l] = step * Float(low | high << 4) - offset
+          row[block * blockElements + j * 32 + l] = step * Float(number(j, l, bytes)) - offset
         }
       }
     }
+  }
+
+  /// The number of weight `l` of group `j`.
+  private static func number(_ j: Int, _ l: Int, _ bytes: UnsafeRawBufferPointer) -> UInt8 {
+    let pair = bytes[nibbles + j / 2 * 32 + l]
+    let low = j % 2 == 0 ? pair & 15 : pair >> 4
+    return low | (bytes[highBits + l] >> UInt8(truncatingIfNeeded: j) & 1) << 4
   }
 
   private static let scales = AffineSuperBlock(plain: AffineScale(limit: 31, first: -0.5, step: 0.1, last: 15))
@@ -55,5 +59,21 @@ package enum Q5_K: FittedCodec {
         block[nibbles + pair * 32 + l] = numbers[pair * 64 + l] & 15 | numbers[pair * 64 + 32 + l] << 4
       }
     }
+  }
+}
+
+extension Q5_K: GridCodec {
+  package static let rules = GridRules(groupsOf: 32, .even(0...31), scales: 0...63, minimums: 0...63)
+
+  package static func read(_ block: UnsafeRawBufferPointer, into grid: inout BlockGrid) {
+    AffineSuperBlock.read(block, into: &grid)
+    for j in 0..<8 {
+      for l in 0..<32 { grid.numbers[j * 32 + l] = number(j, l, block) }
+    }
+  }
+
+  package static func write(_ grid: borrowing BlockGrid, into block: UnsafeMutableRawBufferPointer) {
+    AffineSuperBlock.write(grid, into: block)
+    pack(grid.numbers, into: block)
   }
 }

@@ -28,13 +28,17 @@ package enum Q6_K: FittedCodec {
       let bytes = UnsafeRawBufferPointer(rebasing: source[block * blockBytes..<(block + 1) * blockBytes])
       let d = bytes.half(at: scale)
       for i in 0..<blockElements {
-        let place = Place(i)
-        let low = bytes[place.lowByte] >> place.lowShift & 15
-        let high = bytes[highBits + place.highByte] >> place.highShift & 3
         let groupScale = Int8(bitPattern: bytes[scales + i / 16])
-        row[block * blockElements + i] = d * Float(groupScale) * Float(Int(low | high << 4) - 32)
+        row[block * blockElements + i] = d * Float(groupScale) * Float(Int(number(i, bytes)) - 32)
       }
     }
+  }
+
+  /// The number of a weight, counted from -32.
+  private static func number(_ i: Int, _ bytes: UnsafeRawBufferPointer) -> UInt8 {
+    let place = Place(i)
+    let low = bytes[place.lowByte] >> place.lowShift & 15
+    return low | (bytes[highBits + place.highByte] >> place.highShift & 3) << 4
   }
 
   /// Each group's scale is searched for; the block's scale puts the largest of them on -128.
@@ -86,5 +90,21 @@ package enum Q6_K: FittedCodec {
       highByte = half * 32 + i % 32
       highShift = UInt8(truncatingIfNeeded: quarter * 2)
     }
+  }
+}
+
+extension Q6_K: GridCodec {
+  package static let rules = GridRules(groupsOf: 16, .even(-32...31), scales: -128...127)
+
+  package static func read(_ block: UnsafeRawBufferPointer, into grid: inout BlockGrid) {
+    grid.factor = block.halfBits(at: scale)
+    for j in 0..<16 { grid.scales[j] = Int16(Int8(bitPattern: block[scales + j])) }
+    for i in 0..<blockElements { grid.numbers[i] = number(i, block) }
+  }
+
+  package static func write(_ grid: borrowing BlockGrid, into block: UnsafeMutableRawBufferPointer) {
+    pack(grid.numbers, into: block)
+    for j in 0..<16 { block[scales + j] = UInt8(truncatingIfNeeded: grid.scales[j]) }
+    block.storeHalfBits(grid.factor, at: scale)
   }
 }

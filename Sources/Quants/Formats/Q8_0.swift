@@ -43,3 +43,18 @@ package enum Q8_0: FittedCodec {
     for i in numbers.indices { block[2 + i] = numbers[i] }
   }
 }
+
+extension Q8_0: GridCodec {
+  /// The byte -128 can be stored and read, but no encoder writes it, and products that take magnitudes of bytes are made for the others.
+  package static let rules = GridRules(block: 32, .even(lowest: -128, legal: -127...127))
+
+  package static func read(_ block: UnsafeRawBufferPointer, into grid: inout BlockGrid) {
+    grid.factor = block.halfBits(at: 0)
+    for i in 0..<blockElements { grid.numbers[i] = block[2 + i] ^ 0x80 }
+  }
+
+  package static func write(_ grid: borrowing BlockGrid, into block: UnsafeMutableRawBufferPointer) {
+    block.storeHalfBits(grid.factor, at: 0)
+    for i in 0..<blockElements { block[2 + i] = grid.numbers[i] ^ 0x80 }
+  }
+}

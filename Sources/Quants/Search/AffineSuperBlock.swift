@@ -20,18 +20,50 @@ struct AffineSuperBlock {
   /// Whether a plain error counts by the group's root mean square plus the weight's magnitude, or by the magnitude alone.
   var addsTypical = true
 
+  /// The numbers of a group's scale and offset, from a block's header.
+  private static func numbers(_ j: Int, _ header: UnsafeRawBufferPointer) -> (scale: UInt8, offset: UInt8) {
+    let packed = UnsafeRawBufferPointer(rebasing: header[4..<headerBytes])
+    if j < 4 { return (packed[j] & 63, packed[j + 4] & 63) }
+    return (packed[j + 4] & 15 | (packed[j - 4] >> 6) << 4, packed[j + 4] >> 4 | (packed[j] >> 6) << 4)
+  }
+
+  /// Stores the numbers of a group; groups come in order.
+  private static func store(_ j: Int, scale: UInt8, offset: UInt8, in header: UnsafeMutableRawBufferPointer) {
+    if j < 4 {
+      header[4 + j] = scale
+      header[8 + j] = offset
+    } else {
+      header[8 + j] = scale & 15 | offset << 4
+      header[j] |= (scale >> 4) << 6
+      header[4 + j] |= (offset >> 4) << 6
+    }
+  }
+
   /// The step and the offset of a group, from a block's header.
   static func group(_ j: Int, _ header: UnsafeRawBufferPointer) -> (step: Float, offset: Float) {
-    let packed = UnsafeRawBufferPointer(rebasing: header[4..<headerBytes])
-    let scale, offset: UInt8
-    if j < 4 {
-      scale = packed[j] & 63
-      offset = packed[j + 4] & 63
-    } else {
-      scale = packed[j + 4] & 15 | (packed[j - 4] >> 6) << 4
-      offset = packed[j + 4] >> 4 | (packed[j] >> 6) << 4
-    }
+    let (scale, offset) = numbers(j, header)
     return (header.half(at: 0) * Float(scale), header.half(at: 2) * Float(offset))
+  }
+
+  /// Reads a block's header.
+  static func read(_ header: UnsafeRawBufferPointer, into grid: inout BlockGrid) {
+    grid.factor = header.halfBits(at: 0)
+    grid.minimumFactor = header.halfBits(at: 2)
+    for j in 0..<8 {
+      let (scale, offset) = numbers(j, header)
+      (grid.scales[j], grid.minimums[j]) = (Int16(scale), Int16(offset))
+    }
+  }
+
+  /// Writes a block's header.
+  static func write(_ grid: borrowing BlockGrid, into header: UnsafeMutableRawBufferPointer) {
+    header.storeHalfBits(grid.factor, at: 0)
+    header.storeHalfBits(grid.minimumFactor, at: 2)
+    for j in 0..<8 {
+      store(
+        j, scale: UInt8(truncatingIfNeeded: grid.scales[j]), offset: UInt8(truncatingIfNeeded: grid.minimums[j]),
+        in: header)
+    }
   }
 
   /// Fits the groups; ``BlockFit`` receives the numbers of their scales and offsets.
@@ -87,17 +119,7 @@ struct AffineSuperBlock {
     let (d, dmin) = self.fit(x, importance, fit)
     header.storeHalf(d, at: 0)
     header.storeHalf(dmin, at: 2)
-    for j in 0..<8 {
-      let (scale, offset) = (fit.scaleNumbers[j], fit.offsetNumbers[j])
-      if j < 4 {
-        header[4 + j] = scale
-        header[8 + j] = offset
-      } else {
-        header[8 + j] = scale & 15 | offset << 4
-        header[j] |= (scale >> 4) << 6
-        header[4 + j] |= (offset >> 4) << 6
-      }
-    }
+    for j in 0..<8 { Self.store(j, scale: fit.scaleNumbers[j], offset: fit.offsetNumbers[j], in: header) }
     fit.settle(highest: plain.limit) { Self.group($0, UnsafeRawBufferPointer(header)) }
   }
 }
