@@ -53,7 +53,10 @@ let package = Package(
       ]),
     room(
       "Calibration",
-      ["Evaluation", "Conversion", "Runtime", "Architectures", "Engine", "Containers", "Quants", "Base"]),
+      [
+        "Evaluation", "Conversion", "Runtime", "Architectures", "Engine", "Containers", "Quants", "Text", "Base",
+        "Libc",
+      ]),
     .target(name: "CMemory"),
     .executableTarget(
       name: "quern-cli",
@@ -95,7 +98,9 @@ let package = Package(
       ]),
     tests(
       "Command", ["quern-cli", "Evaluation", "Runtime", "Images", "Containers", "Quants", "Base"]),
-    tests("Calibration", ["Calibration", "Evaluation", "Runtime", "Engine", "Containers", "Quants", "Base"]),
+    tests(
+      "Calibration",
+      ["Calibration", "Conversion", "Evaluation", "Runtime", "Engine", "Containers", "Text", "Quants", "Base"]),
     tests("Quern", ["Quern", "Base"]),
     .target(
       name: "FuzzTargets",

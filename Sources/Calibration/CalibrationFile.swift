@@ -75,7 +75,7 @@ extension Calibration {
   }
 
   /// The version of the form.
-  private static let version: UInt32 = 1
+  static let version: UInt32 = 1
   /// The most tokens a file is asked for: far more than any calibration takes.
   private static let mostTokens = 1 << 26
 

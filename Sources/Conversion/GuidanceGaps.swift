@@ -11,6 +11,8 @@ package struct GuidanceGaps {
   /// Entries that belong to no tensor.
   var strangers: [String] = []
 
+  package init() {}
+
   /// All such tensors.
   var names: [String] { groups.flatMap(\.names) }
 

@@ -8,7 +8,7 @@ package struct ImportanceGuide: EncodingGuide {
   private let path: String
   package let matrix: ImportanceMatrix
   /// The SHA-256 of the file.
-  private let sha256: String
+  package let sha256: String
 
   package var files: [String] { [path] }
 
@@ -97,6 +97,7 @@ package struct ImportanceGuide: EncodingGuide {
   static func forget(in metadata: inout Metadata) {
     metadata.removeAll(prefix: "quantize.imatrix.")
     metadata.removeAll(prefix: "quern.importance.")
+    metadata.removeAll(prefix: "quern.calibration.")
   }
 
   /// llama.cpp keeps 127 bytes of a text here.

@@ -24,6 +24,8 @@ package struct PlannedTensor: Sendable {
   package let byteCount: Int
   /// What there will be to say of its inputs when it is encoded.
   package let guidance: GuidanceKind
+  /// Whether its type is the recipe's to say: not one that has to stay in full precision.
+  package let isChosen: Bool
   /// What to tell about it.
   package let note: String?
 
@@ -33,7 +35,7 @@ package struct PlannedTensor: Sendable {
   ///   taken whole is too large.
   package init(
     name: String, type: TensorType, shape: Shape, parts: [TensorPart], computed: [Float]? = nil,
-    half: BlockHalf? = nil, guidance: GuidanceKind = .none, note: String? = nil
+    half: BlockHalf? = nil, guidance: GuidanceKind = .none, isChosen: Bool = false, note: String? = nil
   ) throws(CheckpointError) {
     self.name = name
     self.type = type
@@ -42,6 +44,7 @@ package struct PlannedTensor: Sendable {
     self.computed = computed
     self.half = half
     self.guidance = guidance
+    self.isChosen = isChosen
     self.note = note
     streams = computed == nil && parts.allSatisfy(\.streams)
     do throws(CheckpointError) {

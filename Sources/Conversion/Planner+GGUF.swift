@@ -138,11 +138,13 @@ extension Planner {
     for tensor in tensors {
       let own = tensor.parts.first?.source.type ?? .f32
       var choice = TypeAssignment.Choice(type: source.format == .gguf ? own : .f32)
+      var isChosen = false
       if let type = tensor.fixedType {
         choice.type = type
       } else if TypeAssignment.mayQuantize(tensor.name, tensor.shape, assignment.architecture) {
         // Blocks that a family publishes are not unpacked because a conversion asks for numbers.
         let isKept = keepsBlocks(tensor)
+        isChosen = true
         choice = try assignment.choose(tensor.name, tensor.shape, source: own, keeping: isKept ? own : nil)
       } else if source.format != .gguf, tensor.name.contains(".patch_embd.weight"), (recipe.base ?? own) == .f16 {
         // The one exception of the reference converter: a patch embedding follows F16, though nothing else.
@@ -151,7 +153,8 @@ extension Planner {
       planned.append(
         try PlannedTensor(
           name: tensor.name, type: choice.type, shape: tensor.shape, parts: tensor.parts, computed: tensor.computed,
-          guidance: choice.guidance, note: tensor.computed == nil ? choice.note : "computed from the configuration"))
+          guidance: choice.guidance, isChosen: isChosen,
+          note: tensor.computed == nil ? choice.note : "computed from the configuration"))
     }
     return (planned, assignment.gaps)
   }

@@ -34,8 +34,6 @@ struct WordTests {
   /// What is built some day leaves this list, and the one in the program.
   @Test(arguments: [
     ["calibrate", "a"], ["doctor", "a"], ["verify", "a", "b"],
-    ["quantize", "a", "--fit", "3G"], ["quantize", "a", "Q4_0", "--calibration=file"],
-    ["quantize", "a", "--bits", "4"],
     ["quantize", "a", "Q4_0", "--only", "1/4"], ["quantize", "a", "Q4_0", "--to", "mlx"],
     ["convert", "a", "--to", "mlx"], ["convert", "a", "--to=compressed-tensors"], ["convert", "a", "--adapter", "b"],
     ["evaluate", "a", "--text", "b", "--precision", "bf16"],

@@ -2,7 +2,7 @@ import Quants
 import Base
 
 /// The numbers of the GGUF format; `formats/gguf.md` is their page.
-enum GGUFFormat {
+package enum GGUFFormat {
   /// The first four bytes.
   static let magic: [UInt8] = Array("GGUF".utf8)
   /// Bytes before the first key: magic, version, tensor count, key count.
@@ -75,7 +75,7 @@ enum GGUFFormat {
   /// The alignment that metadata asks for.
   ///
   /// - Throws: `malformed` when it is no 32-bit unsigned number or no power of two up to 1 MiB.
-  static func alignment(of metadata: Metadata) throws(CheckpointError) -> UInt64 {
+  package static func alignment(of metadata: Metadata) throws(CheckpointError) -> UInt64 {
     guard let value = metadata[alignmentKey] else { return defaultAlignment }
     guard let number = value.number?.value(as: UInt32.self) else {
       throw CheckpointError(.malformed, "\(alignmentKey) has to be stored as a 32-bit unsigned integer")

@@ -11,7 +11,8 @@ struct Quantize: ParsableCommand {
     abstract: "Pack a model's weights into fewer bits.",
     discussion: """
       Takes a Hugging Face folder directly, in one pass, and writes its vision encoder as an mmproj (F16) beside it; or a GGUF. \
-      The bytes are those of llama-quantize with the same recipe. --validate then runs the model before and after on the texts \
+      The bytes are those of llama-quantize with the same recipe. --calibration FILE chooses types by what they cost, within \
+      the bytes of the recipe, or of --fit and --bits; docs/types.md says how. --validate then runs the model before and after on the texts \
       and pictures that come with the program and says what was lost; quern validate takes others.
       """)
 
@@ -49,16 +50,20 @@ struct Quantize: ParsableCommand {
   @Flag(name: .customLong("validate"), help: "Then say what was lost, as quern validate does.")
   var isValidated = false
 
+  @OptionGroup var calibrated: CalibrationOptions
   @OptionGroup var reports: ReportOptions
   @OptionGroup var output: OutputOptions
   @OptionGroup var writing: WritingOptions
   @OptionGroup var common: CommonOptions
 
   func validate() throws {
-    if recipe == nil, recipeFile == nil { throw ValidationError("name a recipe, or give one as --recipe FILE.") }
+    if recipe == nil, recipeFile == nil, !calibrated.hasBudget {
+      throw ValidationError("name a recipe, or give one as --recipe FILE.")
+    }
     if recipe != nil, recipeFile != nil {
       throw ValidationError("RECIPE and --recipe FILE exclude each other; give one of them.")
     }
+    try calibrated.check(importance: importance, pure: pure, recipeFile: recipeFile)
     if writing.dryRun, isValidated || !reports.report.isEmpty {
       throw ValidationError("--dry-run writes nothing, so there is nothing to validate.")
     }
@@ -71,9 +76,11 @@ struct Quantize: ParsableCommand {
     options.guide = try importance.map { path throws(CheckpointError) in try ImportanceGuide(path: path) }
     options.savedRecipe = saveRecipe
     options.recipeFile = recipeFile
-    let plan = try Conversion.plan(source: source, options: options, threads: common.threadCount)
+    let choice = try calibrated.choice(of: source, options, namesRecipe: recipe != nil, common: common)
+    let plan = try choice?.plan ?? Conversion.plan(source: source, options: options, threads: common.threadCount)
     try writing.check(plan)
-    try PlanReport.carryOut(plan, dryRun: writing.dryRun, common: common, proof: proof(of: plan))
+    try PlanReport.carryOut(
+      plan, forecast: choice?.forecast, dryRun: writing.dryRun, common: common, proof: proof(of: plan))
   }
 
   /// The comparison of what a plan writes with its source, where that was asked for: the command that would be typed.
@@ -99,7 +106,8 @@ struct Quantize: ParsableCommand {
       let recipe = try Recipe(file: recipeFile)
       return pure ? recipe.pure : recipe
     }
-    let recipe = recipe ?? ""
+    // Where only a size is asked for, the recipe is chosen with the types.
+    let recipe = recipe ?? "Q4_K_M"
     do {
       return try Recipe.named(recipe, pure: pure)
     } catch  where FileSystem.exists(recipe) {

@@ -81,9 +81,7 @@ private enum Planned {
 
   private static let options = [
     "convert": ["--adapter"],
-    "quantize": [
-      "--to", "--calibration", "--types-only", "--keep-types", "--candidates", "--fit", "--bits", "--only",
-    ],
+    "quantize": ["--to", "--only"],
     "validate": ["--precision"], "evaluate": ["--precision"], "generate": ["--precision"], "trace": ["--precision"],
   ]
 

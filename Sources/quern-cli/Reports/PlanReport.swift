@@ -1,3 +1,4 @@
+import Calibration
 import Conversion
 import Containers
 import Quants
@@ -5,8 +6,8 @@ import Base
 
 /// A plan and its run as text and as JSON.
 enum PlanReport {
-  /// The plan for a reader: every tensor, then the sums.
-  static func text(_ plan: Plan) -> TerminalText {
+  /// The plan for a reader: every tensor, then the sums, and what the types are expected to cost where that is known.
+  static func text(_ plan: Plan, _ forecast: TypeForecast? = nil) -> TerminalText {
     var lines: [TerminalText] = []
     for file in plan.files {
       var table = Table([
@@ -23,8 +24,9 @@ enum PlanReport {
       }
       lines += ["\(file.path)", table.text, ""]
     }
+    if let forecast { lines += [ForecastReport.table(forecast), ""] }
     lines += ["\(plan.recipe.text, first: 10_000)"] + sums(plan)
-    lines += plan.told.map { "note: \($0)" }
+    lines += (plan.told + (forecast?.notes ?? [])).map { "note: \($0)" }
     lines.append("nothing was written")
     return lines.joined(separator: "\n")
   }
@@ -55,7 +57,7 @@ enum PlanReport {
   }
 
   /// The plan as a document.
-  static func json(_ plan: Plan) -> OrderedJSON {
+  static func json(_ plan: Plan, _ forecast: TypeForecast? = nil) -> OrderedJSON {
     let files = plan.files.map { file in
       jsonObject([
         ("path", .string(file.path)), ("bytes", jsonCount(file.bytes)),
@@ -79,26 +81,28 @@ enum PlanReport {
         ),
       ])
     }
-    return jsonObject([
-      ("files", .array(files)), ("recipe", .string(plan.recipe.text)),
-      ("bits_per_weight", .number(bitsPerWeight(of: plan))), ("bytes_in", jsonCount(plan.bytesIn)),
-      ("bytes_out", jsonCount(plan.bytesOut)),
-      ("bytes_free", plan.bytesFree.map { jsonCount($0) } ?? .null),
-      ("notes", .array(plan.told.map { .string($0) })),
-    ])
+    return jsonObject(
+      [
+        ("files", .array(files)), ("recipe", .string(plan.recipe.text)),
+        ("bits_per_weight", .number(bitsPerWeight(of: plan))), ("bytes_in", jsonCount(plan.bytesIn)),
+        ("bytes_out", jsonCount(plan.bytesOut)),
+        ("bytes_free", plan.bytesFree.map { jsonCount($0) } ?? .null),
+        ("notes", .array((plan.told + (forecast?.notes ?? [])).map { .string($0) })),
+      ] + (forecast.map(ForecastReport.members) ?? []))
   }
 
   /// Runs or only shows a plan, and prints the result; `proof` then compares what was written with its source.
   static func carryOut(
-    _ plan: Plan, dryRun: Bool, common: CommonOptions, proof: (() throws -> Validate.Outcome)? = nil
+    _ plan: Plan, forecast: TypeForecast? = nil, dryRun: Bool, common: CommonOptions,
+    proof: (() throws -> Validate.Outcome)? = nil
   ) throws {
     if dryRun {
-      if common.json { printJSON(json(plan)) } else { printLine(text(plan)) }
+      if common.json { printJSON(json(plan, forecast)) } else { printLine(text(plan, forecast)) }
       // Shown all the same: what it would need is what there is not enough of.
       try plan.check()
       return
     }
-    printNotes(plan.told, quiet: common.quiet)
+    printNotes(plan.told + (forecast?.notes ?? []), quiet: common.quiet)
     let progress = ProgressReport(quiet: common.quiet)
     let report = try plan.run(threads: common.threadCount) { state in
       progress.update(done: Double(state.bytesDone), total: Double(state.bytesTotal)) {
@@ -110,6 +114,7 @@ enum PlanReport {
     progress.finish()
     if common.json {
       var document = json(report, plan).objectValue ?? [:]
+      for (name, value) in forecast.map(ForecastReport.members) ?? [] { document[name] = value }
       // What was written is told, whatever becomes of the proof.
       let outcome = Result { try proof?() }
       if let proved = try? outcome.get() { document["validation"] = proved.document }
@@ -127,6 +132,7 @@ enum PlanReport {
       printLine("\(fixed(report.seconds, 2)) s, \(rate)/s read")
       if let outcome = try proof?() {
         printLine("\n\(outcome.text)")
+        if let forecast { printLine(ForecastReport.comparison(forecast, outcome.validation)) }
         if let failure = outcome.failure { throw failure }
       }
     }
