@@ -54,8 +54,8 @@ let package = Package(
     room(
       "Calibration",
       [
-        "Evaluation", "Conversion", "Runtime", "Architectures", "Engine", "Containers", "Quants", "Text", "Base",
-        "Libc",
+        "Evaluation", "Conversion", "Runtime", "Architectures", "Engine", "Images", "Containers", "Quants", "Text",
+        "Base", "Libc",
       ]),
     .target(name: "CMemory"),
     .executableTarget(

@@ -77,7 +77,7 @@ struct Usage: Error {
 
 /// Commands and options that are described already and not built yet: who tries them learns that, and not that there are none.
 private enum Planned {
-  static let commands = ["calibrate", "doctor", "verify"]
+  static let commands = ["doctor", "verify"]
 
   private static let options = [
     "convert": ["--adapter"],
