@@ -3,6 +3,9 @@ import Base
 
 /// Where the projector (`mmproj`) of a GGUF model is found.
 package enum ProjectorFile {
+  /// What a projector says its architecture is.
+  package static let architecture = "clip"
+
   /// The name of the projector that goes with a text GGUF of a name, the first that is looked for: `mmproj-m.gguf` for `m.gguf`.
   ///
   /// A split GGUF may be named by its name as a whole or by any of its files.
@@ -13,7 +16,7 @@ package enum ProjectorFile {
 
   /// Whether a file is a projector and holds no text model.
   package static func isOne(_ checkpoint: Checkpoint) -> Bool {
-    checkpoint.format == .gguf && checkpoint.metadata.string("general.architecture") == "clip"
+    checkpoint.format == .gguf && checkpoint.metadata.string("general.architecture") == architecture
   }
 
   /// The projector in the folder of a text GGUF.

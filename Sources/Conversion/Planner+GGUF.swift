@@ -50,7 +50,13 @@ extension Planner {
     var recipe = Recipe.conversion(to: type)
     // The widths of vision encoders suit k-quants only here and there; a type with smaller blocks is nearer to what was asked for than F16.
     recipe.fallback = .smallerBlocks
-    let tensors = try planned(gathered, recipe, Metadata(), guide: nil).tensors
+    if options.visionType == nil {
+      recipe.rules = options.fullRecipe.rules.filter {
+        $0.conditions.contains(.architecture(ProjectorFile.architecture))
+      }
+    }
+    let facts = Metadata([("general.architecture", .string(ProjectorFile.architecture))])
+    let tensors = try planned(gathered, recipe, facts, guide: nil).tensors
     let description = FileDescription(
       name: Naming.title(stem), sizeLabel: Naming.sizeLabel(tensors), fileType: recipe.fileType(of: tensors),
       extra: sampling())

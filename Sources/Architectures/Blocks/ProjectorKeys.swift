@@ -43,7 +43,7 @@ extension MetadataWriter {
   init(
     projector type: String, _ sizes: EncoderSizes, _ description: FileDescription, _ folder: HuggingFaceFolder?
   ) throws(CheckpointError) {
-    self.init("clip", type: "mmproj", prefix: "clip.vision", description)
+    self.init(ProjectorFile.architecture, type: "mmproj", prefix: "clip.vision", description)
     fileType(description)
     outside("clip.has_vision_encoder", .bool(true))
     count("projection_dim", sizes.outputWidth)

@@ -35,7 +35,7 @@ package struct NamedMatrices: Sendable {
   ///
   /// - Throws: `missing` or `mismatch`, naming tensors.
   package init(_ reader: PictureReader) throws(CheckpointError) {
-    try self.init(reader.source, reader.rules, .vision, family: "clip")
+    try self.init(reader.source, reader.rules, .vision, family: ProjectorFile.architecture)
   }
 
   private init(

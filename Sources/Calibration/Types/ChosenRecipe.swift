@@ -1,3 +1,4 @@
+import Architectures
 import Conversion
 import Quants
 
@@ -5,22 +6,35 @@ extension Recipe {
   /// The recipe that gives each tensor a type of its own: what most have as its base, and a rule of names for each other type.
   ///
   /// Layers that get the same type in the same place share an expression, and all expressions of a type a rule where the length of one
-  /// allows.
-  package init(_ name: String, types: [(name: String, type: TensorType)]) {
-    var order: [TensorType] = []
-    var names: [TensorType: [String]] = [:]
-    for (name, type) in types {
-      if names[type] == nil { order.append(type) }
-      names[type, default: []].append(name)
-    }
+  /// allows. Tensors of the vision encoder have rules that are for its architecture alone.
+  package init(
+    _ name: String, types: [(name: String, type: TensorType)], vision: [(name: String, type: TensorType)] = []
+  ) {
+    let groups = Self.groups(types)
     // `max` would take the last of equal ones.
-    let most = order.map { names[$0]?.count ?? 0 }.max() ?? 0
-    let base = order.first { names[$0]?.count == most }
+    let most = groups.map(\.names.count).max() ?? 0
+    let base = groups.first { $0.names.count == most }?.type
     self = .conversion(to: base)
     (self.name, fallback) = (name, .smallerBlocks)
-    for type in order where type != base {
-      rules += Self.patterns(of: names[type] ?? []).map { Rule([.pattern($0)], type) }
+    for (type, names) in groups where type != base {
+      rules += Self.patterns(of: names).map { Rule([.pattern($0)], type) }
     }
+    for (type, names) in Self.groups(vision) where type != .f16 {
+      rules += Self.patterns(of: names).map { Rule([.architecture(ProjectorFile.architecture), .pattern($0)], type) }
+    }
+  }
+
+  /// Names by type, in the order in which types first come.
+  private static func groups(_ types: [(name: String, type: TensorType)]) -> [(type: TensorType, names: [String])] {
+    var groups: [(type: TensorType, names: [String])] = []
+    for (name, type) in types {
+      if let place = groups.firstIndex(where: { $0.type == type }) {
+        groups[place].names.append(name)
+      } else {
+        groups.append((type, [name]))
+      }
+    }
+    return groups
   }
 
   /// Characters of one expression: well under what is read.

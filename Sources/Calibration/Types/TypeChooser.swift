@@ -32,7 +32,7 @@ package struct TypeChooser {
   package func keepingTypes(
     _ options: ConversionOptions, progress: (Int, Int) -> Void = { _, _ in }
   ) throws(CheckpointError) -> Choice {
-    let costs = try TypeCosts(planned(options, nil), self, options, keepsTypes: true, progress)
+    let costs = try TypeCosts(planned(options, nil), self, options, keepsText: true, keepsVision: true, progress)
     return try finished(options, costs, costs.items.map { $0.options[0] }, budget: nil)
   }
 
@@ -52,23 +52,27 @@ package struct TypeChooser {
   ) throws(CheckpointError) -> Choice {
     var options = options
     if !namesRecipe { options.recipe = try recipe(for: options, budget) }
-    let costs = try costs(options, progress: progress)
+    // A projector keeps F16 unless everything has to fit.
+    var fits = false
+    if case .bytes = budget { fits = options.visionType == nil }
+    let costs = try costs(options, choosesVision: fits, progress: progress)
     options.recipe.name = namesRecipe ? String("\(options.recipe.name)-calibrated".prefix(64)) : "calibrated"
     return try choose(options, by: costs, within: budget)
   }
 
-  /// Weighs every candidate of every tensor.
+  /// Weighs every candidate of every tensor, those of a vision encoder too where they are to be chosen.
   ///
   /// - Throws: `missing` for a calibration without sensitivities; what planning throws.
   package func costs(
-    _ options: ConversionOptions, progress: (Int, Int) -> Void = { _, _ in }
+    _ options: ConversionOptions, choosesVision: Bool = false, progress: (Int, Int) -> Void = { _, _ in }
   ) throws(CheckpointError) -> TypeCosts {
     guard !guide.calibration.sensitivities.isEmpty else {
       throw CheckpointError(
         .missing, "the calibration does not say what tensors cost, so types cannot be chosen by it",
         file: guide.files.first)
     }
-    return try TypeCosts(planned(options, nil), self, options, keepsTypes: false, progress)
+    return try TypeCosts(
+      planned(options, nil), self, options, keepsText: false, keepsVision: !choosesVision, progress)
   }
 
   /// What becomes of tensors of which nothing is known where no recipe was named: the first of these that fits, the least at worst.
@@ -93,8 +97,8 @@ package struct TypeChooser {
     _ options: ConversionOptions, by costs: TypeCosts, within budget: TypeBudget
   ) throws(CheckpointError) -> Choice {
     let limit = Self.limit(of: costs.plan, budget)
-    let counted = costs.options(padded: budget.countsPadding)
-    let fixed = Self.size(of: costs.plan, budget) - UInt64(costs.bytes(padded: budget.countsPadding))
+    let counted = costs.options(budget)
+    let fixed = Self.size(of: costs.plan, budget) - UInt64(costs.bytes(budget))
     // The text of the recipe is part of the output, and known only with the types.
     var reserve: UInt64 = 0
     while fixed + reserve <= limit,
@@ -142,7 +146,10 @@ package struct TypeChooser {
     let forecast = TypeForecast(rows: rows, budget: budget, notes: costs.notes)
     var options = options
     if budget != nil {
-      options.recipe = Recipe(options.recipe.name, types: zip(costs.items, types).map { ($0.name, $1.type) })
+      let chosen = zip(costs.items, types).map { (isVision: $0.isVision, name: $0.name, type: $1.type) }
+      options.recipe = Recipe(
+        options.recipe.name, types: chosen.filter { !$0.isVision }.map { ($0.name, $0.type) },
+        vision: chosen.filter(\.isVision).map { ($0.name, $0.type) })
     }
     let plan = try planned(options, costs.isKnown ? forecast.divergence : nil)
     return (plan, forecast)
@@ -150,7 +157,7 @@ package struct TypeChooser {
 
   /// The bytes of a plan that a budget counts.
   private static func size(of plan: Plan, _ budget: TypeBudget) -> UInt64 {
-    budget.countsPadding ? plan.bytesOut : plan.files[0].tensors.reduce(0) { $0 + UInt64($1.byteCount) }
+    budget.countsFiles ? plan.bytesOut : plan.files[0].tensors.reduce(0) { $0 + UInt64($1.byteCount) }
   }
 
   private static func limit(of plan: Plan, _ budget: TypeBudget) -> UInt64 {
@@ -163,8 +170,8 @@ package struct TypeChooser {
 }
 
 extension TypeBudget {
-  /// Whether it is about files, with all that is in them, rather than weights.
-  var countsPadding: Bool {
+  /// Whether it is about whole files, with all that is in them, rather than weights.
+  var countsFiles: Bool {
     if case .bitsPerWeight = self { false } else { true }
   }
 }

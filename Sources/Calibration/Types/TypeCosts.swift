@@ -17,6 +17,8 @@ package struct TypeCosts: Sendable {
   /// One tensor.
   struct Item: Sendable {
     let name: String
+    /// Whether it belongs to the vision encoder, in a file of its own.
+    let isVision: Bool
     let options: [Choice]
     /// The bytes it has in the plan.
     let bytes: Int
@@ -32,67 +34,66 @@ package struct TypeCosts: Sendable {
   /// Whether anything is known of any tensor.
   var isKnown: Bool { items.contains { $0.options.contains { $0.divergence != nil } } }
 
-  /// Weighs the tensors of the text model.
+  /// Weighs the tensors whose type the recipe says, and of a vision encoder those of which something is known.
+  ///
+  /// `keepsText` and `keepsVision` leave a file only the types of the plan.
   init(
-    _ plan: Plan, _ chooser: TypeChooser, _ options: ConversionOptions, keepsTypes: Bool,
+    _ plan: Plan, _ chooser: TypeChooser, _ options: ConversionOptions, keepsText: Bool, keepsVision: Bool,
     _ progress: (Int, Int) -> Void
   ) throws(CheckpointError) {
     self.plan = plan
-    let file = plan.files[0]
-    alignment = Int(try GGUFFormat.alignment(of: file.metadata))
-    let tensors = file.tensors.filter(\.isChosen)
-    let named = try Self.named(options.overrides.map(\.pattern), among: tensors.map(\.name))
+    alignment = Int(try GGUFFormat.alignment(of: plan.files[0].metadata))
     let known = Dictionary(grouping: chooser.guide.calibration.sensitivities) { BinaryString($0.name) }
+    let text = plan.files[0].tensors.filter(\.isChosen)
+    let vision = plan.files.dropFirst().flatMap(\.tensors).filter { tensor in
+      tensor.isChosen && known[BinaryString(tensor.name)] != nil
+    }
+    let named = try Self.named(options.overrides.map(\.pattern), among: text.map(\.name))
+    let all =
+      zip(text, named).map { (tensor: $0, isVision: false, isKept: keepsText || $1) }
+      + vision.map { (tensor: $0, isVision: true, isKept: keepsVision) }
     var items: [Item] = []
     var (unknown, unmoved): ([String], [String]) = ([], [])
-    for (index, tensor) in tensors.enumerated() {
+    for (index, (tensor, isVision, isKept)) in all.enumerated() {
       try Cancellation.check()
-      progress(index, tensors.count)
-      let costs = try Self.costs(
-        of: tensor, chooser, known[BinaryString(tensor.name)] ?? [], only: keepsTypes || named[index])
+      progress(index, all.count)
+      let tried = known[BinaryString(tensor.name)] ?? []
+      var costs = try Self.costs(of: tensor, chooser, tried, only: isKept)
       if costs.isEmpty {
-        let isTried = known[BinaryString(tensor.name)] != nil
-        if !named[index], !keepsTypes {
-          if isTried { unmoved.append(tensor.name) } else { unknown.append(tensor.name) }
-        }
+        costs = [Choice(type: tensor.type, bytes: tensor.byteCount, divergence: nil)]
+        if !isKept { if tried.isEmpty { unknown.append(tensor.name) } else { unmoved.append(tensor.name) } }
       }
-      let options =
-        costs.isEmpty ? [Choice(type: tensor.type, bytes: tensor.byteCount, divergence: nil)] : costs
-      items.append(Item(name: tensor.name, options: options, bytes: tensor.byteCount))
+      items.append(Item(name: tensor.name, isVision: isVision, options: costs, bytes: tensor.byteCount))
     }
-    progress(tensors.count, tensors.count)
+    progress(all.count, all.count)
     self.items = items
-    var notes: [String] = []
-    if !unknown.isEmpty {
-      notes.append(
-        "the calibration does not say what \(counted(unknown.count, "tensor")) cost\(unknown.count == 1 ? "s" : ""), "
-          + "which keep\(unknown.count == 1 ? "s" : "") the types of \(options.recipe.name): \(listed(unknown, 8))")
-    }
-    if !unmoved.isEmpty {
-      notes.append(
-        "no candidate type can be judged for \(counted(unmoved.count, "tensor")), "
-          + "which keep\(unmoved.count == 1 ? "s" : "") the types of \(options.recipe.name): \(listed(unmoved, 8))")
-    }
-    self.notes = notes
+    notes = [
+      Self.note("the calibration does not say what it costs to store", unknown),
+      Self.note("no candidate type can be judged for", unmoved),
+    ].compactMap { $0 }
   }
 
-  /// The options of all items as the allocation counts them.
-  func options(padded: Bool) -> [[TypeAllocation.Option]] {
+  private static func note(_ reason: String, _ names: [String]) -> String? {
+    guard !names.isEmpty else { return nil }
+    let keeping = names.count == 1 ? "which keeps the type" : "which keep the types"
+    return "\(reason) \(counted(names.count, "tensor")), \(keeping) of the recipe: \(listed(names, 8))"
+  }
+
+  /// The options of all items as a budget counts them.
+  func options(_ budget: TypeBudget) -> [[TypeAllocation.Option]] {
     items.map { item in
-      item.options.map { choice in
-        TypeAllocation.Option(
-          bytes: padded ? self.padded(choice.bytes) : choice.bytes, cost: choice.divergence ?? 0)
-      }
+      item.options.map { TypeAllocation.Option(bytes: bytes($0.bytes, item, budget), cost: $0.divergence ?? 0) }
     }
   }
 
-  /// The bytes that the plan gives all items.
-  func bytes(padded: Bool) -> Int {
-    items.reduce(0) { $0 + (padded ? self.padded($1.bytes) : $1.bytes) }
-  }
+  /// The bytes that the plan gives all items, as a budget counts them.
+  func bytes(_ budget: TypeBudget) -> Int { items.reduce(0) { $0 + bytes($1.bytes, $1, budget) } }
 
-  /// With the zero bytes that follow a tensor.
-  private func padded(_ bytes: Int) -> Int { (bytes + alignment - 1) / alignment * alignment }
+  private func bytes(_ bytes: Int, _ item: Item, _ budget: TypeBudget) -> Int {
+    // Files have zeros behind each tensor; bits of a weight are those of the text model alone.
+    if budget.countsFiles { return (bytes + alignment - 1) / alignment * alignment }
+    return item.isVision ? 0 : bytes
+  }
 
   /// Which names were given a type by hand.
   private static func named(_ patterns: [String], among names: [String]) throws(CheckpointError) -> [Bool] {

@@ -22,7 +22,9 @@ struct TypeChooserTests {
   }
 
   /// A calibration whose sensitivities are made up: every matrix of a layer in Q4_K, the table in two types.
-  private func guide(_ change: (TensorSensitivity) -> TensorSensitivity? = { $0 }) throws -> CalibrationGuide {
+  private func guide(
+    beside others: [TensorSensitivity] = [], _ change: (TensorSensitivity) -> TensorSensitivity? = { $0 }
+  ) throws -> CalibrationGuide {
     let importance = try ImportanceMatrix(path: Fixtures.path("golden/tiny-qwen3.5/imatrix.gguf"))
     let (q2, q4) = (try #require(TensorType(name: "Q2_K")), try #require(TensorType(name: "Q4_K")))
     var numbers = Numbers(7)
@@ -33,7 +35,7 @@ struct TypeChooserTests {
     all.append(TensorSensitivity(name: "token_embd.weight", type: q2, divergence: 0.14))
     all.append(TensorSensitivity(name: "token_embd.weight", type: q4, divergence: 0.008))
     let calibration = Calibration(
-      importance: importance, sensitivities: all.compactMap(change),
+      importance: importance, sensitivities: all.compactMap(change) + others,
       origin: .init(
         model: "tiny", sha256: "0", fingerprint: "0", context: 256, seed: 0, method: "measured", sources: [],
         sequences: [CalibrationSequence(TokenWindow(tokens: [1, 2, 3, 4], scored: [2]))]))
@@ -65,7 +67,9 @@ struct TypeChooserTests {
     #expect(choice.plan.bytesOut <= whole)
     let unknown = choice.forecast.rows.filter { $0.divergence == nil }
     #expect(unknown.count == 8 && unknown.allSatisfy { $0.name.hasPrefix("blk.8.") && $0.type == types[$0.name]?.name })
-    #expect(choice.forecast.notes.first?.hasPrefix("the calibration does not say what 8 tensors cost") == true)
+    #expect(
+      choice.forecast.notes.first?.hasPrefix("the calibration does not say what it costs to store 8 tensors, which")
+        == true)
     #expect(choice.plan.files[0].metadata["quern.calibration.predicted_divergence"] != nil)
     // In bits of a weight, as `show` counts them.
     let file = try chooser.choose(options, by: costs, within: .bitsPerWeight(4.25)).plan.files[0]
@@ -102,6 +106,39 @@ struct TypeChooserTests {
     _ = try kept.plan.run(threads: 1)
     let files = try ["m.gguf", "n.gguf"].map { try SHA256Hash.hash(of: InputFile(path: folder.file($0))) }
     #expect(files[0] == files[1])
+  }
+
+  @Test func `a vision encoder takes part where everything has to fit`() throws {
+    let q8 = TensorType.q8_0
+    let names = ["v.blk.0.ffn_up.weight", "v.blk.1.ffn_down.weight", "mm.0.weight"]
+    let guide = try guide(beside: names.map { TensorSensitivity(name: $0, type: q8, divergence: 1e-9) })
+    var options = options
+    options.vision = true
+    options.visionOutput = folder.file("mmproj.gguf")
+    options.savedRecipe = folder.file("r.txt")
+    let chooser = TypeChooser(source: Self.model, guide: guide, candidates: CandidateTypes(.k), threads: 2)
+    let same = try chooser.choose(options, within: .recipe)
+    #expect(same.plan.files[1].tensors.allSatisfy { $0.type == .f16 || $0.type == .f32 })
+    let limit = same.plan.bytesOut - 400_000
+    let choice = try chooser.choose(options, within: .bytes(limit))
+    #expect(choice.plan.bytesOut <= limit)
+    let small = choice.plan.files[1].tensors.filter(\.type.isBlock).map(\.name)
+    #expect(!small.isEmpty && small.allSatisfy { names.contains($0) }, "\(small)")
+    #expect(choice.forecast.rows.suffix(names.count).allSatisfy { names.contains($0.name) && $0.divergence != nil })
+    // The saved recipe has the types of both files.
+    _ = try choice.plan.run(threads: 2)
+    var again = ConversionOptions.quantize(try Recipe(file: folder.file("r.txt")))
+    (again.output, again.visionOutput) = (folder.file("n.gguf"), folder.file("mmproj-n.gguf"))
+    let kept = try chooser.keepingTypes(again)
+    _ = try kept.plan.run(threads: 2)
+    for (first, second) in [("m.gguf", "n.gguf"), ("mmproj.gguf", "mmproj-n.gguf")] {
+      let sums = try [first, second].map { try SHA256Hash.hash(of: InputFile(path: folder.file($0))) }
+      #expect(sums[0] == sums[1])
+    }
+    // A type that was asked for is kept.
+    options.visionType = q8
+    let asked = try chooser.choose(options, within: .bytes(limit)).plan.files[1]
+    #expect(asked.tensors.filter(\.isChosen).allSatisfy { $0.type == q8 })
   }
 
   @Test func `without a recipe, what is not known follows the size`() throws {
