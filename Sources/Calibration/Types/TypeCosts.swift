@@ -58,7 +58,7 @@ package struct TypeCosts: Sendable {
       try Cancellation.check()
       progress(index, all.count)
       let tried = known[BinaryString(tensor.name)] ?? []
-      var costs = try Self.costs(of: tensor, chooser, tried, only: isKept)
+      var costs = try Self.costs(of: tensor, chooser, tried, least: isVision ? Self.leastOfVision : 0, only: isKept)
       if costs.isEmpty {
         costs = [Choice(type: tensor.type, bytes: tensor.byteCount, divergence: nil)]
         if !isKept { if tried.isEmpty { unknown.append(tensor.name) } else { unmoved.append(tensor.name) } }
@@ -72,6 +72,9 @@ package struct TypeCosts: Sendable {
       Self.note("no candidate type can be judged for", unmoved),
     ].compactMap { $0 }
   }
+
+  /// Bits of a weight below which a vision encoder is not taken: what is known of it comes from a few pictures and about four bits.
+  private static let leastOfVision = 4.0
 
   private static func note(_ reason: String, _ names: [String]) -> String? {
     guard !names.isEmpty else { return nil }
@@ -108,7 +111,7 @@ package struct TypeCosts: Sendable {
 
   /// The candidates of a tensor; none where nothing can be said.
   private static func costs(
-    of tensor: PlannedTensor, _ chooser: TypeChooser, _ tried: [TensorSensitivity], only isKept: Bool
+    of tensor: PlannedTensor, _ chooser: TypeChooser, _ tried: [TensorSensitivity], least: Double, only isKept: Bool
   ) throws(CheckpointError) -> [Choice] {
     guard !tried.isEmpty, let reference = tried.first?.type else { return [] }
     let weights = chooser.guide.weights(of: tensor, as: reference)
@@ -117,6 +120,7 @@ package struct TypeCosts: Sendable {
       isKept
       ? [tensor.type]
       : chooser.candidates.types(columns: tensor.shape.columns, source: source, hasImportance: weights != nil)
+        .filter { $0.bitsPerWeight >= least }
     guard !candidates.isEmpty else { return [] }
     let table = try ErrorTable(
       tensor, weights: weights, guide: chooser.guide, kernels: chooser.kernels, threads: chooser.threads)

@@ -49,12 +49,13 @@ struct TypeChooserTests {
   }
 
   @Test func `budgets are kept and used, and more room costs less divergence`() throws {
-    let chooser = chooser(try guide())
+    let chooser = chooser(try guide(), .kAndIQ)
     let costs = try chooser.costs(options)
     let whole = costs.plan.bytesOut
     var last = Double.infinity
     for step in 0..<10 {
-      let limit = whole * UInt64(600 + 100 * step) / 1_000
+      // From half of the recipe's bytes to half as many again.
+      let limit = whole * UInt64(9 + 2 * step) / 18
       let choice = try chooser.choose(options, by: costs, within: .bytes(limit))
       #expect(choice.plan.bytesOut <= limit && choice.forecast.budget == limit)
       #expect(Double(limit - choice.plan.bytesOut) <= 0.005 * Double(limit), "\(limit) and \(choice.plan.bytesOut)")
@@ -124,6 +125,7 @@ struct TypeChooserTests {
     #expect(choice.plan.bytesOut <= limit)
     let small = choice.plan.files[1].tensors.filter(\.type.isBlock).map(\.name)
     #expect(!small.isEmpty && small.allSatisfy { names.contains($0) }, "\(small)")
+    #expect(choice.plan.files[1].tensors.allSatisfy { $0.type.bitsPerWeight >= 4 })
     #expect(choice.forecast.rows.suffix(names.count).allSatisfy { names.contains($0.name) && $0.divergence != nil })
     // The saved recipe has the types of both files.
     _ = try choice.plan.run(threads: 2)
