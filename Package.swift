@@ -43,7 +43,7 @@ let package = Package(
       ["Libc", "Runtime", "Architectures", "Engine", "Images", "Tokenizers", "Containers", "Quants", "Base"],
       resources: [.embedInCode("BuiltIn/Pictures")]),
     // Texts that are part of the program, as bytes in its code: nothing is looked up when it runs.
-    .target(name: "Corpus", resources: [.embedInCode("Texts")]),
+    .target(name: "Corpus", resources: [.embedInCode("Texts"), .embedInCode("Calibration")]),
     room(
       "Quern",
       [
@@ -100,7 +100,10 @@ let package = Package(
       "Command", ["quern-cli", "Evaluation", "Runtime", "Images", "Containers", "Quants", "Base"]),
     tests(
       "Calibration",
-      ["Calibration", "Conversion", "Evaluation", "Runtime", "Engine", "Containers", "Text", "Quants", "Base"]),
+      [
+        "Calibration", "Conversion", "Corpus", "Evaluation", "Runtime", "Engine", "Containers", "Text", "Quants",
+        "Base",
+      ]),
     tests("Quern", ["Quern", "Base"]),
     .target(
       name: "FuzzTargets",

@@ -36,6 +36,8 @@ package struct CalibrationGuide: EncodingGuide {
 
   package func describe(_ gaps: GuidanceGaps, in metadata: inout Metadata) {
     importance.describe(gaps, in: &metadata)
+    // The same file under another name.
+    metadata.remove("quern.importance.sha256")
     metadata["quern.calibration.version"] = .uint32(Calibration.version)
     metadata["quern.calibration.sha256"] = .string(importance.sha256)
     if let predicted {

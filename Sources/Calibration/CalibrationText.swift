@@ -9,6 +9,9 @@ package struct CalibrationText {
   /// What the texts are called, and the SHA-256 of their bytes.
   package private(set) var sources: [(name: String, sha256: String)] = []
 
+  /// What was left out, one sentence each.
+  package private(set) var notes: [String] = []
+
   /// The tokens that calibration takes unless somebody says how many windows: more text makes next to no difference (docs/quality.md).
   package static let tokens = 16_384
 
@@ -20,16 +23,25 @@ package struct CalibrationText {
   ///   - opened: the model whose tokenizer cuts them.
   ///   - context: tokens of a window.
   ///   - limit: windows in all; nil for ``tokens`` tokens.
-  /// - Throws: `mismatch` for a text that does not fill one window, and what tokenizing throws.
+  /// - Throws: `mismatch` when no text fills one window, and what tokenizing throws.
   package init(
     _ texts: [(text: TextSource, share: Int)], of opened: OpenedModel, context: Int, windows limit: Int? = nil
   ) throws(CheckpointError) {
-    let all = try texts.map { text, _ throws(CheckpointError) in
-      try text.windows(opened, before: opened, context: context, limit: nil)
+    var all: [(text: TextWindows, share: Int)] = []
+    var failure: CheckpointError?
+    for (text, share) in texts {
+      do throws(CheckpointError) {
+        all.append((try text.windows(opened, before: opened, context: context, limit: nil), share))
+      } catch {
+        guard error.code == .mismatch else { throw error }
+        failure = failure ?? error
+        notes.append("\(text.name) does not fill a window of \(counted(context, "token")) and is left out")
+      }
     }
+    if all.isEmpty, let failure { throw failure }
     let shares = Self.shares(
-      of: limit ?? max(1, Self.tokens / context), among: zip(all, texts).map { ($0.count, $1.share) })
-    for (text, share) in zip(all, shares) where share > 0 {
+      of: limit ?? max(1, Self.tokens / context), among: all.map { ($0.text.count, $0.share) })
+    for ((text, _), share) in zip(all, shares) where share > 0 {
       sources.append((text.name, text.sha256))
       for number in 0..<share {
         sequences.append(CalibrationSequence(text[limit == nil ? number * text.count / share : number]))

@@ -3,6 +3,7 @@ import Base
 import Calibration
 import Containers
 import Conversion
+import Corpus
 import Engine
 import Evaluation
 import Quants
@@ -22,7 +23,9 @@ struct Calibrate: ParsableCommand {
   var model: String
 
   @Option(
-    help: ArgumentHelp("A text, UTF-8, or a folder of texts; repeatable.", valueName: "file|folder"))
+    help: ArgumentHelp(
+      "A text, UTF-8, or a folder of texts; repeatable. Without one, texts that come with the program.",
+      valueName: "file|folder"))
   var text: [String] = []
 
   @Option(
@@ -53,17 +56,17 @@ struct Calibrate: ParsableCommand {
     if !(4...2048).contains(context) { throw ValidationError("--context must be between 4 and 2048.") }
     if let windows, windows < 1 { throw ValidationError("--windows must be at least 1.") }
     if output.output == nil { throw ValidationError("--output FILE says where the calibration goes.") }
-    if text.isEmpty { throw ValidationError("--text FILE says what the model is calibrated on.") }
   }
 
   func run() throws {
     let path = output.output ?? ""
     var check = try OutputCheck(sources: [model] + text + images, overwrite: output.overwrite)
     try check.file(path)
-    let texts = try ComparedTexts(text)
-    for note in texts.notes { printNote("note: \(note)") }
+    let texts = try Self.texts(text)
     let opened = try OpenedModel(model)
     printNotes(opened.notes, quiet: common.quiet)
+    let windows = try CalibrationText(texts, of: opened, context: context, windows: windows)
+    printNotes(windows.notes, quiet: common.quiet)
     let report = ProgressReport(quiet: common.quiet)
     let shown = try ShownPicture.all(images)
     if !shown.isEmpty { report.begin("looking at \(counted(shown.count, "picture"))") }
@@ -72,9 +75,7 @@ struct Calibrate: ParsableCommand {
     }
     report.finish()
     let run = CalibrationRun(
-      opened,
-      try CalibrationText(texts.sources.map { ($0, 1) }, of: opened, context: context, windows: windows),
-      pictures: pictures, context: context, seed: seed, threads: common.threadCount)
+      opened, windows, pictures: pictures, context: context, seed: seed, threads: common.threadCount)
     let start = monotonicSeconds()
     report.begin("calibrating \(opened.name) on \(counted(run.sequences.count, "sequence"))")
     let calibration = try run(importanceOnly: importanceOnly) { progress in
@@ -92,6 +93,16 @@ struct Calibrate: ParsableCommand {
         "\(path): importance of \(calibration.importance.entries.count) matrices, "
           + "\(counted(calibration.origin.tokenCount, "token")), \(fixed(seconds, 1)) s")
     }
+  }
+
+  /// The texts that were named, of equal shares, or those that come with the program.
+  static func texts(_ paths: [String]) throws(CheckpointError) -> [(text: TextSource, share: Int)] {
+    guard !paths.isEmpty else {
+      return Corpus.calibration.map { (TextSource(name: $0.name, bytes: $0.bytes), $0.share) }
+    }
+    let texts = try ComparedTexts(paths)
+    for note in texts.notes { printNote("note: \(note)") }
+    return texts.sources.map { ($0, 1) }
   }
 
   private func json(_ calibration: Calibration, path: String, seconds: Double) -> OrderedJSON {

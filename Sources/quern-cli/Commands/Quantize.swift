@@ -1,5 +1,6 @@
 import ArgumentParser
 import Base
+import Calibration
 import Conversion
 import Quants
 import Runtime
@@ -79,8 +80,12 @@ struct Quantize: ParsableCommand {
     let choice = try calibrated.choice(of: source, options, namesRecipe: recipe != nil, common: common)
     let plan = try choice?.plan ?? Conversion.plan(source: source, options: options, threads: common.threadCount)
     try writing.check(plan)
+    let proof = try proof(of: plan)
+    let rounding = writing.dryRun ? nil : try calibrated.rounding(of: source, choice, common)
     try PlanReport.carryOut(
-      plan, forecast: choice?.forecast, dryRun: writing.dryRun, common: common, proof: proof(of: plan))
+      rounding.map { rounding throws(CheckpointError) in try plan.taking(rounding.tensors()) } ?? plan,
+      forecast: choice?.forecast, dryRun: writing.dryRun, common: common, proof: proof)
+    try rounding?.remove()
   }
 
   /// The comparison of what a plan writes with its source, where that was asked for: the command that would be typed.

@@ -108,6 +108,27 @@ struct CalibrationOptions: ParsableArguments {
     return try chooser.choose(options, within: try budget(), namesRecipe: namesRecipe, progress: told)
   }
 
+  /// Rounds with error feedback what a plan quantizes; nil where that was not asked for.
+  ///
+  /// What is done so far stands in a hidden folder beside the output, from which the same command goes on.
+  func rounding(
+    of source: String, _ choice: TypeChooser.Choice?, _ common: CommonOptions
+  ) throws -> RoundingState? {
+    guard let plan = choice?.plan, let guide = plan.guide as? CalibrationGuide, !typesOnly else { return nil }
+    try plan.check()
+    let run = try RoundingRun(OpenedModel(source), guide.calibration, plan, threads: common.threadCount)
+    let path = Path(plan.files[0].path)
+    let folder = (path.folder.isEmpty ? "." : path.folder) + "/.\(path.name).rounding"
+    let report = ProgressReport(quiet: common.quiet)
+    report.begin(
+      "rounding with error feedback, in about \(byteSize(UInt64(run.memory))) of memory; what is done is kept in \(folder)"
+    )
+    defer { report.finish() }
+    return try run(folder: folder) { done, total in
+      report.update(done: Double(done), total: Double(total)) { "\(fixed($0 * 60, 1)) layers/min" }
+    }
+  }
+
   private func budget() throws -> TypeBudget {
     if let fit { return .bytes(try ByteSize.parse(fit)) }
     return bits.map { .bitsPerWeight($0) } ?? .recipe
