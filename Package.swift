@@ -97,7 +97,7 @@ let package = Package(
         "Base",
       ]),
     tests(
-      "Command", ["quern-cli", "Evaluation", "Runtime", "Images", "Containers", "Quants", "Base"]),
+      "Command", ["quern-cli", "Calibration", "Evaluation", "Runtime", "Images", "Containers", "Quants", "Base"]),
     tests(
       "Calibration",
       [

@@ -17,6 +17,10 @@ package struct TypeForecast: Sendable {
     package let bytes: Int
     /// The mean divergence it is expected to cause, in nats a token; nil for a tensor of which nothing is known.
     package let divergence: Double?
+
+    package init(name: String, type: String, bytes: Int, divergence: Double?) {
+      (self.name, self.type, self.bytes, self.divergence) = (name, type, bytes, divergence)
+    }
   }
 
   /// In the order of the output.
@@ -25,6 +29,10 @@ package struct TypeForecast: Sendable {
   package let budget: UInt64?
   /// What was found out, one sentence each.
   package let notes: [String]
+
+  package init(rows: [Row], budget: UInt64? = nil, notes: [String] = []) {
+    (self.rows, self.budget, self.notes) = (rows, budget, notes)
+  }
 
   /// The mean divergence all together are expected to cause, in nats a token; what is measured is larger by a third or so.
   package var divergence: Double { rows.reduce(0) { $0 + ($1.divergence ?? 0) } }

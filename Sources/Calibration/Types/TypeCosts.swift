@@ -58,7 +58,10 @@ package struct TypeCosts: Sendable {
       try Cancellation.check()
       progress(index, all.count)
       let tried = known[BinaryString(tensor.name)] ?? []
-      var costs = try Self.costs(of: tensor, chooser, tried, least: isVision ? Self.leastOfVision : 0, only: isKept)
+      // An encoder's full precision is F16, which every runtime has.
+      let source = isVision ? tensor.type : tensor.sources.first?.type ?? tensor.type
+      let least = isVision ? Self.leastOfVision : 0
+      var costs = try Self.costs(of: tensor, from: source, chooser, tried, least: least, only: isKept)
       if costs.isEmpty {
         costs = [Choice(type: tensor.type, bytes: tensor.byteCount, divergence: nil)]
         if !isKept { if tried.isEmpty { unknown.append(tensor.name) } else { unmoved.append(tensor.name) } }
@@ -109,13 +112,13 @@ package struct TypeCosts: Sendable {
     return result
   }
 
-  /// The candidates of a tensor; none where nothing can be said.
+  /// The candidates of a tensor, of at least so many bits; none where nothing can be said.
   private static func costs(
-    of tensor: PlannedTensor, _ chooser: TypeChooser, _ tried: [TensorSensitivity], least: Double, only isKept: Bool
+    of tensor: PlannedTensor, from source: TensorType, _ chooser: TypeChooser, _ tried: [TensorSensitivity],
+    least: Double, only isKept: Bool
   ) throws(CheckpointError) -> [Choice] {
     guard !tried.isEmpty, let reference = tried.first?.type else { return [] }
     let weights = chooser.guide.weights(of: tensor, as: reference)
-    let source = tensor.sources.first?.type ?? tensor.type
     let candidates =
       isKept
       ? [tensor.type]

@@ -3,7 +3,7 @@ import Calibration
 import Evaluation
 
 /// What chosen types are expected to cost, as text and as JSON.
-enum ForecastReport {
+package enum ForecastReport {
   /// Every tensor with its type, its bytes and its part of the predicted divergence.
   static func table(_ forecast: TypeForecast) -> TerminalText {
     var table = Table([("tensor", .left), ("type", .left), ("bytes", .right), ("of the divergence", .right)])
@@ -25,7 +25,7 @@ enum ForecastReport {
   }
 
   /// What was predicted beside what was measured.
-  static func comparison(_ forecast: TypeForecast, _ validation: Validation) -> TerminalText {
+  package static func comparison(_ forecast: TypeForecast, _ validation: Validation) -> String {
     let measured = validation.after.first?.all.divergence.mean.value
     let figure = measured.map { fixed($0, 6) } ?? "unknown"
     return

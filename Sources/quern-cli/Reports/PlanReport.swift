@@ -132,7 +132,7 @@ enum PlanReport {
       printLine("\(fixed(report.seconds, 2)) s, \(rate)/s read")
       if let outcome = try proof?() {
         printLine("\n\(outcome.text)")
-        if let forecast { printLine(ForecastReport.comparison(forecast, outcome.validation)) }
+        if let forecast { printLine("\(ForecastReport.comparison(forecast, outcome.validation))") }
         if let failure = outcome.failure { throw failure }
       }
     }
