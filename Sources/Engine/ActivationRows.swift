@@ -40,6 +40,22 @@ extension Activations {
     return result
   }
 
+  /// Parts of `width` columns of this matrix and of another in turns, one of this first: what undoes ``everyOther(_:_:)``.
+  package func alternating(with other: Activations, _ width: Int, _ compute: Compute) -> Activations {
+    precondition(columns % width == 0 && rows == other.rows && columns == other.columns, "parts come in pairs")
+    let result = Activations(rows: rows, columns: 2 * columns)
+    compute.each(rows, grain: 32) { range in
+      for t in range {
+        for start in stride(from: 0, to: columns, by: width) {
+          let place = result.base + t * result.columns + 2 * start
+          place.update(from: base + t * columns + start, count: width)
+          (place + width).update(from: other.base + t * columns + start, count: width)
+        }
+      }
+    }
+    return result
+  }
+
   /// Some columns of every row: one of several results of a fused product.
   package func columns(_ range: Range<Int>, _ compute: Compute) -> Activations {
     precondition(range.lowerBound >= 0 && range.upperBound <= columns, "columns \(range) of \(columns)")
@@ -81,6 +97,17 @@ extension Activations {
       for i in part.lowerBound * columns..<part.upperBound * columns {
         // tanh(u) is 2 sigmoid(2u) - 1.
         base[i] = limit * (2 * Exponential.sigmoid(2 * base[i] / limit) - 1)
+      }
+    }
+  }
+
+  /// Logits become shares that add up to one, row by row.
+  package func softmax(_ compute: Compute) {
+    compute.each(rows, grain: 1) { part in
+      for t in part {
+        let row = base + t * columns
+        let sum = compute.kernels.exponentials(row, minus: compute.kernels.maximum(row, count: columns), count: columns)
+        Engine.scale(row, by: 1 / sum, columns)
       }
     }
   }

@@ -118,7 +118,7 @@ package struct CausalAttention: Sendable {
 
 extension CausalAttention {
   /// The keys that the query at each of some places sees; blocks are counted from the first of the places.
-  private func visible(_ places: Range<Int>, blocks: [Range<Int>]) -> [Range<Int>] {
+  func visible(_ places: Range<Int>, blocks: [Range<Int>]) -> [Range<Int>] {
     var seen = places.map { max(0, $0 + 1 - (window ?? $0 + 1))..<$0 + 1 }
     for block in blocks {
       let (start, end) = (places.lowerBound + block.lowerBound, places.lowerBound + block.upperBound)
@@ -128,7 +128,7 @@ extension CausalAttention {
   }
 
   /// Scores to weights: softmax, in which a head's sink takes part.
-  private func weigh(_ scores: Floats, count: Int, head: Int, _ kernels: EngineKernels) {
+  func weigh(_ scores: Floats, count: Int, head: Int, _ kernels: EngineKernels) {
     var largest = kernels.maximum(scores, count: count)
     if !sinks.isEmpty { largest = max(largest, sinks[head]) }
     var sum = kernels.exponentials(scores, minus: largest, count: count)

@@ -5,7 +5,7 @@ package struct CausalConvolution: Sendable {
   package let channels: Int
   package let width: Int
   /// [width, channels], so that neighbouring channels are neighbours in memory.
-  private let taps: [Float]
+  let taps: [Float]
 
   /// `weight` is [channels, width], row by row, as checkpoints store it.
   package init(channels: Int, width: Int, weight: [Float]) {

@@ -32,7 +32,7 @@ package struct Compute: Sendable {
   package func callAsFunction(_ x: Activations, _ weight: WeightMatrix) -> Activations {
     precondition(x.columns == weight.columns, "a weight fits rows of its width")
     tap?(weight, x)
-    let weight = replaced.isEmpty ? weight : replacement(of: weight)
+    let weight = current(weight)
     let result = Activations(rows: x.rows, columns: weight.rows)
     x.withElements { x in
       result.withElements { y in
@@ -42,8 +42,9 @@ package struct Compute: Sendable {
     return result
   }
 
-  private func replacement(of weight: WeightMatrix) -> WeightMatrix {
-    guard let other = replaced[weight.name] else { return weight }
+  /// What is multiplied by in place of a matrix: itself, unless it is replaced.
+  func current(_ weight: WeightMatrix) -> WeightMatrix {
+    guard !replaced.isEmpty, let other = replaced[weight.name] else { return weight }
     precondition(other.columns == weight.columns, "a replacement has the width of the matrix")
     return other.rows(weight.firstRow..<weight.firstRow + weight.rows)
   }

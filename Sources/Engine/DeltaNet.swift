@@ -81,16 +81,7 @@ package struct GatedDeltaNet: Sendable {
   ) -> Activations {
     precondition(mixed.columns == channels && decay.columns == valueHeads && beta.columns == valueHeads)
     let result = Activations(rows: mixed.rows, columns: valueHeads * valueDimension)
-    compute.each(mixed.rows, grain: 16) { part in
-      for t in part {
-        for head in 0..<2 * keyHeads {
-          // Queries carry the 1/sqrt(dimension) of the scores.
-          let factor = head < keyHeads ? 1 / Float(keyDimension).squareRoot() : 1
-          let start = mixed.base + t * channels + head * keyDimension
-          normalizeLength(start, keyDimension, epsilon: 1e-6, factor: factor, compute.kernels)
-        }
-      }
-    }
+    normalize(mixed, compute)
     let chosen = form ?? (mixed.rows < Self.fewTokens ? .recurrent : .chunked)
     let memory = state.memory
     compute.each(valueHeads) { part in
@@ -106,6 +97,25 @@ package struct GatedDeltaNet: Sendable {
     }
     return result
   }
+
+  /// Brings the queries and keys of [T, q | k | v] to one length, in place.
+  func normalize(_ mixed: Activations, _ compute: Compute) {
+    compute.each(mixed.rows, grain: 16) { part in
+      for t in part {
+        for head in 0..<2 * keyHeads {
+          let start = mixed.base + t * channels + head * keyDimension
+          normalizeLength(start, keyDimension, epsilon: Self.lengthEpsilon, factor: factor(of: head), compute.kernels)
+        }
+      }
+    }
+  }
+
+  static let lengthEpsilon: Float = 1e-6
+
+  /// The length that queries, the first of the heads, and keys, those behind them, are brought to.
+  ///
+  /// Queries carry the 1/sqrt(dimension) of the scores.
+  func factor(of head: Int) -> Float { head < keyHeads ? 1 / Float(keyDimension).squareRoot() : 1 }
 
   /// One value head's way through one call.
   struct Head: ~Escapable {

@@ -11,12 +11,22 @@ extension GatedDeltaNet.Head {
   ///
   /// I + L is unit lower triangular. Its inverse is the UT transform of the WY representation; here the system is solved, which
   /// needs a third of the operations of inverting and multiplying. Every exponent is <= 0: nothing overflows.
-  func chunked() {
+  ///
+  /// `kept` takes up what the way back needs.
+  func chunked(keeping kept: GatedDeltaNet.Kept? = nil) {
     let room = Workspace(keyDimension: keyDimension, valueDimension: valueDimension)
     var start = 0
     while start < tokens {
       let count = min(Self.chunk, tokens - start)
+      if let kept {
+        let size = keyDimension * valueDimension
+        (kept.memories.base + start / Self.chunk * size).update(from: memory, count: size)
+      }
       chunk(start, count, room)
+      if let kept {
+        (kept.corrections.base + start * valueDimension).update(
+          from: room.corrections.base, count: count * valueDimension)
+      }
       start += count
     }
   }

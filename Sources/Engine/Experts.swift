@@ -14,7 +14,7 @@ package struct ExpertMatrices: Sendable {
   }
 
   /// What an expert makes of some rows: [n, columns] to [n, rows].
-  fileprivate func callAsFunction(_ x: Activations, expert: Int, _ compute: Compute) -> Activations {
+  func callAsFunction(_ x: Activations, expert: Int, _ compute: Compute) -> Activations {
     let matrix = matrices[expert]
     let y = compute(x, matrix)
     if !biases.isEmpty { y.add(bias: Array(biases[expert * matrix.rows..<(expert + 1) * matrix.rows]), compute) }
@@ -27,20 +27,12 @@ package struct ExpertMatrices: Sendable {
 /// Tokens are grouped by expert, and no expert sees a token that did not choose it. A token's answers are added in the order of the experts'
 /// numbers, and each product's bits do not depend on the rows beside it; so neither threads nor other tokens of the batch change a bit.
 package struct Experts: Sendable {
-  /// f.
-  package enum Activation: Sendable, Equatable {
-    /// silu(gate) * up.
-    case silu
-    /// GPT-OSS's, with both sides cut off at a limit; see ``clampedProduct(gate:up:limit:_:)``.
-    case clamped(limit: Float)
-  }
-
   package let gate: ExpertMatrices  // [intermediate, hidden] each
   package let up: ExpertMatrices
   package let down: ExpertMatrices  // [hidden, intermediate] each
-  package let activation: Activation
+  package let activation: GatedProduct
 
-  package init(gate: ExpertMatrices, up: ExpertMatrices, down: ExpertMatrices, _ activation: Activation) {
+  package init(gate: ExpertMatrices, up: ExpertMatrices, down: ExpertMatrices, _ activation: GatedProduct) {
     precondition(gate.matrices.count == up.matrices.count && gate.matrices.count == down.matrices.count)
     (self.gate, self.up, self.down, self.activation) = (gate, up, down, activation)
   }
@@ -54,10 +46,7 @@ package struct Experts: Sendable {
       let rows = x.gather(tokens, compute)  // [n, hidden]
       let opened = gate(rows, expert: expert, compute)  // [n, intermediate]
       let up = up(rows, expert: expert, compute)
-      switch activation {
-      case .silu: siluProduct(gate: opened, up: up, compute)
-      case .clamped(let limit): clampedProduct(gate: opened, up: up, limit: limit, compute)
-      }
+      activation(gate: opened, up: up, compute)
       result.add(down(opened, expert: expert, compute), times: choice.weights[expert], to: tokens, compute)
     }
     return result
@@ -76,7 +65,7 @@ extension Activations {
   }
 
   /// Adds each row of another matrix, times a factor of its own, to one of these rows; no row is named twice.
-  fileprivate func add(_ other: Activations, times factors: [Float], to places: [Int], _ compute: Compute) {
+  func add(_ other: Activations, times factors: [Float], to places: [Int], _ compute: Compute) {
     precondition(other.columns == columns && other.rows == places.count && factors.count == places.count)
     compute.each(places.count, grain: 16) { part in
       for i in part {

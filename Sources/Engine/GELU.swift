@@ -1,5 +1,9 @@
 /// The two forms of the Gaussian error linear unit, x * P(X <= x) for a standard normal X.
 package enum GELU {
+  /// sqrt(2/pi), and what x^3 is multiplied by, in the approximation.
+  static let slope: Float = 0.797_884_56
+  static let cubic: Float = 0.044_715
+
   /// x <- x / 2 * (1 + tanh(sqrt(2/pi) * (x + 0.044715 x^3))), the approximation.
   ///
   /// Computed as x * sigmoid(2u), which is the same number.
@@ -13,12 +17,12 @@ package enum GELU {
       var i = 0
       while i + 8 <= count {
         let v = start.lanes(i)
-        gate.store(v * (v * v * (2 * 0.797_884_56 * 0.044_715) + 2 * 0.797_884_56), i)
+        gate.store(v * (v * v * (2 * slope * cubic) + 2 * slope), i)
         i += 8
       }
       while i < count {
         let v = start[i]
-        gate[i] = v * (v * v * (2 * 0.797_884_56 * 0.044_715) + 2 * 0.797_884_56)
+        gate[i] = v * (v * v * (2 * slope * cubic) + 2 * slope)
         i += 1
       }
       compute.kernels.multiply(start, bySigmoidOf: gate, count: count)

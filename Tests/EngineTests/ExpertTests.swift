@@ -20,7 +20,7 @@ struct ExpertTests {
     return ExpertMatrices((0..<Self.count).map { whole.rows($0 * rows..<($0 + 1) * rows) }, biases: biases)
   }
 
-  private func experts(_ activation: Experts.Activation, biased: Bool = false) throws -> Experts {
+  private func experts(_ activation: GatedProduct, biased: Bool = false) throws -> Experts {
     var numbers = Numbers(seed: 5)
     return Experts(
       gate: try matrices("gate", rows: Self.width, columns: Self.hidden, &numbers, biased: biased),

@@ -62,7 +62,7 @@ struct AttentionBlock: TokenMixer {
   func project(_ mixed: Activations, _ compute: Compute) -> Activations { attn_output(mixed, compute) }
 
   /// Queries, [T, heads * dimension] or with a gate behind each of them, keys and values, [T, keyValueHeads * dimension].
-  private func projected(
+  func projected(
     _ u: Activations, _ compute: Compute
   ) -> (queries: Activations, keys: Activations, values: Activations) {
     guard projections.count == 1 else {
@@ -77,7 +77,7 @@ struct AttentionBlock: TokenMixer {
     )
   }
 
-  private func turn(_ x: Activations, heads: Int, norm: RMSNorm?, _ turns: Turns, _ compute: Compute) {
+  func turn(_ x: Activations, heads: Int, norm: RMSNorm?, _ turns: Turns, _ compute: Compute) {
     if let rotary {
       rotary.normAndRotate(x, heads: heads, norm: norm, turns: turns.table(rotary), compute)
     } else if let norm {

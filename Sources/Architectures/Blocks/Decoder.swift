@@ -15,6 +15,8 @@ protocol TokenMixer: Sendable {
   func mix(_ u: Activations, turns: Turns, states: [LayerState], _ compute: Compute) -> Activations
   /// What was mixed to what is added to the hidden states, [T, hidden].
   func project(_ mixed: Activations, _ compute: Compute) -> Activations
+  /// ``mix(_:turns:states:_:)`` and ``project(_:_:)`` of one sequence from its first token on, and the way of a gradient back through both.
+  func pullback(_ u: Activations, turns: Turns, _ compute: Compute) -> Pullback
 }
 
 /// What a decoder layer does with each token by itself.
@@ -26,6 +28,8 @@ protocol FeedForward: Sendable {
   func open(_ v: Activations, _ compute: Compute) -> Activations
   /// What came of that to what is added to the hidden states, [T, hidden].
   func close(_ opened: Activations, _ compute: Compute) -> Activations
+  /// ``open(_:_:)`` and ``close(_:_:)``, and the way of a gradient back through both.
+  func pullback(_ v: Activations, _ compute: Compute) -> Pullback
 }
 
 /// One decoder layer: a mixer between tokens and a feed-forward part, each behind a norm, and added to what came in.

@@ -64,12 +64,7 @@ struct DeltaNetBlock: TokenMixer {
     let inputs = compute(u, attn_qkv)  // [T, q | k | v]
     let gate = compute(u, attn_gate)  // [T, value width]
     let (beta, decay) = rates(of: u, compute)  // [T, value heads]
-    for t in 0..<u.rows {
-      for head in 0..<beta.columns {
-        beta[t, head] = Exponential.sigmoid(beta[t, head])
-        decay[t, head] = ssm_a[head] * Exponential.softplus(decay[t, head] + ssm_dt[head])
-      }
-    }
+    curve(beta, decay)
     let output = Activations.bySequence(states.map(\.memory), [inputs, decay, beta]) { state, parts in
       let mixed = ssm_conv1d(parts[0], history: state.history, compute)
       return gatedDeltaNet(mixed, decay: parts[1], beta: parts[2], state: state, compute)
@@ -80,7 +75,18 @@ struct DeltaNetBlock: TokenMixer {
 
   func project(_ mixed: Activations, _ compute: Compute) -> Activations { compute(mixed, ssm_out) }
 
-  private func rates(of u: Activations, _ compute: Compute) -> (beta: Activations, decay: Activations) {
+  /// What the projections give, to how much is corrected and the logarithm of how much is kept, in place.
+  func curve(_ beta: Activations, _ decay: Activations) {
+    for t in 0..<beta.rows {
+      for head in 0..<beta.columns {
+        beta[t, head] = Exponential.sigmoid(beta[t, head])
+        decay[t, head] = ssm_a[head] * Exponential.softplus(decay[t, head] + ssm_dt[head])
+      }
+    }
+  }
+
+  /// What the projections give for beta and for alpha: [T, value heads] each.
+  func rates(of u: Activations, _ compute: Compute) -> (beta: Activations, decay: Activations) {
     switch rates {
     case .apart(let beta, let alpha): return (compute(u, beta), compute(u, alpha))
     case .grouped(let matrix):

@@ -17,7 +17,7 @@ struct ExpertMixture: FeedForward {
   /// Looks up the weights of block `blk`, such as `blk.0.`; biases and a shared expert where the family's rules have them.
   init(
     _ loader: WeightLoader, _ blk: String, _ e: ExpertConfiguration, _ weights: ExpertRouting.Weights,
-    _ activation: Experts.Activation = .silu
+    _ activation: GatedProduct = .silu
   ) throws(CheckpointError) {
     ffn_gate_inp = try loader.projection(blk + "ffn_gate_inp")
     routing = ExpertRouting(count: e.count, used: e.used, weights: weights)

@@ -3,22 +3,16 @@ import Engine
 
 /// down(f(gate(v)) * up(v)), with gate and up in one matrix or in two.
 struct GatedFeedForward: FeedForward {
-  /// f.
-  enum Activation: Sendable {
-    case silu
-    /// By the approximation with the hyperbolic tangent.
-    case gelu
-  }
-
   /// Nil where its rows stand before those of `ffn_up`.
   let ffn_gate: Projection?  // [intermediate, hidden]
   let ffn_up: Projection  // [intermediate, hidden], or [gate | up, hidden]
   let ffn_down: Projection  // [hidden, intermediate]
-  let activation: Activation
+  /// f(gate) * up.
+  let activation: GatedProduct
 
   /// Looks up the weights of block `blk`, such as `blk.0.`; `suffix` tells kinds of experts apart.
   init(
-    _ loader: WeightLoader, _ blk: String, suffix: String = "", _ activation: Activation = .silu
+    _ loader: WeightLoader, _ blk: String, suffix: String = "", _ activation: GatedProduct = .silu
   ) throws(CheckpointError) {
     let gate = blk + "ffn_gate" + suffix
     ffn_gate = loader.has(gate + ".weight") ? try loader.projection(gate) : nil
@@ -35,16 +29,13 @@ struct GatedFeedForward: FeedForward {
 
   func open(_ v: Activations, _ compute: Compute) -> Activations {
     let (gate, up) = products(v, compute)  // [T, intermediate]
-    switch activation {
-    case .silu: siluProduct(gate: gate, up: up, compute)
-    case .gelu: GELU.product(gate: gate, up: up, compute)
-    }
+    activation(gate: gate, up: up, compute)
     return gate
   }
 
   func close(_ opened: Activations, _ compute: Compute) -> Activations { ffn_down(opened, compute) }
 
-  private func products(_ v: Activations, _ compute: Compute) -> (gate: Activations, up: Activations) {
+  func products(_ v: Activations, _ compute: Compute) -> (gate: Activations, up: Activations) {
     if let ffn_gate { return (ffn_gate(v, compute), ffn_up(v, compute)) }
     let both = ffn_up(v, compute)
     let width = both.columns / 2
