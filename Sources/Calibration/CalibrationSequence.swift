@@ -48,6 +48,9 @@ package struct CalibrationSequence: Sendable {
       picture: Picture(positions: picture.positions, range: picture.range, prompt: picture.prompt, seen: seen))
   }
 
+  /// Positions of which labels are drawn: all of a text, and of a prompt with pictures those whose predictions are compared.
+  var sampled: [Int] { picture == nil ? Array(tokens.indices) : scored }
+
   /// What the first layer of a model reads, in memory of its own; its table may be replaced.
   ///
   /// - Throws: `mismatch` for tokens beyond the model's table.

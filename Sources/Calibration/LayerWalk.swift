@@ -9,7 +9,7 @@ import Runtime
 package struct LayerWalk {
   let model: any LanguageModel
   let inputs: [InputRows]
-  private let turns: [Turns]
+  let turns: [Turns]
   /// The hidden states of each sequence, [T, hidden].
   private(set) var states: [Activations]
   /// The layer that comes next.
