@@ -47,7 +47,7 @@ struct MatrixRoundingTests {
     let afterFeedback = try sample.costs(of: feedback.bytes, type)
     let rounded = try rounding.round(sample.weights, as: type)
     let costs = try sample.costs(of: rounded.bytes, type)
-    #expect(afterFeedback.reduce(0, +) < 0.85 * own.reduce(0, +))
+    #expect(afterFeedback.reduce(0, +) < 0.5 * own.reduce(0, +))
     for row in costs.indices { #expect(costs[row] <= afterFeedback[row] * 1.00001, "row \(row)") }
     // What is reported is what the bytes say.
     for (reported, found) in [
@@ -84,7 +84,7 @@ struct MatrixRoundingTests {
     let own = try sample.costs(of: sample.encoded(type), type).reduce(0, +)
     let rounded = try rounding.round(sample.weights, as: type)
     let found = try sample.costs(of: rounded.bytes, type).reduce(0, +)
-    #expect(found < 0.98 * own)
+    #expect(found < 0.7 * own)
     #expect(abs(rounded.objective - found) < 2e-3 * found)
   }
 

@@ -8,24 +8,25 @@ struct GridCandidates: ~Copyable {
   private static let lanes = PanelSlice.lanes
   private typealias Panel = SIMD16<Float>
 
-  /// Changes of scale and minimum; where groups have factors, in parts of the step.
-  private let moves: [(scale: Float, minimum: Float)]
+  /// Changes of scale and of minimum; where groups have factors, in parts of the step.
+  ///
+  /// Every change of one goes with every change of the other, scales first.
+  private let scaleMoves, minimumMoves: [Float]
   private let hasScales: Bool
   private let scaleRange, minimumRange: ClosedRange<Float>
   /// One panel a candidate.
   let steps, offsets: Room<Float>
-  var count: Int { moves.count }
+  var count: Int { scaleMoves.count * minimumMoves.count }
 
   init(_ grid: RoundingGrid) {
     let rules = grid.rules
     hasScales = rules.scales != nil
     scaleRange = Self.range(rules.scales)
     minimumRange = Self.range(rules.minimums)
-    let scales: [Float] = hasScales ? [0, -1, 1, -2, 2] : [0, -1 / 64, 1 / 64, -1 / 32, 1 / 32]
-    let minimums: [Float] = !rules.hasOffsets ? [0] : hasScales ? [0, -1, 1] : [0, -0.25, 0.25]
-    moves = minimums.flatMap { minimum in scales.map { ($0, minimum) } }
-    steps = Room(moves.count * Self.lanes, 0)
-    offsets = Room(moves.count * Self.lanes, 0)
+    scaleMoves = hasScales ? [0, -1, 1, -2, 2] : [0, -1 / 64, 1 / 64, -1 / 32, 1 / 32]
+    minimumMoves = !rules.hasOffsets ? [0] : hasScales ? [0, -1, 1] : [0, -0.25, 0.25]
+    steps = Room(scaleMoves.count * minimumMoves.count * Self.lanes, 0)
+    offsets = Room(scaleMoves.count * minimumMoves.count * Self.lanes, 0)
   }
 
   private static func range(_ range: ClosedRange<Int>?) -> ClosedRange<Float> {
@@ -39,22 +40,27 @@ struct GridCandidates: ~Copyable {
     let block = state.blockPlace(panel, column)
     let (scale, minimum) = (Self.load(state.scales.base + group), Self.load(state.minimums.base + group))
     let (factor, minimumFactor) = (Self.load(state.factors.base + block), Self.load(state.minimumFactors.base + block))
-    for (number, move) in moves.enumerated() {
-      let (newScale, newMinimum) = (
-        Self.clamped(scale + move.scale, scaleRange), Self.clamped(minimum + move.minimum, minimumRange)
-      )
-      Self.store(factor * newScale, steps.base + number * Self.lanes)
-      Self.store(minimumFactor * newMinimum, offsets.base + number * Self.lanes)
+    let moved = scaleMoves.count
+    for (i, move) in scaleMoves.enumerated() {
+      let step = factor * Self.clamped(scale + move, scaleRange)
+      for j in minimumMoves.indices { Self.store(step, steps.base + (j * moved + i) * Self.lanes) }
+    }
+    for (j, move) in minimumMoves.enumerated() {
+      let offset = minimumFactor * Self.clamped(minimum + move, minimumRange)
+      for i in 0..<moved { Self.store(offset, offsets.base + (j * moved + i) * Self.lanes) }
     }
   }
 
   /// A group that is a block has one scale and one minimum, which are 1.
   private func fillFactors(_ group: Int, _ state: borrowing GridState) {
-    for (number, move) in moves.enumerated() {
-      for lane in 0..<Self.lanes {
-        let (step, offset) = (state.steps.base[group + lane], state.offsets.base[group + lane])
-        steps.base[number * Self.lanes + lane] = Self.half(step + step * move.scale)
-        offsets.base[number * Self.lanes + lane] = Self.half(offset + step * move.minimum)
+    for lane in 0..<Self.lanes {
+      let (step, offset) = (state.steps.base[group + lane], state.offsets.base[group + lane])
+      for (j, minimum) in minimumMoves.enumerated() {
+        for (i, scale) in scaleMoves.enumerated() {
+          let place = (j * scaleMoves.count + i) * Self.lanes + lane
+          steps.base[place] = Self.half(step + step * scale)
+          offsets.base[place] = Self.half(offset + step * minimum)
+        }
       }
     }
   }
@@ -74,9 +80,9 @@ struct GridCandidates: ~Copyable {
       if hasScales {
         let (scale, minimum) = (state.scales.base[group + lane], state.minimums.base[group + lane])
         state.scales.base[group + lane] = min(
-          max(scale + moves[number].scale, scaleRange.lowerBound), scaleRange.upperBound)
+          max(scale + scaleMoves[number % scaleMoves.count], scaleRange.lowerBound), scaleRange.upperBound)
         state.minimums.base[group + lane] = min(
-          max(minimum + moves[number].minimum, minimumRange.lowerBound), minimumRange.upperBound)
+          max(minimum + minimumMoves[number / scaleMoves.count], minimumRange.lowerBound), minimumRange.upperBound)
       } else {
         state.factors.base[block + lane] = step
         state.minimumFactors.base[block + lane] = offset
@@ -99,6 +105,7 @@ struct GridCandidates: ~Copyable {
   }
 
   @inline(__always) private static func clamped(_ panel: Panel, _ range: ClosedRange<Float>) -> Panel {
-    panel.clamped(lowerBound: Panel(repeating: range.lowerBound), upperBound: Panel(repeating: range.upperBound))
+    let (low, high) = (Panel(repeating: range.lowerBound), Panel(repeating: range.upperBound))
+    return panel.replacing(with: low, where: panel .< low).replacing(with: high, where: panel .> high)
   }
 }

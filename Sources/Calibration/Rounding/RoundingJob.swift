@@ -13,7 +13,8 @@ struct RoundingJob: Sendable {
   let kernels: EngineKernels
   /// What can be chosen; nil for a format that is not a grid.
   let grid: RoundingGrid?
-  /// How much the error of each column counts for the format's own search, and the same for sixteen rows on end.
+  /// How much the error of each column counts for the format's own search: what it costs when every column that comes later answers for it,
+  /// be it those of its own block or, where a block is encoded as a whole, those behind.
   let importance: [Float]
 
   init(
@@ -24,7 +25,7 @@ struct RoundingJob: Sendable {
     (self.rowBytes, self.sweeps, self.kernels) = (rowBytes, sweeps, kernels)
     grid = (codec.type.codec as? any GridCodec.Type).map { RoundingGrid($0, moments) }
     let tokens = Float(max(1, moments.tokens))
-    importance = moments.diagonal.map { $0 / tokens }
+    importance = (grid == nil ? factor.conditional(moments) : factor.pivots).map { $0 / tokens }
   }
 
   func run(_ pool: WorkerPool) -> RoundedMatrix {

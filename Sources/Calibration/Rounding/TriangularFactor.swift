@@ -54,6 +54,20 @@ final class TriangularFactor: Sendable {
     self.pivots = pivots
   }
 
+  /// What an error in each column costs when all columns behind its block answer for it: the diagonal of what is left of H there.
+  func conditional(_ moments: DampedMoments) -> [Float] {
+    var costs = [Double](repeating: 0, count: moments.columns)
+    for (stripe, block) in zip(stripes, moments.blocks) {
+      for row in 0..<block.count {
+        for column in block.lowerBound...block.lowerBound + row {
+          let value = Double(stripe[row, column])
+          costs[column] += Double(pivots[block.lowerBound + row]) * value * value
+        }
+      }
+    }
+    return costs.map { Float($0) }
+  }
+
   /// The square of a block, factored.
   private struct Square {
     /// Its unit factor [w, w].
