@@ -29,7 +29,7 @@ package enum ForecastReport {
     let measured = validation.after.first?.all.divergence.mean.value
     let figure = measured.map { fixed($0, 6) } ?? "unknown"
     return
-      "predicted divergence \(fixed(forecast.divergence, 6)), measured \(figure) nats a token: the forecast is for ranking, and low by a quarter or so"
+      "predicted divergence \(fixed(forecast.divergence, 6)), measured \(figure) nats a token: the forecast is for ranking; it supposes that weights are rounded one by one, and is low by a quarter or so then"
   }
 
   /// What a plan's document says beside the plan.
