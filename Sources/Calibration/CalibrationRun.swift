@@ -38,12 +38,15 @@ package struct CalibrationRun: Sendable {
 
   /// Tokens on which sensitivities are measured.
   private static let measuredTokens = 2048
+  /// Tokens from which they are estimated.
+  private static let estimatedTokens = 4096
 
   /// Does it.
   ///
+  /// `estimated` has the sensitivities of the layers estimated from gradients rather than measured one by one.
   /// - Throws: `mismatch` for sequences that are not of this model, `malformed` for weights that are not numbers.
   package func callAsFunction(
-    importanceOnly: Bool = false, progress: (Progress) -> Void = { _ in }
+    importanceOnly: Bool = false, estimated: Bool = false, progress: (Progress) -> Void = { _ in }
   ) throws(CheckpointError) -> Calibration {
     let matrices = try NamedMatrices(opened)
     let importance = try importance(matrices, progress)
@@ -51,10 +54,11 @@ package struct CalibrationRun: Sendable {
       importance: importance,
       origin: Calibration.Origin(
         model: opened.name, sha256: try Self.hash(of: opened.checkpoint), fingerprint: try ModelFingerprint.of(opened),
-        context: context, seed: seed, method: importanceOnly ? "none" : "measured", sources: sources,
+        context: context, seed: seed, method: importanceOnly ? "none" : estimated ? "estimated" : "measured",
+        sources: sources,
         sequences: sequences))
     guard !importanceOnly else { return calibration }
-    calibration.sensitivities = try sensitivities(matrices, importance, progress)
+    calibration.sensitivities = try sensitivities(matrices, importance, estimated: estimated, progress)
     return calibration
   }
 
@@ -77,20 +81,31 @@ package struct CalibrationRun: Sendable {
   }
 
   private func sensitivities(
-    _ matrices: NamedMatrices, _ importance: ImportanceMatrix, _ progress: (Progress) -> Void
+    _ matrices: NamedMatrices, _ importance: ImportanceMatrix, estimated: Bool, _ progress: (Progress) -> Void
   ) throws(CheckpointError) -> [TensorSensitivity] {
     let compute = Compute(threads: threads, kernels: kernels)
+    let weights = Dictionary(
+      importance.entries.map { ($0.name, $0.weights) }, uniquingKeysWith: { first, _ in first })
     let measured = MeasuredSensitivity(
       sequences: Self.few(sequences, tokens: Self.measuredTokens), matrices: matrices,
-      importance: Dictionary(importance.entries.map { ($0.name, $0.weights) }, uniquingKeysWith: { first, _ in first }))
+      importance: weights)
     var result: [TensorSensitivity] = []
     let total = matrices.all.count
     for matrix in matrices.all where matrix.layer == nil {
       result += try measured.table(matrix, of: opened.model, compute)
     }
     let tables = matrices.all.count { $0.layer == nil }
-    result += try measured.layers(of: opened.model, compute) {
-      progress(Progress(stage: .sensitivity, done: tables + $0, total: total))
+    func report(_ done: Int) { progress(Progress(stage: .sensitivity, done: tables + done, total: total)) }
+    if estimated {
+      guard let model = opened.model as? any Differentiable else {
+        throw CheckpointError(.unsupported, "gradients do not go back through this family of models")
+      }
+      var pass = FisherPass(
+        Self.few(sequences, tokens: Self.estimatedTokens), matrices, importance: weights)
+      pass.labels = SampledLabels(seed: seed)
+      result += try pass.layers(of: model, compute, progress: report)
+    } else {
+      result += try measured.layers(of: opened.model, compute, progress: report)
     }
     if let pictures, !pictures.sequences.isEmpty {
       result += try ProjectorSensitivity(pictures)(opened.model, compute) { done, total in
