@@ -36,8 +36,9 @@ package struct CalibrationGuide: EncodingGuide {
 
   package func describe(_ gaps: GuidanceGaps, in metadata: inout Metadata) {
     importance.describe(gaps, in: &metadata)
-    // The same file under another name.
+    // The same file under other names; what it was made from stands in it.
     metadata.remove("quern.importance.sha256")
+    metadata.remove("quern.importance.datasets")
     metadata["quern.calibration.version"] = .uint32(Calibration.version)
     metadata["quern.calibration.sha256"] = .string(importance.sha256)
     if let predicted {
