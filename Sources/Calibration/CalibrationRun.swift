@@ -36,29 +36,37 @@ package struct CalibrationRun: Sendable {
     (self.context, self.seed, self.threads, self.kernels) = (context, seed, threads, kernels)
   }
 
-  /// Tokens on which sensitivities are measured.
-  private static let measuredTokens = 2048
-  /// Tokens from which they are estimated.
-  private static let estimatedTokens = 4096
+  /// How it is found out what tensors cost.
+  package enum Method: String, CaseIterable, Sendable {
+    /// By one pass forward and one back.
+    case estimated
+    /// By half a run of the model for each tensor.
+    case measured
+    /// Not at all.
+    case none
+  }
+
+  /// Tokens on which sensitivities are estimated, on which they are measured, and on which embedding tables are where the others are estimated.
+  private static let (estimatedTokens, measuredTokens, tableTokens) = (4096, 2048, 1024)
 
   /// Does it.
   ///
-  /// `estimated` has the sensitivities of the layers estimated from gradients rather than measured one by one.
   /// - Throws: `mismatch` for sequences that are not of this model, `malformed` for weights that are not numbers.
   package func callAsFunction(
-    importanceOnly: Bool = false, estimated: Bool = false, progress: (Progress) -> Void = { _ in }
+    _ method: Method = .estimated, progress: (Progress) -> Void = { _ in }
   ) throws(CheckpointError) -> Calibration {
+    // A family without a way back is measured.
+    let method = method == .estimated && !(opened.model is any Differentiable) ? .measured : method
     let matrices = try NamedMatrices(opened)
     let importance = try importance(matrices, progress)
     var calibration = Calibration(
       importance: importance,
       origin: Calibration.Origin(
         model: opened.name, sha256: try Self.hash(of: opened.checkpoint), fingerprint: try ModelFingerprint.of(opened),
-        context: context, seed: seed, method: importanceOnly ? "none" : estimated ? "estimated" : "measured",
-        sources: sources,
+        context: context, seed: seed, method: method.rawValue, sources: sources,
         sequences: sequences))
-    guard !importanceOnly else { return calibration }
-    calibration.sensitivities = try sensitivities(matrices, importance, estimated: estimated, progress)
+    guard method != .none else { return calibration }
+    calibration.sensitivities = try sensitivities(method, matrices, importance, progress)
     return calibration
   }
 
@@ -81,31 +89,25 @@ package struct CalibrationRun: Sendable {
   }
 
   private func sensitivities(
-    _ matrices: NamedMatrices, _ importance: ImportanceMatrix, estimated: Bool, _ progress: (Progress) -> Void
+    _ method: Method, _ matrices: NamedMatrices, _ importance: ImportanceMatrix, _ progress: (Progress) -> Void
   ) throws(CheckpointError) -> [TensorSensitivity] {
     let compute = Compute(threads: threads, kernels: kernels)
-    let weights = Dictionary(
+    let factors = Dictionary(
       importance.entries.map { ($0.name, $0.weights) }, uniquingKeysWith: { first, _ in first })
     let measured = MeasuredSensitivity(
-      sequences: Self.few(sequences, tokens: Self.measuredTokens), matrices: matrices,
-      importance: weights)
-    var result: [TensorSensitivity] = []
-    let total = matrices.all.count
-    for matrix in matrices.all where matrix.layer == nil {
-      result += try measured.table(matrix, of: opened.model, compute)
+      sequences: Self.few(sequences, tokens: method == .estimated ? Self.tableTokens : Self.measuredTokens),
+      matrices: matrices, importance: factors)
+    let tables = matrices.all.filter { $0.layer == nil }
+    var result = try measured.tables(tables, of: opened.model, compute)
+    func told(_ done: Int) {
+      progress(Progress(stage: .sensitivity, done: tables.count + done, total: matrices.all.count))
     }
-    let tables = matrices.all.count { $0.layer == nil }
-    func report(_ done: Int) { progress(Progress(stage: .sensitivity, done: tables + done, total: total)) }
-    if estimated {
-      guard let model = opened.model as? any Differentiable else {
-        throw CheckpointError(.unsupported, "gradients do not go back through this family of models")
-      }
-      var pass = FisherPass(
-        Self.few(sequences, tokens: Self.estimatedTokens), matrices, importance: weights)
+    if method == .estimated, let model = opened.model as? any Differentiable {
+      var pass = FisherPass(Self.few(sequences, tokens: Self.estimatedTokens), matrices, importance: factors)
       pass.labels = SampledLabels(seed: seed)
-      result += try pass.layers(of: model, compute, progress: report)
+      result += try pass.layers(of: model, compute, progress: told)
     } else {
-      result += try measured.layers(of: opened.model, compute, progress: report)
+      result += try measured.layers(of: opened.model, compute, progress: told)
     }
     if let pictures, !pictures.sequences.isEmpty {
       result += try ProjectorSensitivity(pictures)(opened.model, compute) { done, total in

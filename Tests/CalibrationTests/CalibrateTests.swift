@@ -23,7 +23,7 @@ import Testing
     let opened = try OpenedModel(Self.model)
     let text = try text(opened, windows: 2, context: 64)
     let results = try [1, 3].map {
-      try CalibrationRun(opened, text, context: 64, threads: $0)()
+      try CalibrationRun(opened, text, context: 64, threads: $0)(.measured)
     }
     #expect(results[0].importance == results[1].importance)
     #expect(results[0].sensitivities == results[1].sensitivities)
@@ -38,7 +38,7 @@ import Testing
     let opened = try OpenedModel(Self.model)
     let text = try text(opened, windows: 1, context: 64)
     let name = "blk.3.attn_output.weight"
-    let result = try CalibrationRun(opened, text, context: 64, threads: 2)()
+    let result = try CalibrationRun(opened, text, context: 64, threads: 2)(.measured)
     let found = try #require(result.sensitivities.first { $0.name == name })
     // The same by other means: the whole matrix encoded here, all logits at once, and plain sums.
     let matrix = try #require(try NamedMatrices(opened).all.first { $0.name == name }).items[0]

@@ -48,7 +48,6 @@ package struct RoundedWalk {
 
   /// The layer that comes next.
   package var layer: Int { original.layer }
-  package var isDone: Bool { layer == model.layerCount }
 
   /// The hidden states of both, sequence after sequence.
   package var states: (original: [Activations], rounded: [Activations]) { (original.states, rounded.states) }

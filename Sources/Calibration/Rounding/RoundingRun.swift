@@ -65,11 +65,12 @@ package struct RoundingRun: Sendable {
     return table.rows * table.columns / tableType.blockElements * tableType.blockBytes
   }
 
-  /// Does it; what is done is kept in `folder`, from which the same job goes on where it stopped.
+  /// Does it, or the first so many layers of it; what is done is kept in `folder`, from which the same job goes on where it stopped.
   ///
   /// - Returns: the state, whose ``RoundingState/tensors()`` the plan takes; to be removed when the output stands.
-  package func callAsFunction(folder: String, progress: Progress = { _, _ in }) throws(CheckpointError) -> RoundingState
-  {
+  package func callAsFunction(
+    folder: String, layers limit: Int? = nil, progress: Progress = { _, _ in }
+  ) throws(CheckpointError) -> RoundingState {
     let state = try RoundingState(folder: folder, job: try job)
     let total = opened.model.layerCount
     guard state.layers < total else { return state }
@@ -83,12 +84,12 @@ package struct RoundingRun: Sendable {
     if let kept = try state.states(lengths: lengths, hidden: opened.model.hiddenSize) {
       walk.resume(at: state.layers, original: kept.original, rounded: kept.rounded)
     }
-    while !walk.isDone {
+    while walk.layer < min(limit ?? total, total) {
       progress(walk.layer, total)
       let matrices = try walk.advance()
       try state.add(matrices, states: walk.states)
     }
-    progress(total, total)
+    progress(walk.layer, total)
     return state
   }
 

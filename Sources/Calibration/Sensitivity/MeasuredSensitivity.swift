@@ -54,22 +54,30 @@ struct MeasuredSensitivity {
     return result
   }
 
-  /// Measures an embedding table, in all that it is used for.
-  func table(
-    _ matrix: NamedMatrices.Named, of model: any LanguageModel, _ compute: Compute
+  /// Measures embedding tables and heads, in all that they are used for.
+  func tables(
+    _ tables: [NamedMatrices.Named], of model: any LanguageModel, _ compute: Compute
   ) throws(CheckpointError) -> [TensorSensitivity] {
+    guard !tables.isEmpty else { return [] }
     var walk = try LayerWalk(sequences, of: model)
     while walk.layer < model.layerCount { try walk.advance(compute) }
     let judge = HiddenDivergence(model, compute)
-    return try Self.tableReferences(columns: matrix.columns).map { type throws(CheckpointError) in
-      var replaced = compute
-      replaced.replaced[matrix.name] = try matrix.encoded(
-        as: type, importance: importance[matrix.name], threads: compute.threads,
-        kernels: compute.kernels.kernels)
-      let other = try LayerWalk(sequences, of: model, replaced: replaced.replaced)
-      let divergence = try mean(other, from: 0, other.copies(of: 0..<sequences.count), walk.states, judge, replaced)
-      return TensorSensitivity(name: matrix.name, type: type, divergence: divergence)
+    var result: [TensorSensitivity] = []
+    for matrix in tables {
+      for type in Self.tableReferences(columns: matrix.columns) {
+        var replaced = compute
+        replaced.replaced[matrix.name] = try matrix.encoded(
+          as: type, importance: importance[matrix.name], threads: compute.threads, kernels: compute.kernels.kernels)
+        // Nothing before the head reads a head of its own.
+        let other =
+          matrix.name == "output.weight" ? nil : try LayerWalk(sequences, of: model, replaced: replaced.replaced)
+        let divergence = try mean(
+          other ?? walk, from: other == nil ? model.layerCount : 0, other?.states ?? walk.states, walk.states, judge,
+          replaced)
+        result.append(TensorSensitivity(name: matrix.name, type: type, divergence: divergence))
+      }
     }
+    return result
   }
 
   /// The mean divergence at the scored positions when sequences go on from a layer with some weights replaced.

@@ -84,7 +84,7 @@ package struct TypeChooser {
     for name in [nil] + Self.palette {
       if let name { options.recipe = try .named(name) }
       let plan = try planned(options, nil)
-      if Self.size(of: plan, budget) <= Self.limit(of: plan, budget) { break }
+      if Self.size(of: plan, budget) <= limit(of: plan, budget, options) { break }
     }
     return options.recipe
   }
@@ -96,7 +96,7 @@ package struct TypeChooser {
   package func choose(
     _ options: ConversionOptions, by costs: TypeCosts, within budget: TypeBudget
   ) throws(CheckpointError) -> Choice {
-    let limit = Self.limit(of: costs.plan, budget)
+    let limit = limit(of: costs.plan, budget, options)
     let counted = costs.options(budget)
     let fixed = Self.size(of: costs.plan, budget) - UInt64(costs.bytes(budget))
     // The text of the recipe is part of the output, and known only with the types.
@@ -160,11 +160,17 @@ package struct TypeChooser {
     budget.countsFiles ? plan.bytesOut : plan.files[0].tensors.reduce(0) { $0 + UInt64($1.byteCount) }
   }
 
-  private static func limit(of plan: Plan, _ budget: TypeBudget) -> UInt64 {
+  /// The bytes there are; of a recipe those it takes without a calibration, so that what is said of one is not paid for on top.
+  private func limit(of plan: Plan, _ budget: TypeBudget, _ options: ConversionOptions) -> UInt64 {
     switch budget {
-    case .recipe: plan.bytesOut
-    case .bytes(let bytes): bytes
-    case .bitsPerWeight(let bits): UInt64(max(0, min(1e18, bits * Double(plan.files[0].parameterCount) / 8)))
+    case .recipe:
+      var plain = options
+      plain.guide = nil
+      // A recipe that needs importance cannot be planned without.
+      let bytes = try? Conversion.plan(source: source, options: plain, threads: threads).bytesOut
+      return min(plan.bytesOut, bytes ?? plan.bytesOut)
+    case .bytes(let bytes): return bytes
+    case .bitsPerWeight(let bits): return UInt64(max(0, min(1e18, bits * Double(plan.files[0].parameterCount) / 8)))
     }
   }
 }

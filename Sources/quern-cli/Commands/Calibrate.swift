@@ -49,6 +49,12 @@ struct Calibrate: ParsableCommand {
   @Flag(help: "Only collect how much inputs matter, as llama-imatrix does.")
   var importanceOnly = false
 
+  @Option(
+    help: ArgumentHelp(
+      "How to find out what tensors cost: estimated, by one pass back through the model, or measured, tensor by tensor.",
+      valueName: "how"))
+  var sensitivity = CalibrationRun.Method.estimated
+
   @OptionGroup var output: OutputOptions
   @OptionGroup var common: CommonOptions
 
@@ -59,6 +65,20 @@ struct Calibrate: ParsableCommand {
   }
 
   func run() throws {
+    let start = monotonicSeconds()
+    let calibration = try calibrate()
+    let (path, seconds) = (output.output ?? "", monotonicSeconds() - start)
+    if common.json {
+      printJSON(json(calibration, path: path, seconds: seconds))
+    } else {
+      printLine(
+        "\(path): importance of \(calibration.importance.entries.count) matrices, "
+          + "\(counted(calibration.origin.tokenCount, "token")), \(fixed(seconds, 1)) s")
+    }
+  }
+
+  /// Does it and writes the file.
+  func calibrate() throws -> Calibration {
     let path = output.output ?? ""
     var check = try OutputCheck(sources: [model] + text + images, overwrite: output.overwrite)
     try check.file(path)
@@ -76,23 +96,15 @@ struct Calibrate: ParsableCommand {
     report.finish()
     let run = CalibrationRun(
       opened, windows, pictures: pictures, context: context, seed: seed, threads: common.threadCount)
-    let start = monotonicSeconds()
     report.begin("calibrating \(opened.name) on \(counted(run.sequences.count, "sequence"))")
-    let calibration = try run(importanceOnly: importanceOnly) { progress in
+    let calibration = try run(importanceOnly ? .none : sensitivity) { progress in
       report.update(done: Double(progress.done), total: Double(progress.total)) {
         progress.stage == .importance ? "inputs, \(fixed($0, 2)) layers/s" : "sensitivity, \(fixed($0, 2)) tensors/s"
       }
     }
     report.finish()
     try calibration.write(to: path, overwrite: output.overwrite)
-    let seconds = monotonicSeconds() - start
-    if common.json {
-      printJSON(json(calibration, path: path, seconds: seconds))
-    } else {
-      printLine(
-        "\(path): importance of \(calibration.importance.entries.count) matrices, "
-          + "\(counted(calibration.origin.tokenCount, "token")), \(fixed(seconds, 1)) s")
-    }
+    return calibration
   }
 
   /// The texts that were named, of equal shares, or those that come with the program.
@@ -121,4 +133,8 @@ struct Calibrate: ParsableCommand {
         }), "seconds": .number(seconds),
     ])
   }
+}
+
+extension CalibrationRun.Method: ExpressibleByArgument {
+  package static var allValueStrings: [String] { [estimated, measured].map(\.rawValue) }
 }

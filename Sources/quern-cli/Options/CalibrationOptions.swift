@@ -96,7 +96,7 @@ struct CalibrationOptions: ParsableArguments {
     guard isUsed else { return nil }
     let candidates = CandidateTypes(candidates ?? .kAndIQ4, only: try runtimes.map(RuntimeTypes.parse))
     let chooser = TypeChooser(
-      source: source, guide: try guide(for: source), candidates: candidates, threads: common.threadCount)
+      source: source, guide: try guide(for: source, common), candidates: candidates, threads: common.threadCount)
     let report = ProgressReport(quiet: common.quiet)
     let keeps = keepTypes || options.recipeFile != nil
     report.begin(keeps ? "weighing the types" : "choosing types")
@@ -134,12 +134,18 @@ struct CalibrationOptions: ParsableArguments {
     return bits.map { .bitsPerWeight($0) } ?? .recipe
   }
 
-  /// The calibration that was named.
+  /// The calibration that was named, or one on the texts that come with the program.
   ///
   /// - Throws: `mismatch` for one of other weights.
-  private func guide(for source: String) throws -> CalibrationGuide {
+  private func guide(for source: String, _ common: CommonOptions) throws -> CalibrationGuide {
     guard let calibration else {
-      throw ValidationError("--fit and --bits go with --calibration FILE, which quern calibrate writes.")
+      // Gone with the run; quern calibrate makes one to keep.
+      let folder = try TemporaryPlace()
+      var words = [source, "--output", folder.path + "/built-in.gguf", "--threads", String(common.threadCount)]
+      if common.quiet { words.append("--quiet") }
+      let command = try Calibrate.parse(words)
+      _ = try command.calibrate()
+      return try CalibrationGuide(path: folder.path + "/built-in.gguf")
     }
     let guide = try CalibrationGuide(path: calibration)
     try guide.calibration.check(OpenedModel(source))
