@@ -18,6 +18,15 @@ package struct RoundingRun: Sendable {
   private let table: NamedMatrices.Named?
   private let tableType: TensorType?
 
+  /// What a kill may cost; on slow disks making the states of a small model safe takes longer than its layers.
+  private static let timeBetweenSaves = Duration.seconds(20)
+
+  /// What stands in place of states behind the last layer.
+  private static var noStates: (original: [Activations], rounded: [Activations]) {
+    let none = [Activations(rows: 1, columns: 1, [0])]
+    return (none, none)
+  }
+
   /// How far a run is: layers that are done, of all.
   package typealias Progress = (_ done: Int, _ total: Int) -> Void
 
@@ -84,10 +93,18 @@ package struct RoundingRun: Sendable {
     if let kept = try state.states(lengths: lengths, hidden: opened.model.hiddenSize) {
       walk.resume(at: state.layers, original: kept.original, rounded: kept.rounded)
     }
-    while walk.layer < min(limit ?? total, total) {
+    let end = min(limit ?? total, total)
+    var pending: [RoundedWalk.Rounded] = []
+    let clock = ContinuousClock()
+    var saved = clock.now
+    while walk.layer < end {
       progress(walk.layer, total)
-      let matrices = try walk.advance()
-      try state.add(matrices, states: walk.states)
+      pending += try walk.advance()
+      guard walk.layer == end || clock.now - saved > Self.timeBetweenSaves else { continue }
+      try state.add(
+        pending, ofLayers: walk.layer - state.layers, states: walk.layer == total ? Self.noStates : walk.states)
+      pending = []
+      saved = clock.now
     }
     progress(walk.layer, total)
     return state
