@@ -19,6 +19,14 @@ import Testing
     "Quants/BlockMemory.swift": (
       ["buffer", "slice", "room"], "a value that cannot be copied lives to the end of its scope"
     ),
+    "Quants/GridCodec.swift": (
+      ["scales", "minimums", "numbers"], "a value that cannot be copied lives to the end of its scope"
+    ),
+    "Calibration/Rounding/Room.swift": (
+      ["base", "addProducts"], "a value that cannot be copied, and the panels of one worker inside its call"
+    ),
+    "Calibration/Statistics/NamedMatrices.swift": (["bytes"], "a private class, in the file that lends"),
+    "Conversion/TensorRows.swift": (["values"], "a private class, read when all threads are done"),
     "Quants/Codebooks/KernelCodebook.swift": (
       ["address", "points"], "constant tables that live as long as the program"
     ),

@@ -2,6 +2,7 @@ import Base
 import Calibration
 import Containers
 import Conversion
+import Corpus
 import Engine
 import Evaluation
 import Quants
@@ -13,11 +14,10 @@ import Testing
   static let model = Fixtures.path("tiny-qwen3.5")
 
   /// A calibration of few tokens and the opened model.
-  private func prepared(_ folder: String) throws -> (OpenedModel, Calibration) {
+  private func prepared(_ folder: String, windows: Int = 4) throws -> (OpenedModel, Calibration) {
     let opened = try OpenedModel(Self.model)
-    let bytes = try Fixtures.bytes("text/persuasion.txt")
     let text = try CalibrationText(
-      [(TextSource(name: "text", bytes: bytes), 1)], of: opened, context: 128, windows: 4)
+      [(TextSource(name: "prose", bytes: Corpus.calibration[0].bytes), 1)], of: opened, context: 128, windows: windows)
     let calibration = try CalibrationRun(opened, text, context: 128, threads: 2)(.none)
     try calibration.write(to: folder + "/c.gguf")
     return (opened, calibration)
@@ -69,7 +69,8 @@ import Testing
     let place = folder.path + "/work"
     let first = try RoundingState(folder: place, job: "one")
     try first.add(
-      [], states: ([Activations(rows: 1, columns: 2, [1, 2])], [Activations(rows: 1, columns: 2, [3, 4])]))
+      [], ofLayers: 1,
+      states: ([Activations(rows: 1, columns: 2, [1, 2])], [Activations(rows: 1, columns: 2, [3, 4])]))
     let held = try #require(throws: CheckpointError.self) { try RoundingState(folder: place, job: "one") }
     #expect(held.code == CheckpointError.Code.exists)
     _ = consume first
@@ -85,7 +86,7 @@ import Testing
   @Test("Rounded weights cost less than weighted rounding of the same types, on other text")
   func better() throws {
     let folder = try TemporaryFolder()
-    let (opened, calibration) = try prepared(folder.path)
+    let (opened, calibration) = try prepared(folder.path, windows: 48)
     _ = try plan(folder.path, "m.gguf").run(threads: 2)
     let plain = try OpenedModel(folder.path + "/m.gguf")
     let other = try plan(folder.path, "n.gguf")

@@ -102,7 +102,8 @@ extension NamedMatrices.Named {
 }
 
 /// Encoded rows that live as long as the object.
-final class EncodedRows: @unchecked Sendable {  // workers write disjoint rows, and nobody reads before they are done
+private final class EncodedRows: @unchecked Sendable {
+  // Unchecked because workers write disjoint rows, and nobody reads before they are done.
   let bytes: UnsafeMutableRawBufferPointer
 
   init(count: Int) { bytes = .allocate(byteCount: count, alignment: 64) }
