@@ -30,7 +30,7 @@ package struct CalibrationGuide: EncodingGuide {
     try importance.kind(for: tensor, role: role, gaps: &gaps)
   }
 
-  package func guidance(for tensor: TensorDescription) throws(CheckpointError) -> Guidance {
+  package func guidance(for tensor: TensorDescription) throws(CheckpointError) -> [Float] {
     try importance.guidance(for: tensor)
   }
 

@@ -92,8 +92,7 @@ package struct CalibrationRun: Sendable {
     _ method: Method, _ matrices: NamedMatrices, _ importance: ImportanceMatrix, _ progress: (Progress) -> Void
   ) throws(CheckpointError) -> [TensorSensitivity] {
     let compute = Compute(threads: threads, kernels: kernels)
-    let factors = Dictionary(
-      importance.entries.map { ($0.name, $0.weights) }, uniquingKeysWith: { first, _ in first })
+    let factors = importance.weights
     let measured = MeasuredSensitivity(
       sequences: Self.few(sequences, tokens: method == .estimated ? Self.tableTokens : Self.measuredTokens),
       matrices: matrices, importance: factors)

@@ -67,6 +67,18 @@ package struct LayerWalk {
   /// Goes in front of a layer, with states that were kept.
   mutating func resume(at layer: Int, _ states: [Activations]) { (self.layer, self.states) = (layer, states) }
 
+  /// Takes all sequences through all layers.
+  ///
+  /// - Returns: copies of the states in front of each layer.
+  mutating func starts(_ compute: Compute) throws(CheckpointError) -> [[Activations]] {
+    var starts: [[Activations]] = []
+    while layer < model.layerCount {
+      starts.append(copies(of: states.indices))
+      try advance(compute)
+    }
+    return starts
+  }
+
   /// Copies of the states where they stand, to go on from more than once.
   func copies(of sequences: Range<Int>) -> [Activations] { sequences.map { states[$0].copy(of: 0..<states[$0].rows) } }
 }

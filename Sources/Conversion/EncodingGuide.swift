@@ -8,38 +8,14 @@ package enum GuidanceKind: Sendable, Equatable {
   case none
   /// How much each column matters.
   case diagonal
-  /// How much each two columns matter together.
-  case moments
 }
 
-/// Guidance itself, as large as the inputs are wide.
-package enum Guidance: Sendable {
-  /// A factor for each column, expert after expert.
-  case diagonal([Float])
-  /// The mean product of each two columns, row after row of `columns` each, expert after expert.
-  case moments([Float], columns: Int)
-
-  /// What a codec that weighs columns one by one takes of it.
-  package var diagonal: [Float] {
-    switch self {
-    case .diagonal(let factors): return factors
-    case .moments(let products, let columns):
-      let places = stride(from: 0, to: columns * columns, by: columns + 1)
-      return stride(from: 0, to: products.count, by: columns * columns).flatMap { start in
-        places.map { products[start + $0] }
-      }
-    }
-  }
-}
-
-/// What says how the tensors of an output are to be encoded: an importance file, or a calibration that runs the model meanwhile.
+/// What says how the tensors of an output are to be encoded: an importance file, or a calibration.
 ///
 /// A plan holds what kind of guidance each tensor gets; values are asked for when a tensor's turn has come, and are gone after it.
 package protocol EncodingGuide: Sendable {
   /// Files that are read for it.
   var files: [String] { get }
-  /// Whether decoder blocks have to be encoded one after another, since the guidance of one depends on what became of those before.
-  var followsBlocks: Bool { get }
 
   /// What belongs to none of these tensors of the output, by name.
   ///
@@ -51,20 +27,10 @@ package protocol EncodingGuide: Sendable {
   func kind(
     for tensor: TensorDescription, role: Recipe.Role, gaps: inout GuidanceGaps
   ) throws(CheckpointError) -> (kind: GuidanceKind, reason: String)
-  /// The guidance of a tensor that was promised some.
-  func guidance(for tensor: TensorDescription) throws(CheckpointError) -> Guidance
-  /// Told before the first tensor of a decoder block is encoded; only where blocks are followed.
-  func begin(block: Int) throws(CheckpointError)
-  /// Told when all tensors of a decoder block are encoded; only where blocks are followed.
-  func end(block: Int) throws(CheckpointError)
+  /// The guidance of a tensor that was promised some: a factor for each column, expert after expert.
+  func guidance(for tensor: TensorDescription) throws(CheckpointError) -> [Float]
   /// Writes into a file where its guidance came from.
   func describe(_ gaps: GuidanceGaps, in metadata: inout Metadata)
-}
-
-extension EncodingGuide {
-  package var followsBlocks: Bool { false }
-  package func begin(block: Int) {}
-  package func end(block: Int) {}
 }
 
 /// The guidance of one tensor, asked for when the first of its rows comes and forgotten when all are written.
@@ -82,7 +48,7 @@ final class LateGuidance: Sendable {
   func values() throws(CheckpointError) -> [Float] {
     try known.withLock { (known) throws(CheckpointError) in
       if let known { return known }
-      let values = try guide.guidance(for: tensor).diagonal
+      let values = try guide.guidance(for: tensor)
       known = values
       return values
     }

@@ -49,9 +49,9 @@ package struct ImportanceGuide: EncodingGuide {
     return (.diagonal, "")
   }
 
-  package func guidance(for tensor: TensorDescription) throws(CheckpointError) -> Guidance {
+  package func guidance(for tensor: TensorDescription) throws(CheckpointError) -> [Float] {
     guard let entry = matrix[tensor.name] else { throw CheckpointError(.fault, "no importance", tensor: tensor.name) }
-    return .diagonal(fill(tensor, entry).weights)
+    return fill(tensor, entry).weights
   }
 
   private func fill(_ tensor: TensorDescription, _ entry: ImportanceMatrix.Entry) -> ImportanceFill {

@@ -135,56 +135,46 @@ extension Plan {
   /// How far ahead of its turn the source of a piece is asked for: about 32 MiB.
   private static let piecesAhead = 16
 
-  /// Sends every piece of every tensor through the pipeline, block by block where the guide follows blocks.
+  /// Sends every piece of every tensor through the pipeline.
   private func stream(
     _ writers: [any CheckpointWriter], _ threads: Int, _ kernels: Kernels,
     _ progress: ((ConversionProgress) -> Void)?
   ) throws(CheckpointError) {
     var pieces: [Piece] = []
     var streams: [[RowStream]] = []
-    var blocks: [(block: Int?, end: Int)] = []
     for (index, file) in files.enumerated() {
       streams.append(file.tensors.map { RowStream($0, guide: guide, kernels: kernels) })
       if case .unchanged = file.container { continue }
       for (tensor, plan) in file.tensors.enumerated() {
         pieces += RowStream.pieces(plan, file: index, tensor: tensor)
-        let block = guide?.followsBlocks == true && index == 0 ? TensorName.layer(of: plan.name) : nil
-        if let last = blocks.last, last.block == block { blocks.removeLast() }
-        blocks.append((block, pieces.count))
       }
     }
     let (work, allStreams) = (pieces, streams)
     let spaces = (0..<threads).map { _ in Workspace() }
     let slots = (0..<OrderedPipeline.slots(threads: threads)).map { _ in Workspace() }
     let total = work.reduce(UInt64(0)) { $0 + UInt64($1.byteCount) }
-    var (first, done) = (0, UInt64(0))
-    for (block, end) in blocks {
-      let start = first
-      if let block { try guide?.begin(block: block) }
-      try OrderedPipeline.run(count: end - start, threads: threads) { (number, slot, thread) throws(CheckpointError) in
-        let piece = work[start + number]
-        if start + number + Self.piecesAhead < work.count {
-          // The kernel reads ahead within a run of bytes; where the next tensor lies it cannot know.
-          let later = work[start + number + Self.piecesAhead]
-          allStreams[later.file][later.tensor].willNeed(later.values)
-        }
-        let output = slots[slot].bytes(piece.byteCount)
-        try allStreams[piece.file][piece.tensor].produce(piece.values, into: output, spaces[thread])
-      } consume: { (number, slot) throws(CheckpointError) in
-        let piece = work[start + number]
-        let writer = writers[piece.file]
-        let plan = files[piece.file].tensors[piece.tensor]
-        if piece.values.lowerBound == 0 { try writer.beginTensor(piece.tensor) }
-        try writer.write(UnsafeRawBufferPointer(slots[slot].bytes(piece.byteCount)))
-        if piece.values.upperBound == plan.shape.elementCount {
-          try writer.endTensor()
-          allStreams[piece.file][piece.tensor].end()
-        }
-        done += UInt64(piece.byteCount)
-        progress?(ConversionProgress(bytesDone: done, bytesTotal: total, tensor: plan.name))
+    var done = UInt64(0)
+    try OrderedPipeline.run(count: work.count, threads: threads) { (number, slot, thread) throws(CheckpointError) in
+      let piece = work[number]
+      if number + Self.piecesAhead < work.count {
+        // The kernel reads ahead within a run of bytes; where the next tensor lies it cannot know.
+        let later = work[number + Self.piecesAhead]
+        allStreams[later.file][later.tensor].willNeed(later.values)
       }
-      if let block { try guide?.end(block: block) }
-      first = end
+      let output = slots[slot].bytes(piece.byteCount)
+      try allStreams[piece.file][piece.tensor].produce(piece.values, into: output, spaces[thread])
+    } consume: { (number, slot) throws(CheckpointError) in
+      let piece = work[number]
+      let writer = writers[piece.file]
+      let plan = files[piece.file].tensors[piece.tensor]
+      if piece.values.lowerBound == 0 { try writer.beginTensor(piece.tensor) }
+      try writer.write(UnsafeRawBufferPointer(slots[slot].bytes(piece.byteCount)))
+      if piece.values.upperBound == plan.shape.elementCount {
+        try writer.endTensor()
+        allStreams[piece.file][piece.tensor].end()
+      }
+      done += UInt64(piece.byteCount)
+      progress?(ConversionProgress(bytesDone: done, bytesTotal: total, tensor: plan.name))
     }
   }
 }

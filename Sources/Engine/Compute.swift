@@ -32,14 +32,7 @@ package struct Compute: Sendable {
   package func callAsFunction(_ x: Activations, _ weight: WeightMatrix) -> Activations {
     precondition(x.columns == weight.columns, "a weight fits rows of its width")
     tap?(weight, x)
-    let weight = current(weight)
-    let result = Activations(rows: x.rows, columns: weight.rows)
-    x.withElements { x in
-      result.withElements { y in
-        product.multiply(UnsafeBufferPointer(x), tokens: result.rows, by: weight, into: y)
-      }
-    }
-    return result
+    return product(x, current(weight))
   }
 
   /// What is multiplied by in place of a matrix: itself, unless it is replaced.

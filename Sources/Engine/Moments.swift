@@ -27,7 +27,7 @@ extension Activations {
 }
 
 extension MatrixProduct {
-  /// x W^T: [T, columns] to [T, rows], with weights of no model.
+  /// x W^T: [T, columns] to [T, rows].
   package func callAsFunction(_ x: Activations, _ weight: WeightMatrix) -> Activations {
     let result = Activations(rows: x.rows, columns: weight.rows)
     x.withElements { x in

@@ -176,28 +176,23 @@ struct PartTests {
     #expect(throws: CheckpointError.self) { try RuleCheck(endless.wanted, gguf).check() }
   }
 
-  /// Hears of blocks, and answers with moments whose diagonal is an importance.
+  /// Hears what it is asked, and answers with an importance.
   private final class Listener: EncodingGuide {
     let heard = Mutex<[String]>([])
     let files: [String] = []
-    let followsBlocks = true
 
     func strangers(among names: [String]) -> [String] { [] }
     func kind(
       for tensor: TensorDescription, role: Recipe.Role, gaps: inout GuidanceGaps
-    ) -> (kind: GuidanceKind, reason: String) { (.moments, "") }
-    func guidance(for tensor: TensorDescription) -> Guidance {
+    ) -> (kind: GuidanceKind, reason: String) { (.diagonal, "") }
+    func guidance(for tensor: TensorDescription) -> [Float] {
       heard.withLock { $0.append(tensor.name) }
-      let columns = tensor.shape.columns
-      return .moments(
-        (0..<columns * columns).map { $0 % (columns + 1) == 0 ? Float(1 + $0 / columns % 7) : 0.5 }, columns: columns)
+      return (0..<tensor.shape.columns).map { Float(1 + $0 % 7) }
     }
-    func begin(block: Int) { heard.withLock { $0.append("begin \(block)") } }
-    func end(block: Int) { heard.withLock { $0.append("end \(block)") } }
     func describe(_ gaps: GuidanceGaps, in metadata: inout Metadata) {}
   }
 
-  @Test func `a guide is told of blocks and asked for values in between`() throws {
+  @Test func `a guide is asked once for each tensor that was promised guidance`() throws {
     let folder = try TemporaryFolder()
     let writer = try SafetensorsWriter(
       path: folder.file("model.safetensors"),
@@ -211,16 +206,14 @@ struct PartTests {
     let tensors = try names.enumerated().map { index, name in
       try PlannedTensor(
         name: name, type: try #require(TensorType(name: "Q4_0")), shape: entry.shape, parts: [TensorPart(entry, [])],
-        guidance: index == 0 ? .none : .moments)
+        guidance: index == 0 ? .none : .diagonal)
     }
     let guide = Listener()
     let written = try run(tensors, to: folder.file("out.gguf"), guide: guide)
     let heard = guide.heard.withLock { $0 }
-    // Two threads may begin with either tensor of a block.
-    #expect(
-      heard.map { $0.hasPrefix("blk.0") ? "blk.0" : $0 }
-        == ["begin 0", "blk.0", "blk.0", "end 0", "begin 1", "blk.1.a.weight", "end 1"])
-    // By the plain rule, and by the diagonal of the moments.
+    // Two threads may begin with any of them.
+    #expect(heard.sorted() == names.dropFirst().sorted())
+    // By the plain rule, and by importance.
     #expect(try sha256(try written.tensor(names[0])) != sha256(try written.tensor(names[1])))
     #expect(try sha256(try written.tensor(names[1])) == sha256(try written.tensor(names[3])))
   }

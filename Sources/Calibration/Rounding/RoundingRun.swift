@@ -84,8 +84,7 @@ package struct RoundingRun: Sendable {
     let total = opened.model.layerCount
     guard state.layers < total else { return state }
     let compute = Compute(threads: threads, kernels: kernels)
-    let importance = Dictionary(
-      calibration.importance.entries.map { ($0.name, $0.weights) }, uniquingKeysWith: { first, _ in first })
+    let importance = calibration.importance.weights
     let sequences = calibration.origin.sequences
     var walk = try RoundedWalk(
       opened, sequences, types: types, importance: importance, table: try encodedTable(importance), compute: compute)

@@ -37,11 +37,7 @@ package struct FisherPass {
     of model: any Differentiable, _ compute: Compute, progress: (Int) -> Void
   ) throws(CheckpointError) -> [TensorSensitivity] {
     var walk = try LayerWalk(sequences, of: model)
-    var starts: [[Activations]] = []
-    for _ in 0..<model.layerCount {
-      starts.append(walk.copies(of: 0..<sequences.count))
-      try walk.advance(compute)
-    }
+    var starts = try walk.starts(compute)
     // Of each sequence, one for each draw.
     let labels = LabelGradients(model: model, labels: labels, draws: draws)
     var gradients: [[Activations]] = []

@@ -29,11 +29,7 @@ struct MeasuredSensitivity {
     of model: any LanguageModel, _ compute: Compute, progress: (Int) -> Void
   ) throws(CheckpointError) -> [TensorSensitivity] {
     var walk = try LayerWalk(sequences, of: model)
-    var starts: [[Activations]] = []
-    for _ in 0..<model.layerCount {
-      starts.append(walk.copies(of: 0..<sequences.count))
-      try walk.advance(compute)
-    }
+    var starts = try walk.starts(compute)
     let ends = walk.states
     let judge = HiddenDivergence(model, compute)
     var result: [TensorSensitivity] = []

@@ -10,14 +10,38 @@ package final class InputMoments {
   package let columns: Int
   /// Tokens added so far.
   package private(set) var tokens = 0
-  /// [columns, columns], symmetric: sums, not means.
-  package let sums: Activations
+  /// Below its diagonal the sums so far; above it they are what they were when somebody last asked.
+  private let lower: Activations
+  private var isSymmetric = true
 
   package init(columns: Int) {
     self.columns = columns
-    sums = Activations(rows: columns, columns: columns)
-    sums.clear()
+    lower = Activations(rows: columns, columns: columns)
+    lower.clear()
   }
+
+  /// [columns, columns], symmetric: sums, not means.
+  package var sums: Activations {
+    if !isSymmetric { mirror() }
+    isSymmetric = true
+    return lower
+  }
+
+  private func mirror() {
+    let columns = columns
+    lower.withElements { sums in
+      // Stripes of rows that stay in the cache whichever way they are walked.
+      for first in stride(from: 0, to: columns, by: Self.square) {
+        for row in first..<columns {
+          for column in first..<min(row, first + Self.square) {
+            sums[column * columns + row] = sums[row * columns + column]
+          }
+        }
+      }
+    }
+  }
+
+  private static let square = 16
 
   /// Adds the inputs of some tokens, [T, columns].
   package func add(_ inputs: Activations, _ compute: Compute) throws(CheckpointError) {
@@ -30,21 +54,24 @@ package final class InputMoments {
     for first in stride(from: 0, to: columns, by: stripe) {
       let rows = first..<min(columns, first + stripe)
       let part = compute.product(turned.copy(of: rows), weights.rows(0..<rows.upperBound))
-      for row in rows { add(part, row: row, from: row - first) }
+      add(part, rows, compute)
     }
     tokens += inputs.rows
+    isSymmetric = false
   }
 
   private static let stripe = 256
 
-  private func add(_ part: Activations, row: Int, from source: Int) {
-    let width = part.columns
-    sums.withElements { sums in
-      part.withElements { part in
-        for column in 0...row {
-          let value = sums[row * columns + column] + part[source * width + column]
-          sums[row * columns + column] = value
-          sums[column * columns + row] = value
+  /// Adds products of a stripe of rows with all columns up to its last one.
+  private func add(_ part: Activations, _ rows: Range<Int>, _ compute: Compute) {
+    let (lower, columns, width) = (lower, columns, part.columns)
+    compute.each(rows.count, grain: 16) { range in
+      lower.withElements { sums in
+        part.withElements { part in
+          for row in range {
+            let (to, from) = ((rows.lowerBound + row) * columns, row * width)
+            for column in 0...rows.lowerBound + row { sums[to + column] += part[from + column] }
+          }
         }
       }
     }

@@ -49,7 +49,7 @@ package struct ErrorTable: Sendable {
     let columns = tensor.shape.columns
     let codec = try RowCodec(type, kernels: kernels)
     let description = TensorDescription(name: tensor.name, type: type, shape: tensor.shape)
-    let factors = type.isBlock ? try guide?.guidance(for: description).diagonal : nil
+    let factors = type.isBlock ? try guide?.guidance(for: description) : nil
     let rowBytes = try type.byteCount(columns: columns)
     let matrixRows = tensor.shape.rank > 1 ? tensor.shape.dimensions[tensor.shape.rank - 2] : 1
     let sums = Lock([Double](repeating: 0, count: rows.count))

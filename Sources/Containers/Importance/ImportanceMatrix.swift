@@ -63,6 +63,11 @@ package struct ImportanceMatrix: Sendable, Equatable {
       self.entries.enumerated().map { (BinaryString($1.name), $0) }, uniquingKeysWith: { first, _ in first })
   }
 
+  /// The importance of every column of every tensor, by name.
+  package var weights: [String: [Float]] {
+    Dictionary(entries.map { ($0.name, $0.weights) }, uniquingKeysWith: { first, _ in first })
+  }
+
   /// The entry of a tensor.
   package subscript(name: String) -> Entry? { positions[BinaryString(name)].map { entries[$0] } }
 

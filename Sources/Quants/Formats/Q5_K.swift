@@ -66,10 +66,7 @@ extension Q5_K: GridCodec {
   package static let rules = GridRules(groupsOf: 32, .even(0...31), scales: 0...63, minimums: 0...63)
 
   package static func read(_ block: UnsafeRawBufferPointer, into grid: inout BlockGrid) {
-    AffineSuperBlock.read(block, into: &grid)
-    for j in 0..<8 {
-      for l in 0..<32 { grid.numbers[j * 32 + l] = number(j, l, block) }
-    }
+    AffineSuperBlock.read(block, into: &grid, number: number)
   }
 
   package static func write(_ grid: borrowing BlockGrid, into block: UnsafeMutableRawBufferPointer) {

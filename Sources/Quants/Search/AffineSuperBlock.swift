@@ -45,13 +45,17 @@ struct AffineSuperBlock {
     return (header.half(at: 0) * Float(scale), header.half(at: 2) * Float(offset))
   }
 
-  /// Reads a block's header.
-  static func read(_ header: UnsafeRawBufferPointer, into grid: inout BlockGrid) {
-    grid.factor = header.halfBits(at: 0)
-    grid.minimumFactor = header.halfBits(at: 2)
+  /// Reads a block: its header, and the number of each weight `l` of group `j`.
+  static func read(
+    _ block: UnsafeRawBufferPointer, into grid: inout BlockGrid,
+    number: (_ j: Int, _ l: Int, UnsafeRawBufferPointer) -> UInt8
+  ) {
+    grid.factor = block.halfBits(at: 0)
+    grid.minimumFactor = block.halfBits(at: 2)
     for j in 0..<8 {
-      let (scale, offset) = numbers(j, header)
+      let (scale, offset) = numbers(j, block)
       (grid.scales[j], grid.minimums[j]) = (Int16(scale), Int16(offset))
+      for l in 0..<32 { grid.numbers[j * 32 + l] = number(j, l, block) }
     }
   }
 
