@@ -69,6 +69,13 @@ package struct RoundingRun: Sendable {
     return numbers * MemoryLayout<Float>.stride + tableBytes
   }
 
+  /// What it keeps on disk until the output stands, at most, in bytes: rounded matrices, and the states of both models, an older copy of them included.
+  package var stored: UInt64 {
+    let tensors = plan.files.first?.tensors.filter { types[$0.name] != nil } ?? []
+    let states = 4 * calibration.origin.tokenCount * opened.model.hiddenSize * MemoryLayout<Float>.stride
+    return tensors.reduce(UInt64(states)) { $0 + UInt64($1.byteCount) }
+  }
+
   private var tableBytes: Int {
     guard let table, let tableType else { return 0 }
     return table.rows * table.columns / tableType.blockElements * tableType.blockBytes

@@ -119,6 +119,13 @@ struct CalibrationOptions: ParsableArguments {
     let run = try RoundingRun(OpenedModel(source), guide.calibration, plan, threads: common.threadCount)
     let path = Path(plan.files[0].path)
     let folder = (path.folder.isEmpty ? "." : path.folder) + "/.\(path.name).rounding"
+    let needed = plan.bytesOut + run.stored
+    if !FileSystem.isFolder(folder), let free = plan.bytesFree, free < needed {
+      throw CheckpointError(
+        .noSpace,
+        "the output and what is kept until it stands need \(needed) bytes and the disk has \(free) free; free some space or "
+          + "choose another place", file: plan.files[0].path)
+    }
     let report = ProgressReport(quiet: common.quiet)
     report.begin(
       "rounding with error feedback, in about \(byteSize(UInt64(run.memory))) of memory; what is done is kept in \(folder)"
