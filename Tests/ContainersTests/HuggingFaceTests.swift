@@ -129,12 +129,15 @@ import Testing
     #expect(error?.description.contains("download it first") == true)
   }
 
-  @Test(arguments: [("500M", 500_000_000), ("2G", 2_000_000_000), ("7", 7), ("1k", 1_000), ("3GB", 3_000_000_000)])
+  @Test(arguments: [
+    ("500M", 500_000_000), ("2G", 2_000_000_000), ("7", 7), ("1k", 1_000), ("3GB", 3_000_000_000), ("4.5M", 4_500_000),
+    ("0.0019k", 1), ("1.23456789123456G", 1_234_567_891),
+  ])
   func `Sizes are decimal`(text: String, bytes: Int) throws {
     #expect(try ByteSize.parse(text) == UInt64(bytes))
   }
 
-  @Test(arguments: ["", "G", "-1", "0", "1.5G", "99999999999T", "2GG", "2X"])
+  @Test(arguments: ["", "G", "-1", "0", "1.5", "1.G", ".5G", "1.2.3G", "0.0001k", "1.-5G", "99999999999T", "2GG", "2X"])
   func `What is not a size is refused`(text: String) {
     #expect(throws: CheckpointError.self) { _ = try ByteSize.parse(text) }
   }

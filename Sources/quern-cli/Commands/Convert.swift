@@ -41,7 +41,7 @@ struct WritingOptions: ParsableArguments {
     if noVision, visionOutput != nil { throw ValidationError("--no-vision and --vision-output exclude each other.") }
     if noVision, visionType != nil { throw ValidationError("--no-vision and --vision-type exclude each other.") }
     if let splitSize, (try? ByteSize.parse(splitSize)) == nil {
-      throw ValidationError("--split-size \(splitSize) is not a size; write for example 500M or 2G.")
+      throw ValidationError("--split-size \(splitSize) is not a size; write for example 500M or 4.5G.")
     }
   }
 

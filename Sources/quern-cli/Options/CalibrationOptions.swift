@@ -50,7 +50,7 @@ struct CalibrationOptions: ParsableArguments {
   func validate() throws {
     if fit != nil, bits != nil { throw ValidationError("--fit and --bits exclude each other.") }
     if let fit, (try? ByteSize.parse(fit)) == nil {
-      throw ValidationError("--fit \(fit) is not a size; write for example 500M or 2G.")
+      throw ValidationError("--fit \(fit) is not a size; write for example 500M or 4.5G.")
     }
     if let bits, !(bits > 0 && bits <= 32) { throw ValidationError("--bits must be above 0 and at most 32.") }
     if let runtimes {
