@@ -39,7 +39,7 @@ struct Calibrate: ParsableCommand {
 
   @Option(
     help: ArgumentHelp(
-      "Windows to take in all, from the beginning of each text; about 16,384 tokens, spread over the texts, unless given.",
+      "Windows to take in all, from the beginning of each text; about 24,576 tokens, spread over the texts, unless given.",
       valueName: "n"))
   var windows: Int?
 
