@@ -14,7 +14,6 @@ import Testing
       ["x", "y", "base"],
       "one product, inside the call that was lent its inputs and outputs; a buffer on a private list"
     ),
-    "quern-cli/Benchmarks/ProductBench.swift": (["bytes"], "a box for workers, inside the call that was lent an array"),
     "Engine/WeightMatrix.swift": (["bytes"], "a private class, in the file that lends"),
     "Quants/BlockMemory.swift": (
       ["buffer", "slice", "room"], "a value that cannot be copied lives to the end of its scope"

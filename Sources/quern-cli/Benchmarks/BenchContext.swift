@@ -45,4 +45,43 @@ struct BenchContext: Sendable {
     }
     return 2 * Double(engine.peakWidth * iterations * items) / seconds * 1e-9
   }
+
+  /// Reading memory in GB/s, all threads together: the search for infinities in memory that has none.
+  func reading(_ memory: ReadMemory) -> Double {
+    let piece = 1 << 18
+    let seconds = Self.best {
+      pool.run(count: (memory.byteCount + piece - 1) / piece) { item, _ in
+        memory.withBytes(item * piece..<min(memory.byteCount, (item + 1) * piece)) {
+          _ = kernels.firstNonFinite(.f32, $0)
+        }
+      }
+    }
+    return Double(memory.byteCount) / seconds * 1e-9
+  }
+}
+
+/// Zeros that are read to see how fast memory is.
+final class ReadMemory: @unchecked Sendable {  // written before anyone else sees it, then only read
+  /// So many that no cache holds them.
+  static let beyondCaches = 512 << 20
+
+  let byteCount: Int
+  private let bytes: UnsafeRawBufferPointer
+
+  /// On large pages where the system has some, so that memory is what is measured and not the translation of addresses.
+  init(byteCount: Int) {
+    self.byteCount = byteCount
+    let memory = LargePages.allocate(byteCount: byteCount)
+    // Pages that nobody has written are one page of zeros, which the cache would hold.
+    memory.initializeMemory(as: UInt8.self, repeating: 0, count: byteCount)
+    bytes = UnsafeRawBufferPointer(start: memory, count: byteCount)
+  }
+
+  deinit { bytes.deallocate() }
+
+  /// Lends a part for the length of a call.
+  fileprivate func withBytes(_ range: Range<Int>, _ body: (UnsafeRawBufferPointer) -> Void) {
+    defer { withExtendedLifetime(self) {} }
+    body(UnsafeRawBufferPointer(rebasing: bytes[range]))
+  }
 }

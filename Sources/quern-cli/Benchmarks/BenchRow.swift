@@ -11,22 +11,49 @@ package struct BenchRow: Sendable {
   package let threads: Int
   /// The speed, the best of several rounds.
   package let value: Double
-  /// `GFLOP/s` or `GB/s`.
+  /// `GFLOP/s`, `GB/s` or `tokens/s`.
   package let unit: String
   /// What bounds it, for example `fma peak`; nil for a bound itself.
   package let limit: String?
   /// The speed as a part of that bound.
   package let ratio: Double?
+  /// The median of the rounds, where each is a run of a whole model.
+  package private(set) var median: Double?
+  /// What a token takes, of a whole model.
+  package private(set) var work: TokenWork?
 
   init(_ name: String, _ context: BenchContext, _ value: Double, _ unit: String, of limit: (String, Double)? = nil) {
-    self.name = name
+    self.init(name, context, value, unit, limit: limit?.0, ratio: limit.map { value / $0.1 })
+  }
+
+  /// Rounds of a whole model, given as seconds a token, and the part of a bound that the best of them reaches.
+  init(
+    _ name: String, _ context: BenchContext, secondsPerToken: [Double], _ work: TokenWork, of limit: (String, Double)
+  ) {
+    let rates = secondsPerToken.map { 1 / $0 }.sorted()
+    let middle = (rates[(rates.count - 1) / 2] + rates[rates.count / 2]) / 2
+    let best = rates[rates.count - 1]
+    self.init(name, context, best, "tokens/s", limit: limit.0, ratio: best / limit.1)
+    (median, self.work) = (middle, work)
+  }
+
+  private init(
+    _ name: String, _ context: BenchContext, _ value: Double, _ unit: String, limit: String?, ratio: Double?
+  ) {
+    (self.name, self.value, self.unit, self.limit, self.ratio) = (name, value, unit, limit, ratio)
     level = context.kernels.name
     threads = context.pool.threads
-    self.value = value
-    self.unit = unit
-    self.limit = limit?.0
-    ratio = limit.map { value / $0.1 }
   }
+}
+
+/// What the products of a model with its weights take for a token, on average over the tokens of a run.
+///
+/// Attention over earlier tokens, the delta net's state, norms and activation functions are not in it.
+package struct TokenWork: Sendable, Equatable {
+  /// Bytes of weights as stored: those of one product are read once for all tokens that are multiplied by them together.
+  package let weightBytes: Double
+  /// Multiply-adds.
+  package let multiplyAdds: Double
 }
 
 /// Rows that look like weights: small numbers of both signs, the same every time.

@@ -14,21 +14,33 @@ package enum KernelBench {
   package static func run(
     filter: String? = nil, levels: [Kernels] = [.best], threads: Int = Threads.available, report: (BenchRow) -> Void
   ) throws(CheckpointError) {
-    let wants: (String) -> Bool = { name in
-      guard let filter else { return true }
-      return name.lowercased().contains(filter.lowercased())
-    }
+    let wants = wanting(filter)
     let alone = WorkerPool(threads: 1)
     let together = WorkerPool(threads: threads)
     for kernels in levels {
-      for pool in threads > 1 ? [alone, together] : [alone] {
-        let context = BenchContext(kernels: kernels, pool: pool)
-        if wants("fma peak") { report(BenchRow("fma peak", context, context.peak(), "GFLOP/s")) }
-        try ProductBench(context: context).run(wants, report)
-      }
+      let contexts = (threads > 1 ? [alone, together] : [alone]).map { BenchContext(kernels: kernels, pool: $0) }
+      reportLimits(contexts, memory: ReadMemory.beyondCaches, wants, report)
+      for context in contexts { try ProductBench(context: context).run(wants, report) }
       if CodecBench.names.contains(where: wants) {
         try CodecBench(context: BenchContext(kernels: kernels, pool: alone)).run(wants, report)
       }
     }
+  }
+
+  /// Whether a row's name contains `filter`, in any case; without one all do.
+  static func wanting(_ filter: String?) -> (String) -> Bool {
+    { name in filter.map { name.lowercased().contains($0.lowercased()) } ?? true }
+  }
+
+  /// What the machine can do at most: multiply-adds on registers, and reading so many bytes of memory.
+  static func reportLimits(
+    _ contexts: [BenchContext], memory byteCount: Int, _ wants: (String) -> Bool, _ report: (BenchRow) -> Void
+  ) {
+    if wants("fma peak") {
+      for context in contexts { report(BenchRow("fma peak", context, context.peak(), "GFLOP/s")) }
+    }
+    guard wants("reading memory") else { return }
+    let memory = ReadMemory(byteCount: byteCount)
+    for context in contexts { report(BenchRow("reading memory", context, context.reading(memory), "GB/s")) }
   }
 }

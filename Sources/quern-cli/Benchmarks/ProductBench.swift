@@ -30,7 +30,7 @@ struct ProductBench {
       guard wants(name) else { continue }
       let w = try Self.weights(type, rows: 16384, columns: 4096, kernels: context.kernels)
       let bytes = Double(w.byteCount)
-      let reading = bytes / readSeconds(w.byteCount) * 1e-9
+      let reading = context.reading(ReadMemory(byteCount: w.byteCount))
       report(
         BenchRow(name, context, bytes / seconds(w, tokens: 1) * 1e-9, "GB/s", of: ("reading memory", reading)))
     }
@@ -45,25 +45,6 @@ struct ProductBench {
         BenchContext.best { product.multiply(x, tokens: tokens, by: w, into: y) }
       }
     }
-  }
-
-  /// The time to look at as many bytes once, on the same threads: the search for infinities among zeros.
-  private func readSeconds(_ count: Int) -> Double {
-    let zeros = [UInt8](repeating: 0, count: count)
-    let piece = 1 << 18
-    return zeros.withUnsafeBytes { bytes in
-      let source = SendableBytes(bytes: bytes)
-      return BenchContext.best {
-        context.pool.run(count: (count + piece - 1) / piece) { item, _ in
-          let part = source.bytes[item * piece..<min(count, (item + 1) * piece)]
-          _ = context.kernels.firstNonFinite(.f32, UnsafeRawBufferPointer(rebasing: part))
-        }
-      }
-    }
-  }
-
-  private struct SendableBytes: @unchecked Sendable {  // only read
-    let bytes: UnsafeRawBufferPointer
   }
 
   private static func weights(

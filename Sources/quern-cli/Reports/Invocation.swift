@@ -74,11 +74,7 @@ package struct Invocation: Sendable {
     func text<T>(_ field: T) -> String {
       withUnsafeBytes(of: field) { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) }
     }
-    let processor = (try? FileSystem.readText("/proc/cpuinfo")).flatMap { bytes in
-      String(decoding: bytes, as: UTF8.self).split(separator: "\n").first { $0.hasPrefix("model name") }?
-        .split(separator: ":").dropFirst().first.map { $0.drop { $0 == " " } }
-    }
-    return (processor.map { "\($0), " } ?? "")
+    return (Processor.name.map { "\($0), " } ?? "")
       + "\(counted(threads, "thread")), \(text(system.sysname)) \(text(system.machine))"
   }
 
