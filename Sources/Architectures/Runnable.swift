@@ -31,8 +31,13 @@ package protocol Runnable: Sendable {
   ///
   /// - Throws: `missing`, `mismatch` or `unsupported`, naming the tensor.
   func visionEncoder(_ checkpoint: Checkpoint) throws(CheckpointError) -> (any VisionEncoder)?
+  /// The block of this checkpoint that guesses tokens for the text model; nil without one.
+  ///
+  /// - Throws: `missing`, `mismatch` or `unsupported`, naming the tensor.
+  func draftBlock(_ checkpoint: Checkpoint) throws(CheckpointError) -> (any DraftBlock)?
 }
 
 extension Runnable {
   package func visionEncoder(_ checkpoint: Checkpoint) throws(CheckpointError) -> (any VisionEncoder)? { nil }
+  package func draftBlock(_ checkpoint: Checkpoint) throws(CheckpointError) -> (any DraftBlock)? { nil }
 }

@@ -84,6 +84,17 @@ extension Activations {
     return result
   }
 
+  /// Matrices of one width, one below the other.
+  package static func stacked(_ parts: [Activations]) -> Activations {
+    let result = Activations(rows: parts.reduce(0) { $0 + $1.rows }, columns: parts[0].columns)
+    var row = 0
+    for part in parts {
+      result.replace(from: row, by: part, 0..<part.rows)
+      row += part.rows
+    }
+    return result
+  }
+
   /// Multiplies every value by the same factor.
   package func scale(by factor: Float, _ compute: Compute) {
     compute.each(rows, grain: 32) { part in

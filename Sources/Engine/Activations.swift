@@ -65,6 +65,9 @@ package final class Activations: @unchecked Sendable {  // unchecked: a plain al
     (base + first * columns).update(from: other.base + range.lowerBound * columns, count: range.count * columns)
   }
 
+  /// Copies values to a place among all values, row after row.
+  func keep(_ values: Floats, at place: Int, count: Int) { (base + place).update(from: values, count: count) }
+
   /// Sets every value to zero.
   package func clear() { base.update(repeating: 0, count: rows * columns) }
 

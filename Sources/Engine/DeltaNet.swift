@@ -9,8 +9,14 @@ package enum ValueHeadOrder: Sendable {
 /// The state of one gated delta net layer: a [keyDimension, valueDimension] matrix per value head, and the last inputs of the
 /// convolution before it.
 package final class DeltaNetState {
-  let memory: Activations
+  private(set) var memory: Activations
   package let history: Activations
+  /// Whether calls keep what the last of their tokens can be taken back by.
+  package var keepsSteps = false
+  /// What the newest call that kept steps found and read in the convolution: its history, and its inputs, [T, channels].
+  private var convolved: (before: Activations, inputs: Activations)?
+  /// Room for the memories behind each token of such a call but its last.
+  private var steps: [Activations] = []
 
   /// A copy of the memories, head after head.
   package var memoryValues: [Float] { memory.values }
@@ -21,6 +27,30 @@ package final class DeltaNetState {
     memory.clear()
     history = Activations(rows: convolution.width - 1, columns: convolution.channels)
     history.clear()
+  }
+
+  /// Convolves the inputs of further tokens, [T, channels], after those before them.
+  package func convolve(_ x: Activations, by convolution: CausalConvolution, _ compute: Compute) -> Activations {
+    if keepsSteps { convolved = (history.copy(of: 0..<history.rows), x) }
+    return convolution(x, history: history, compute)
+  }
+
+  /// Where the memories behind each of so many tokens but the last go; empty where they are not kept.
+  func room(forSteps tokens: Int) -> [Activations] {
+    guard keepsSteps else { return [] }
+    while steps.count < tokens - 1 { steps.append(Activations(rows: memory.rows, columns: memory.columns)) }
+    return Array(steps[..<(tokens - 1)])
+  }
+
+  /// Goes back behind the first `kept` tokens, at least one, of the newest call, during which steps were kept.
+  package func rewind(keeping kept: Int) {
+    guard let (before, inputs) = convolved, kept > 0, kept < inputs.rows else {
+      preconditionFailure("steps were kept, and the first of them stays")
+    }
+    swap(&memory, &steps[kept - 1])
+    let moved = min(kept, history.rows)
+    history.replace(from: 0, by: before, moved..<history.rows)
+    history.replace(from: history.rows - moved, by: inputs, kept - moved..<kept)
   }
 }
 
@@ -84,13 +114,15 @@ package struct GatedDeltaNet: Sendable {
     normalize(mixed, compute)
     let chosen = form ?? (mixed.rows < Self.fewTokens ? .recurrent : .chunked)
     let memory = state.memory
+    let steps = state.room(forSteps: mixed.rows)
+    precondition(steps.isEmpty || chosen == .recurrent, "steps are kept of a few tokens")
     compute.each(valueHeads) { part in
       for head in part {
         let job = Head(
           shape: self, head: head, mixed: mixed, decay: decay, beta: beta, memory: memory, result: result,
           kernels: compute.kernels)
         switch chosen {
-        case .recurrent: job.recurrent()
+        case .recurrent: job.recurrent(keeping: steps, at: head * keyDimension * valueDimension)
         case .chunked: job.chunked()
         }
       }
@@ -154,13 +186,16 @@ package struct GatedDeltaNet: Sendable {
     }
 
     /// One token after the other, as the rule is written.
-    func recurrent() {
+    ///
+    /// The memory behind each of the first tokens is kept in one of `steps`, where this head's place is `start`.
+    func recurrent(keeping steps: [Activations], at start: Int) {
       for t in 0..<tokens {
         kernels.deltaStep(
           memory, keys: keyDimension, values: valueDimension, k: keys.start + t * keys.stride,
           q: queries.start + t * queries.stride, v: values.start + t * values.stride,
           kept: Exponential.exp(decay.start[t * decay.stride]), rate: beta.start[t * beta.stride],
           into: output + t * outputStride)
+        if t < steps.count { steps[t].keep(memory, at: start, count: keyDimension * valueDimension) }
       }
     }
   }

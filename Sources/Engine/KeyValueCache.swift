@@ -60,4 +60,10 @@ package final class KeyValueCache {
     }
     count += newKeys.rows
   }
+
+  /// Forgets the newest positions.
+  package func removeLast(_ positions: Int) {
+    precondition(positions >= 0 && positions <= count, "\(positions) of \(count) positions")
+    count -= positions
+  }
 }

@@ -20,6 +20,11 @@ package struct Positions: Sendable, Equatable {
 
   /// The positions of some of the tokens.
   package subscript(range: Range<Int>) -> Positions { Positions(axes: axes.map { Array($0[range]) }) }
+
+  /// These, and others behind them.
+  package static func + (first: Positions, second: Positions) -> Positions {
+    Positions(axes: zip(first.axes, second.axes).map { $0 + $1 })
+  }
 }
 
 /// Rotary position embedding on the first `dimension` values of a head, pairs (i, i + dimension/2), the axis of each frequency

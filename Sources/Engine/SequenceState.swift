@@ -18,6 +18,16 @@ package enum LayerState {
   }
 }
 
+extension LayerState {
+  /// Takes back what came behind the first `kept` of the `tokens` of the newest call, during which steps were kept.
+  func rewind(keeping kept: Int, of tokens: Int) {
+    switch self {
+    case .attention(let cache): cache.removeLast(tokens - kept)
+    case .deltaNet(let memory): memory.rewind(keeping: kept)
+    }
+  }
+}
+
 /// What a model remembers of sequences, layer by layer.
 ///
 /// Usually it is of one. Several go side by side, each as if it were alone, with the same number of tokens in every call: their rows lie one
@@ -42,6 +52,20 @@ package struct SequenceState: ~Copyable {
 
   /// Says how long each sequence is going to be, before its pieces are read: some rotary embeddings turn long sequences otherwise.
   package mutating func announce(length: Int) { announced = length }
+
+  /// Says whether the last tokens of calls to come may be taken back: recurrent layers then keep what they were behind each token.
+  ///
+  /// Such calls are of fewer tokens than those that the delta net works on together.
+  package func keepSteps(_ isOn: Bool) {
+    for case .deltaNet(let memory) in layers.joined() { memory.keepsSteps = isOn }
+  }
+
+  /// Goes back behind the first `kept` tokens, at least one, of the newest call: of so many `tokens` of text, during which steps were kept.
+  package mutating func rewind(keeping kept: Int, of tokens: Int) {
+    for layer in layers.joined() { layer.rewind(keeping: kept, of: tokens) }
+    count -= tokens - kept
+    nextPosition -= tokens - kept
+  }
 
   /// Notes that tokens at `positions`, those of all sequences, went through all layers.
   package mutating func advance(_ positions: Positions) {

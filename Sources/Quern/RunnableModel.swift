@@ -52,7 +52,8 @@ public struct RunnableModel: Sendable {
       let limit = min(max(1, limit), try opened.room(after: input))
       var session = Session(
         model: opened.model, compute: Compute(threads: threads ?? Threads.available),
-        capacity: Session.capacity(prompt: input.count, limit: limit))
+        capacity: Session.capacity(prompt: input.count, limit: limit),
+        draft: sampling.temperature > 0 ? nil : opened.draftBlock())
       var sampler = sampling.sampler
       var decoder = StreamingDecoder(opened.tokenizer)
       try session.read(input)

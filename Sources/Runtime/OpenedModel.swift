@@ -71,6 +71,11 @@ package struct OpenedModel: Sendable {
     return copy
   }
 
+  /// The block of the file that guesses tokens for the model; nil where there is none.
+  ///
+  /// It changes no token, only how soon they come: one that cannot be used, since tensors are missing or damaged, counts as none.
+  package func draftBlock() -> (any DraftBlock)? { try? architecture.draftBlock(checkpoint) }
+
   /// Whether only the projector was named: the rest is another model's.
   package var isProjectorAlone: Bool { projector?.path == name }
 
@@ -117,7 +122,7 @@ package struct OpenedModel: Sendable {
         guard let token = try session.generate(1, sampler: &sampler, stop: stopTokens).first else { break }
         tokens.append(token)
         onToken(token)
-        if tokens.count < count { try session.read([token]) }
+        if tokens.count < count { try session.read(token, room: count - tokens.count - 1) }
       }
     } catch {
       throw explained(error).in(file: name)

@@ -18,10 +18,16 @@ package struct Sampler: Sendable {
     generator = SplitMix64(state: seed)
   }
 
-  /// The chosen token: the likeliest one (the lowest id among equals) or a drawn one.
-  package mutating func sample(_ logits: UnsafeBufferPointer<Float>) -> Int32 {
+  /// The likeliest token, the lowest id among equals.
+  static func likeliest(_ logits: UnsafeBufferPointer<Float>) -> Int32 {
     var best = 0
     for i in logits.indices where logits[i] > logits[best] || logits[best].isNaN { best = i }
+    return Int32(best)
+  }
+
+  /// The chosen token: the likeliest one (the lowest id among equals) or a drawn one.
+  package mutating func sample(_ logits: UnsafeBufferPointer<Float>) -> Int32 {
+    let best = Int(Self.likeliest(logits))
     guard temperature > 0, logits[best].isFinite else { return Int32(best) }
 
     // Tokens less likely than e^-25 of the best are never drawn and would only make sorting slow.

@@ -23,6 +23,24 @@ import Testing
     #expect(first["tokens"] != nil && first["tokens"] == second["tokens"])
   }
 
+  @Test func `greedy answers say what came of guesses, others that there were none`() throws {
+    func answer(_ model: String, _ more: [String] = []) throws -> OrderedJSON {
+      try CommandLineRun(["generate", model, "--prompt", "Hi", "--tokens", "12", "--json"] + more).json()
+    }
+    let greedy = try answer(model)
+    let (drafted, accepted) = (greedy["draft"]?["drafted"]?.intValue, greedy["draft"]?["accepted"]?.intValue)
+    let rate = try #require(greedy["draft"]?["acceptance_rate"]?.doubleValue)
+    #expect(rate == Double(try #require(accepted)) / Double(try #require(drafted)))
+    #expect(try answer(model, ["--temperature", "1"])["draft"]?.isNull == true)
+
+    let folder = try TemporaryFolder()
+    let file = folder.file("without.gguf")
+    let run = try CommandLineRun(["convert", model, "--no-mtp", "--to", "gguf", "--output", file, "--quiet"])
+    try #require(run.status == 0, "\(run.errors)")
+    let without = try answer(file)
+    #expect(without["draft"]?.isNull == true && without["tokens"] == greedy["tokens"])
+  }
+
   /// Whichever thread notices: with eight it is seldom the first one.
   @Test(arguments: [1, 2, 8])
   func `a model that shrinks while it runs is an error in a sentence`(threads: Int) throws {

@@ -59,6 +59,14 @@ struct AttentionBlock: TokenMixer {
     return mixed
   }
 
+  /// Adds the keys and values of tokens of one sequence, whose normed hidden states are [T, hidden], and asks nothing of them.
+  func remember(_ u: Activations, turns: Turns, cache: KeyValueCache, _ compute: Compute) {
+    precondition(projections.count == 3, "keys and values have matrices of their own")
+    let keys = projections[1](u, compute)
+    turn(keys, heads: attention.keyValueHeads, norm: attn_k_norm, turns, compute)
+    cache.append(keys: keys, values: projections[2](u, compute))
+  }
+
   func project(_ mixed: Activations, _ compute: Compute) -> Activations { attn_output(mixed, compute) }
 
   /// Queries, [T, heads * dimension] or with a gate behind each of them, keys and values, [T, keyValueHeads * dimension].

@@ -66,7 +66,7 @@ struct DeltaNetBlock: TokenMixer {
     let (beta, decay) = rates(of: u, compute)  // [T, value heads]
     curve(beta, decay)
     let output = Activations.bySequence(states.map(\.memory), [inputs, decay, beta]) { state, parts in
-      let mixed = ssm_conv1d(parts[0], history: state.history, compute)
+      let mixed = state.convolve(parts[0], by: ssm_conv1d, compute)
       return gatedDeltaNet(mixed, decay: parts[1], beta: parts[2], state: state, compute)
     }
     ssm_norm.apply(toHeadsOf: output, gate: gate, compute)

@@ -9,4 +9,8 @@ extension Qwen35 {
       WeightLoader(checkpoint, rules: rules), configuration.hybrid,
       order: checkpoint.format == .gguf ? .tiled : .grouped)
   }
+
+  package func draftBlock(_ checkpoint: Checkpoint) throws(CheckpointError) -> (any DraftBlock)? {
+    try MTPBlock(checkpoint, rules: rules, configuration.hybrid)
+  }
 }

@@ -8,4 +8,8 @@ extension Qwen35Moe {
     try Decoder(
       WeightLoader(checkpoint, rules: rules), settled, order: checkpoint.format == .gguf ? .tiled : .grouped)
   }
+
+  package func draftBlock(_ checkpoint: Checkpoint) throws(CheckpointError) -> (any DraftBlock)? {
+    try MTPBlock(checkpoint, rules: rules, settled)
+  }
 }

@@ -8,4 +8,8 @@ extension Qwen3Next {
     // Value heads keep their order in GGUF.
     try Decoder(WeightLoader(checkpoint, rules: rules), settled, order: .grouped)
   }
+
+  package func draftBlock(_ checkpoint: Checkpoint) throws(CheckpointError) -> (any DraftBlock)? {
+    try MTPBlock(checkpoint, rules: rules, settled)
+  }
 }

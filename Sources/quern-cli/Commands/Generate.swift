@@ -82,7 +82,8 @@ struct Generate: ParsableCommand {
     let limit = min(tokens, try opened.room(after: input))
     let compute = Compute(threads: common.threadCount)
     var session = Session(
-      model: opened.model, compute: compute, capacity: Session.capacity(prompt: input.count, limit: limit))
+      model: opened.model, compute: compute, capacity: Session.capacity(prompt: input.count, limit: limit),
+      draft: temperature == 0 ? opened.draftBlock() : nil)
     var sampler = Sampler(temperature: temperature, topK: topK ?? 0, topP: topP ?? 1, seed: seed ?? 0)
     var decoder = StreamingDecoder(opened.tokenizer)
 
@@ -116,7 +117,7 @@ struct Generate: ParsableCommand {
           ("tokens", .array(generated.map { .integer(Int64($0)) })),
           ("vision_seconds", pictures == nil ? .null : .number(seen - start)),
           ("prompt_tokens_per_second", .number(promptRate)), ("tokens_per_second", .number(rate)),
-          ("model", .string(opened.name)),
+          ("draft", session.drafts?.json ?? .null), ("model", .string(opened.name)),
         ]))
     } else {
       printAnswer(decoder.finish() + "\n")
@@ -125,5 +126,15 @@ struct Generate: ParsableCommand {
         printNote("\(fixed(rate, 1)) tokens/s generated, \(fixed(promptRate, 1)) tokens/s read\(encoding)")
       }
     }
+  }
+}
+
+extension DraftFigures {
+  /// What `draft` says in the result of `generate`.
+  fileprivate var json: OrderedJSON {
+    jsonObject([
+      ("drafted", .integer(Int64(drafted))), ("accepted", .integer(Int64(accepted))),
+      ("acceptance_rate", acceptanceRate.map { .number($0) } ?? .null),
+    ])
   }
 }
