@@ -11,6 +11,7 @@
 #define CK_HALF 1
 #define CK_TOKENS 6
 #define CK_VECTORS 2
+#define CK_DOTS CK_DOTS_AVX2
 
 #pragma clang attribute push(__attribute__((target("avx2,fma,f16c,bmi,bmi2"))), apply_to = function)
 #include "level.inc"

@@ -12,6 +12,7 @@
 #define CK_HALF 1
 #define CK_TOKENS 8
 #define CK_VECTORS 3
+#define CK_DOTS CK_DOTS_AVX2
 
 #pragma clang attribute push( \
     __attribute__((target("avx512f,avx512bw,avx512vl,avx512dq,avx2,fma,f16c,bmi,bmi2"))), apply_to = function)

@@ -47,6 +47,7 @@ static void fill(ck_kernels *to, const ck_kernels *from) {
     if (!format->decode) format->decode = lower->decode;
     if (!format->encode) format->encode = lower->encode;
     if (!format->gemv) format->gemv = lower->gemv;
+    if (!format->digits) format->digits = lower->digits;
     // Panels of another shape would be of no use.
     if (!format->unpack && !has_product) format->unpack = lower->unpack;
   }

@@ -9,5 +9,6 @@
 #define CK_HALF 0
 #define CK_TOKENS 4
 #define CK_VECTORS 2
+#define CK_DOTS CK_DOTS_PLAIN
 
 #include "level.inc"

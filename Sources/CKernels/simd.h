@@ -3,6 +3,11 @@
 /// CK_LANES is the number of f32 lanes of a register, CK_FMA whether a fused multiply-add is one
 /// instruction, CK_HALF whether the f16 conversions are.
 
+/// Which instructions multiply small integers (CK_DOTS): those of any vectors, or of sets that have some of their own.
+#define CK_DOTS_PLAIN 0
+#define CK_DOTS_NEON 1
+#define CK_DOTS_AVX2 2
+
 // Encoders must give the same bytes everywhere and sums the same bits at every level with CK_FMA, so the
 // compiler never fuses by itself: fused operations are written ck_fma.
 #pragma STDC FP_CONTRACT OFF

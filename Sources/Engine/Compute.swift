@@ -29,10 +29,16 @@ package struct Compute: Sendable {
   package var threads: Int { product.pool.threads }
 
   /// x W^T: [T, columns] to [T, rows].
-  package func callAsFunction(_ x: Activations, _ weight: WeightMatrix) -> Activations {
+  ///
+  /// - Parameters:
+  ///   - x: the inputs.
+  ///   - weight: the weights.
+  ///   - batch: how many tokens these are some of, where a part of a batch is to be computed as the whole would be; nil for all.
+  /// - Returns: the outputs.
+  package func callAsFunction(_ x: Activations, _ weight: WeightMatrix, of batch: Int? = nil) -> Activations {
     precondition(x.columns == weight.columns, "a weight fits rows of its width")
     tap?(weight, x)
-    return product(x, current(weight))
+    return product(x, current(weight), of: batch)
   }
 
   /// What is multiplied by in place of a matrix: itself, unless it is replaced.

@@ -46,6 +46,11 @@ package struct EngineKernels: @unchecked Sendable {  // the table is constant da
     level.pack_rows(weights, stride, rows, columns, panel)
   }
 
+  /// Cuts a token into digits, `FormatKernels.digitBytes` for every `digitColumns` columns; columns are a multiple of 32.
+  package func makeDigits(_ x: UnsafePointer<Float>, columns: Int, into digits: UnsafeMutableRawPointer) {
+    level.make_digits(x, columns, digits.assumingMemoryBound(to: ck_stretch.self))
+  }
+
   /// One stretch of columns of y = x W^T over packed panels; see `ops/product.h`.
   ///
   /// - Parameters:

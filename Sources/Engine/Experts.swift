@@ -13,10 +13,10 @@ package struct ExpertMatrices: Sendable {
     (self.matrices, self.biases) = (matrices, biases)
   }
 
-  /// What an expert makes of some rows: [n, columns] to [n, rows].
-  func callAsFunction(_ x: Activations, expert: Int, _ compute: Compute) -> Activations {
+  /// What an expert makes of some rows of a batch: [n, columns] to [n, rows].
+  func callAsFunction(_ x: Activations, expert: Int, of batch: Int, _ compute: Compute) -> Activations {
     let matrix = matrices[expert]
-    let y = compute(x, matrix)
+    let y = compute(x, matrix, of: batch)
     if !biases.isEmpty { y.add(bias: Array(biases[expert * matrix.rows..<(expert + 1) * matrix.rows]), compute) }
     return y
   }
@@ -25,7 +25,7 @@ package struct ExpertMatrices: Sendable {
 /// Gated feed-forward networks of which each token goes through a few: down(f(gate x, up x)), weighed and added.
 ///
 /// Tokens are grouped by expert, and no expert sees a token that did not choose it. A token's answers are added in the order of the experts'
-/// numbers, and each product's bits do not depend on the rows beside it; so neither threads nor other tokens of the batch change a bit.
+/// numbers, and each product's bits depend on the size of the batch at most, not on the rows beside it; so neither threads nor other tokens of the batch change a bit.
 package struct Experts: Sendable {
   package let gate: ExpertMatrices  // [intermediate, hidden] each
   package let up: ExpertMatrices
@@ -44,10 +44,10 @@ package struct Experts: Sendable {
     result.clear()
     for (expert, tokens) in choice.tokens.enumerated() where !tokens.isEmpty {
       let rows = x.gather(tokens, compute)  // [n, hidden]
-      let opened = gate(rows, expert: expert, compute)  // [n, intermediate]
-      let up = up(rows, expert: expert, compute)
+      let opened = gate(rows, expert: expert, of: x.rows, compute)  // [n, intermediate]
+      let up = up(rows, expert: expert, of: x.rows, compute)
       activation(gate: opened, up: up, compute)
-      result.add(down(opened, expert: expert, compute), times: choice.weights[expert], to: tokens, compute)
+      result.add(down(opened, expert: expert, of: x.rows, compute), times: choice.weights[expert], to: tokens, compute)
     }
     return result
   }

@@ -3,11 +3,12 @@ import Base
 
 /// y = x W^T in 32-bit floats over weights as they are stored.
 ///
-/// Weights are unpacked a tile at a time into panels the register block reads, tokens are packed once; for a few tokens
-/// weights are expanded in registers instead, which gives the same bits. Each output is computed in one fixed order:
-/// columns in blocks of ``columnBlock``; in a block one chain of multiply-adds in column order, from zero; block sums added
-/// in order. Nothing else enters, so the bits of an output depend neither on the number of threads nor on the tokens
-/// beside it, and are the same at every level with a fused multiply-add.
+/// There are two roads. *fma*: weights are unpacked a tile at a time into panels the register block reads, tokens are packed once; for
+/// a few tokens stored numbers are expanded in registers instead, which gives the same bits. Each output is computed in one fixed
+/// order: columns in blocks of ``columnBlock``; in a block one chain of multiply-adds in column order, from zero; block sums
+/// added in order. *digits*: a few tokens by block formats; activations become numbers of two digits, which are multiplied by the
+/// stored codes as integers (``PlainDigits`` has the sum). On either road the bits of an output depend neither on the number of
+/// threads nor on the tokens beside it, and are the same at every level with a fused multiply-add.
 package struct MatrixProduct: Sendable {
   /// Columns that are summed before they are added to the output.
   package static let columnBlock = 256
@@ -18,6 +19,7 @@ package struct MatrixProduct: Sendable {
   private let engine: EngineKernels
   private let tokenScratch = ScratchStore()
   private let tileScratch = ScratchStore()
+  private let digitScratch = ScratchStore()
 
   /// Weights are unpacked and used this many rows at a time, rounded up to whole panels; with the tokens of one
   /// pass, those of the next and their sums they fit the second-level cache.
@@ -28,6 +30,8 @@ package struct MatrixProduct: Sendable {
   private static let chunkTokens = 512
   /// Rows that a thread takes at a time when there are few tokens; whole register blocks at every level.
   private static let gemvRows = 128
+  /// The same on the digits road, where a row takes less time: whoever is late at the end keeps the others waiting for one piece.
+  private static let digitRows = 32
   /// Rows that are brought into order at a time; they stay in the second-level cache.
   private static let orderedRows = 32
   /// Below about this many cycles of work a helper would come too late.
@@ -56,8 +60,10 @@ package struct MatrixProduct: Sendable {
   ///   - tokens: rows of x and y.
   ///   - w: the weights, [w.rows, w.columns].
   ///   - y: outputs, [tokens, w.rows]; overwritten.
+  ///   - batch: how many tokens these are some of, which decides the road; nil when they are all.
   package func multiply(
-    _ x: UnsafeBufferPointer<Float>, tokens: Int, by w: WeightMatrix, into y: UnsafeMutableBufferPointer<Float>
+    _ x: UnsafeBufferPointer<Float>, tokens: Int, by w: WeightMatrix, into y: UnsafeMutableBufferPointer<Float>,
+    of batch: Int? = nil
   ) {
     precondition(x.count == tokens * w.columns, "x is [tokens, columns]")
     precondition(y.count == tokens * w.rows, "y is [tokens, rows]")
@@ -65,6 +71,10 @@ package struct MatrixProduct: Sendable {
     guard let xBase = x.baseAddress, let yBase = y.baseAddress, tokens > 0, w.rows > 0 else { return }
     guard w.columns > 0 else { return y.update(repeating: 0) }
     let native = kernels[w.type]
+    if Self.takesDigits(w, batch: batch ?? tokens, native), let native {
+      return run(
+        ProductJob(engine: engine, unpacking: nil, w: w, x: xBase, y: yBase, tokens: tokens), digits: native)
+    }
     let gemv = w.columns % 32 == 0 ? native?.gemv : nil
     let chunk = Self.chunkTokens / engine.tokenBlock * engine.tokenBlock
     for first in stride(from: 0, to: tokens, by: chunk) {
@@ -72,7 +82,7 @@ package struct MatrixProduct: Sendable {
       let job = ProductJob(
         engine: engine, unpacking: native?.unpack, w: w, x: xBase + first * w.columns, y: yBase + first * w.rows,
         tokens: some)
-      if some <= FormatKernels.gemvTokens, let gemv {
+      if some <= FormatKernels.fewTokens, let gemv {
         run(job, gemv)
       } else {
         run(job)
@@ -80,7 +90,34 @@ package struct MatrixProduct: Sendable {
     }
   }
 
-  /// A few tokens, straight from the stored rows.
+  /// Whether a batch of tokens takes the digits road.
+  private static func takesDigits(_ w: WeightMatrix, batch: Int, _ native: FormatKernels?) -> Bool {
+    batch <= FormatKernels.fewTokens && w.columns % 32 == 0 && native?.hasDigits == true
+  }
+
+  /// A few tokens, cut into digits once, by stored rows.
+  private func run(_ job: ProductJob, digits native: FormatKernels) {
+    let w = job.w
+    let bytes = (w.columns + FormatKernels.digitColumns - 1) / FormatKernels.digitColumns * FormatKernels.digitBytes
+    digitScratch.lend(job.tokens * bytes / MemoryLayout<Float>.stride) { room in
+      let digits = UnsafeMutableRawPointer(room)
+      for token in 0..<job.tokens {
+        engine.makeDigits(job.x + token * w.columns, columns: w.columns, into: digits + token * bytes)
+      }
+      let shared = Borrowed(room)
+      each((w.rows + Self.digitRows - 1) / Self.digitRows, serial: job.digitCycles < Self.serialCycles) { item, _ in
+        let first = item * Self.digitRows
+        w.withStored(row: first, first: 0, count: w.columns) { stored in
+          guard let stored = stored.baseAddress else { return }
+          native.multiply(
+            digits: shared.value, tokens: job.tokens, columns: w.columns, stored, rowBytes: w.rowBytes,
+            rows: min(Self.digitRows, w.rows - first), into: job.y + first, outputs: w.rows)
+        }
+      }
+    }
+  }
+
+  /// A few tokens, straight from stored rows of numbers.
   private func run(_ job: ProductJob, _ gemv: FormatKernels.Gemv) {
     let w = job.w
     guard w.order == nil else { return runInOrder(job, gemv) }
@@ -175,6 +212,9 @@ private struct ProductJob: @unchecked Sendable {  // items write disjoint parts 
 
   /// A rough count of processor cycles: unpacking each weight, and sixteen multiply-adds a cycle.
   var cycles: Int { w.rows * w.columns / 16 * (8 + tokens) }
+
+  /// The same on the digits road: reading 32 weights, and multiplying them by each token.
+  var digitCycles: Int { w.rows * w.columns / 32 * (3 + 2 * tokens) }
 
   var tokenPanels: Int { (tokens + engine.tokenBlock - 1) / engine.tokenBlock }
 

@@ -27,11 +27,13 @@ extension Activations {
 }
 
 extension MatrixProduct {
-  /// x W^T: [T, columns] to [T, rows].
-  package func callAsFunction(_ x: Activations, _ weight: WeightMatrix) -> Activations {
+  /// x W^T: [T, columns] to [T, rows], for some or all tokens of a batch.
+  package func callAsFunction(_ x: Activations, _ weight: WeightMatrix, of batch: Int? = nil) -> Activations {
     let result = Activations(rows: x.rows, columns: weight.rows)
     x.withElements { x in
-      result.withElements { y in multiply(UnsafeBufferPointer(x), tokens: result.rows, by: weight, into: y) }
+      result.withElements { y in
+        multiply(UnsafeBufferPointer(x), tokens: result.rows, by: weight, into: y, of: batch)
+      }
     }
     return result
   }

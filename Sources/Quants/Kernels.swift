@@ -85,7 +85,7 @@ package struct FormatKernels: @unchecked Sendable {
   ///
   /// Arguments: stored rows, bytes from row to row, rows, columns, the panel.
   package typealias Unpack = @convention(c) (UnsafeRawPointer, Int, Int, Int, UnsafeMutablePointer<Float>) -> Void
-  /// The product of one to ``gemvTokens`` tokens with stored rows; see `ops/gemv.h`.
+  /// The product of one to ``fewTokens`` tokens with stored rows of numbers; see `ops/gemv.h`.
   ///
   /// Columns are a multiple of 32. Arguments: stored rows, bytes from row to row, rows, tokens [tokens][columns], elements from token to token,
   /// tokens, columns, outputs [tokens][rows], elements from token to token.
@@ -93,8 +93,12 @@ package struct FormatKernels: @unchecked Sendable {
     @convention(c) (
       UnsafeRawPointer, Int, Int, UnsafePointer<Float>, Int, Int, Int, UnsafeMutablePointer<Float>, Int
     ) -> Void
-  /// Tokens that a ``Gemv`` takes at most.
-  package static let gemvTokens = 4
+  /// Tokens that a ``Gemv`` and ``multiply(digits:tokens:columns:_:rowBytes:rows:into:outputs:)`` take at most.
+  package static let fewTokens = 4
+  /// Columns that share a scale of the digits they are cut into.
+  package static let digitColumns = 256
+  /// Bytes of the digits of so many columns.
+  package static let digitBytes = MemoryLayout<ck_stretch>.size
 
   private let record: UnsafePointer<ck_format>
   private let tables: KernelTables?
@@ -106,13 +110,35 @@ package struct FormatKernels: @unchecked Sendable {
 
   package var unpack: Unpack? { record.pointee.unpack }
   package var gemv: Gemv? { record.pointee.gemv }
+  /// Whether there is a product of a few tokens, cut into digits, with stored rows; see `ops/digits_dot.h`.
+  package var hasDigits: Bool { record.pointee.digits != nil }
+
+  /// Multiplies one to ``fewTokens`` tokens, cut into digits, by stored rows; there must be a loop for it.
+  ///
+  /// - Parameters:
+  ///   - digits: the tokens one after another, of ``digitBytes`` for every ``digitColumns`` columns or fewer.
+  ///   - tokens: how many.
+  ///   - columns: whole blocks, a multiple of 32.
+  ///   - weights: the first row.
+  ///   - rowBytes: bytes from row to row.
+  ///   - rows: how many.
+  ///   - y: outputs, [tokens][rows].
+  ///   - outputs: elements from token to token of `y`.
+  package func multiply(
+    digits: UnsafeRawPointer, tokens: Int, columns: Int, _ weights: UnsafeRawPointer, rowBytes: Int, rows: Int,
+    into y: UnsafeMutablePointer<Float>, outputs: Int
+  ) {
+    record.pointee.digits?(
+      weights, rowBytes, rows, digits.assumingMemoryBound(to: ck_stretch.self), tokens, columns, y, outputs,
+      tables?.points)
+  }
 
   /// What there is, in the words of `docs/performance/kernels.md`.
   package var names: [String] {
     let record = record.pointee
     let all = [
       ("decode", record.decode != nil), ("encode", record.encode != nil), ("product", record.unpack != nil),
-      ("one token", record.gemv != nil),
+      ("one token", record.gemv != nil || record.digits != nil),
     ]
     return all.filter(\.1).map(\.0)
   }

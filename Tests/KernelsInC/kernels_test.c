@@ -11,6 +11,9 @@
 
 #include "../../Sources/CKernels/levels.h"
 
+// See wide.c.
+extern const ck_level ck_sixteen;
+
 static int failures;
 
 static void check(int good, const char *level, const char *what, size_t n) {
@@ -78,7 +81,15 @@ static int same_floats(const float *a, const float *b, size_t n) {
 // Formats with kernels of every kind, and how they are stored.
 static const struct { const char *name; size_t block, bytes; } stored_as[] = {
     {"F16", 1, 2}, {"BF16", 1, 2}, {"Q8_0", 32, 34}, {"Q4_0", 32, 18}, {"F32", 1, 4},
-    {"Q4_K", 256, 144}, {"Q5_K", 256, 176}, {"Q6_K", 256, 210},
+};
+
+// Formats whose products with a few tokens are of integers.
+static const struct { const char *name; size_t block, bytes; } cut_as[] = {
+    {"Q4_0", 32, 18},    {"Q4_1", 32, 20},    {"Q5_0", 32, 22},   {"Q5_1", 32, 24},   {"Q8_0", 32, 34},
+    {"IQ4_NL", 32, 18},  {"MXFP4", 32, 17},   {"NVFP4", 64, 36},  {"Q1_0", 128, 18},  {"Q2_0", 64, 18},
+    {"Q2_K", 256, 84},   {"Q3_K", 256, 110},  {"Q4_K", 256, 144}, {"Q5_K", 256, 176}, {"Q6_K", 256, 210},
+    {"IQ4_XS", 256, 136}, {"TQ1_0", 256, 54}, {"TQ2_0", 256, 66}, {"IQ2_XXS", 256, 66}, {"IQ2_XS", 256, 74},
+    {"IQ2_S", 256, 82},  {"IQ3_XXS", 256, 98}, {"IQ3_S", 256, 110}, {"IQ1_S", 256, 50}, {"IQ1_M", 256, 56},
 };
 
 static void codecs(const ck_kernels *level, const ck_kernels *portable) {
@@ -271,8 +282,73 @@ static void few_of(const ck_kernels *level, int fused, size_t f, size_t tokens) 
 
 static void few(const ck_kernels *level, int fused) {
   for (size_t f = 0; f < sizeof stored_as / sizeof stored_as[0]; f++) {
+    if (!ck_format_named(level, stored_as[f].name)->gemv) continue;
     for (size_t tokens = 1; tokens <= 4; tokens++) few_of(level, fused, f, tokens);
   }
+}
+
+// Digits of every kind of token: those of another level, and the numbers they stand for.
+static void cutting(const ck_kernels *level, const ck_kernels *other) {
+  for (size_t columns = 32; columns <= 1024; columns += 32) {
+    for (int kind = 0; kind < 8; kind++) {
+      const size_t stretches = (columns + 255) / 256;
+      float *x = guarded(columns * 4);
+      ck_stretch *a = guarded(stretches * sizeof *a), *b = guarded(stretches * sizeof *b);
+      fill(x, columns, kind);
+      if (columns % 64 == 0) x[columns / 2] *= 100;
+      level->make_digits(x, columns, a);
+      other->make_digits(x, columns, b);
+      check(memcmp(a, b, stretches * sizeof *a) == 0, level->name, "make_digits, another level's", columns);
+      for (size_t i = 0; i < columns; i++) {
+        const ck_stretch *s = &a[i / 256];
+        const size_t chunk = i % 256 / 32, odd = i % 2, place = i % 32 / 2;
+        const double number = s->digit[chunk][0][odd][place] * 32768.0 + s->digit[chunk][1][odd][place];
+        const double wrong = fabs(number * s->scale - x[i]);
+        check(isnan(s->scale) ? number == 0 : wrong <= s->scale / 2, level->name, "make_digits", i);
+      }
+      done();
+    }
+  }
+}
+
+// A few tokens, cut into digits, by stored rows of any bytes, finite scales every other time: the bits of another level.
+static void few_cut(const ck_kernels *level, const ck_kernels *other) {
+  enum { rows = 9, longest = 1024 };
+  uint64_t *points = guarded(2048 * 8);
+  for (size_t i = 0; i < 2048; i++) points[i] = ((uint64_t)random_bits() << 32 | random_bits()) & 0x3f3f3f3f3f3f3f3f;
+  uint64_t *levels = guarded(2048 * 8);
+  for (size_t i = 0; i < 2048; i++) {
+    levels[i] = 0;
+    for (int k = 0; k < 8; k++) levels[i] |= (uint64_t)(uint8_t)((int)(random_bits() % 3) - 1) << 8 * k;
+  }
+  const size_t kept = mappings;
+  for (size_t f = 0; f < sizeof cut_as / sizeof cut_as[0]; f++) {
+    const char *name = cut_as[f].name;
+    const ck_format *ours = ck_format_named(level, name), *theirs = ck_format_named(other, name);
+    const uint64_t *table = name[2] == '1' ? levels : points;
+    for (size_t tokens = 1; tokens <= 4; tokens++) {
+      for (int tries = 0; tries < 4; tries++) {
+        const size_t columns = cut_as[f].block == 256 ? 768 : tries % 2 ? 896 : 512 + cut_as[f].block;
+        const size_t bytes = columns / cut_as[f].block * cut_as[f].bytes, stretches = (columns + 255) / 256;
+        float *x = guarded(columns * 4), *y = guarded(tokens * rows * 4), *z = guarded(tokens * rows * 4);
+        ck_stretch *digits = guarded(tokens * stretches * sizeof *digits);
+        uint8_t *stored = guarded(rows * bytes);
+        for (size_t i = 0; i < rows * bytes; i++) stored[i] = (uint8_t)(random_bits() & (tries < 2 ? 0xbf : 0xff));
+        for (size_t t = 0; t < tokens; t++) {
+          fill(x, columns, tries == 1 ? 7 : 0);
+          level->make_digits(x, columns, digits + t * stretches);
+        }
+        ours->digits(stored, bytes, rows, digits, tokens, columns, y, rows, table);
+        theirs->digits(stored, bytes, rows, digits, tokens, columns, z, rows, table);
+        check(same_floats(y, z, tokens * rows), level->name, name, tokens);
+        while (mappings > kept) {
+          mappings--;
+          munmap(mapped[mappings].base, mapped[mappings].bytes);
+        }
+      }
+    }
+  }
+  done();
 }
 
 static float multiply_add(float a, float b, float c, int fused) {
@@ -352,8 +428,6 @@ static void assembly(void) {
   check(ck_format_named(&set, "F17") == NULL, "both", "ck_format_named", 0);
 }
 
-// See wide.c.
-extern const ck_level ck_sixteen;
 #ifdef CK_ONLY
 // The one level to test, where the others are not wanted.
 extern const ck_level CK_ONLY;
@@ -366,6 +440,8 @@ static void run(const ck_kernels *level, int fused) {
   unpacking(level);
   products(level, fused);
   few(level, fused);
+  cutting(level, &ck_sixteen.kernels);
+  if (fused) few_cut(level, &ck_sixteen.kernels);
   delta(level, fused);
   printf("%s: %s\n", level->name, failures ? "failed" : "passed");
 }

@@ -34,6 +34,18 @@ typedef struct ck_levels {
 /// Columns of a group of a panel, at most: ops/panel.h.
 #define CK_PANEL_GROUP 32
 
+/// 256 columns of a token, or the last ones, as numbers of two digits to the base of 2^15 that share a scale: ops/digits.h.
+/// First digits are -2^13...2^13, second ones -2^14...2^14 - 1; what lies behind the last column is zero.
+typedef struct ck_stretch {
+  /// For every 32 columns the first digits of even columns, those of odd ones, and the second digits of both.
+  int16_t digit[8][2][2][16];
+  /// The sums of the numbers over the first sixteen of every 32 columns, then over the second.
+  float sum[16];
+  /// What the numbers are multiplied by, a power of two: NaN where a column is not finite.
+  float scale;
+  float unused[15];
+} ck_stretch;
+
 /// The kernels of one block format; null where it has none. Pointers to codebooks are null for formats without one.
 typedef struct ck_format {
   /// As the registry writes it, for example Q4_K.
@@ -46,9 +58,13 @@ typedef struct ck_format {
   /// Up to row_block stored rows, row_bytes apart, to one packed panel: ops/pack.h.
   void (*_Nullable unpack)(const void *_Nonnull from, size_t row_bytes, size_t rows, size_t columns,
                            float *_Nonnull panel);
-  /// One to four tokens by stored rows; columns are whole blocks, and 32 of what has none: ops/gemv.h, ops/gemv_k.h.
+  /// One to four tokens by stored rows of numbers; columns are a multiple of 32: ops/gemv.h.
   void (*_Nullable gemv)(const void *_Nonnull from, size_t row_bytes, size_t rows, const float *_Nonnull x,
                          size_t stride, size_t tokens, size_t columns, float *_Nonnull y, size_t outputs);
+  /// One to four tokens, cut into digits one after another, by stored rows of whole blocks: ops/digits_dot.h.
+  void (*_Nullable digits)(const void *_Nonnull from, size_t row_bytes, size_t rows, const ck_stretch *_Nonnull x,
+                           size_t tokens, size_t columns, float *_Nonnull y, size_t outputs,
+                           const uint64_t *_Nullable points);
 } ck_format;
 
 /// The formats that have kernels, in the order of kernels.def.

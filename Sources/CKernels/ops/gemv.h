@@ -1,4 +1,4 @@
-/// y = x W^T for a few tokens, straight from the stored weights.
+/// y = x W^T for a few tokens, straight from stored numbers.
 ///
 /// Unpacking a weight costs more than multiplying it by a few tokens, so weights are expanded in registers and used at
 /// once. Lanes are weight rows, as in product.h: stored words of a register's worth of rows are transposed while they
@@ -87,43 +87,6 @@ CK_INLINE void ck_gemv_pairs(ck_gemv *g, size_t tokens, size_t at, int upper) {
 CK_INLINE void ck_gemv_bf16(ck_gemv *g, size_t tokens, size_t at) { ck_gemv_pairs(g, tokens, at, 1); }
 CK_INLINE void ck_gemv_f16(ck_gemv *g, size_t tokens, size_t at) { ck_gemv_pairs(g, tokens, at, 0); }
 
-/// A block of Q8_0.
-CK_INLINE void ck_gemv_q8_0(ck_gemv *g, size_t tokens, size_t at) {
-  const size_t block = at / 32 * sizeof(ck_q8_0);
-  ck_f32 d[CK_GEMV_VECTORS];
-  CK_UNROLL for (size_t v = 0; v < CK_GEMV_VECTORS; v++) {
-    d[v] = ck_gemv_from_f16(ck_gemv_halves(g->row + v * CK_LANES, block));
-  }
-  CK_UNROLL for (size_t quad = 0; quad < 2; quad++) {
-    ck_f32 word[CK_GEMV_VECTORS][4];
-    CK_UNROLL for (size_t v = 0; v < CK_GEMV_VECTORS; v++) {
-      ck_transpose_four(g->row + v * CK_LANES, block + 2 + quad * 16, word[v]);
-    }
-    CK_UNROLL for (size_t i = 0; i < 16; i++) {
-      CK_UNROLL for (size_t v = 0; v < CK_GEMV_VECTORS; v++) {
-        const ck_i32 q = (ck_i32)((ck_u32)word[v][i / 4] << (uint32_t)(24 - i % 4 * 8)) >> 24;
-        ck_gemv_add(g, tokens, v, quad * 16 + i, __builtin_convertvector(q, ck_f32) * d[v]);
-      }
-    }
-  }
-}
-
-/// A block of Q4_0: the low nibbles of sixteen bytes, then the high ones.
-CK_INLINE void ck_gemv_q4_0(ck_gemv *g, size_t tokens, size_t at) {
-  const size_t block = at / 32 * sizeof(ck_q4_0);
-  ck_f32 d[CK_GEMV_VECTORS], word[CK_GEMV_VECTORS][4];
-  CK_UNROLL for (size_t v = 0; v < CK_GEMV_VECTORS; v++) {
-    d[v] = ck_gemv_from_f16(ck_gemv_halves(g->row + v * CK_LANES, block));
-    ck_transpose_four(g->row + v * CK_LANES, block + 2, word[v]);
-  }
-  CK_UNROLL for (size_t i = 0; i < 32; i++) {
-    CK_UNROLL for (size_t v = 0; v < CK_GEMV_VECTORS; v++) {
-      const ck_u32 nibble = ((ck_u32)word[v][i / 4 % 4] >> (uint32_t)(i % 4 * 8 + i / 16 * 4)) & 15;
-      ck_gemv_add(g, tokens, v, i, __builtin_convertvector((ck_i32)nibble - 8, ck_f32) * d[v]);
-    }
-  }
-}
-
 /// Defines the product of up to CK_GEMV_TOKENS tokens with rows of one format. `step` adds `width` columns from column
 /// `at` on to the sums; columns are whole steps.
 ///
@@ -176,5 +139,3 @@ CK_INLINE void ck_gemv_q4_0(ck_gemv *g, size_t tokens, size_t at) {
 CK_GEMV(gemv_f32, ck_gemv_f32, 32)
 CK_GEMV(gemv_f16, ck_gemv_f16, 32)
 CK_GEMV(gemv_bf16, ck_gemv_bf16, 32)
-CK_GEMV(gemv_q8_0, ck_gemv_q8_0, 32)
-CK_GEMV(gemv_q4_0, ck_gemv_q4_0, 32)

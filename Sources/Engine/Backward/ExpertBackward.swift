@@ -56,11 +56,13 @@ extension Experts {
     var weights = [[Float]](repeating: [], count: choice.tokens.count)
     for (expert, tokens) in choice.tokens.enumerated() where !tokens.isEmpty {
       let rows = x.gather(tokens, compute)
-      let (opened, up) = (gate(rows, expert: expert, compute), self.up(rows, expert: expert, compute))
+      let (opened, up) = (
+        gate(rows, expert: expert, of: x.rows, compute), self.up(rows, expert: expert, of: x.rows, compute)
+      )
       let product = opened.copy(of: 0..<opened.rows)
       activation(gate: product, up: up, compute)
       let atOutput = gradient.gather(tokens, compute)
-      weights[expert] = atOutput.dots(down(product, expert: expert, compute), compute)
+      weights[expert] = atOutput.dots(down(product, expert: expert, of: x.rows, compute), compute)
       atOutput.scaleRows(by: choice.weights[expert])
       let atProduct = compute.backward(atOutput, of: product, through: down.matrices[expert], visit)
       activation.backward(atProduct, gate: opened, up: up, compute)

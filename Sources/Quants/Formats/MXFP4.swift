@@ -48,7 +48,7 @@ package enum MXFP4: QuantCodec {
   }
 
   /// 2^(e - 128): half the scale, since the values are doubled.
-  static func halvedPower(_ e: UInt8) -> Float {
+  package static func halvedPower(_ e: UInt8) -> Float {
     e < 2 ? Float(bitPattern: 0x0020_0000 << UInt32(e)) : Float(bitPattern: UInt32(e - 1) << 23)
   }
 

@@ -51,7 +51,7 @@ package enum NVFP4: QuantCodec {
   }
 
   /// Half the value of a scale, since the numbers' values are doubled; 127, which is NaN in E4M3, counts as zero.
-  static func halvedScale(_ bits: UInt8) -> Float {
+  package static func halvedScale(_ bits: UInt8) -> Float {
     guard bits != 0x7F else { return 0 }
     let exponent = Int(bits >> 3 & 15)
     let fraction = Float(bits & 7)
