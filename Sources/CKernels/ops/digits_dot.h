@@ -15,6 +15,9 @@ typedef struct {
   ck_u32x8 signs;
 } ck_header;
 
+/// How far ahead rows, which lie one after another, are fetched from memory: the processor by itself loses its way at each row's end.
+#define CK_DIGITS_AHEAD 2048
+
 /// Numbers that are wanted in memory, whence a load spreads one over a register; out of a register that would take instructions.
 #define CK_IN_MEMORY(numbers) __asm__("" : "+m"(numbers))
 
@@ -101,6 +104,11 @@ typedef struct {
       }                                                                                                           \
       for (size_t s = 0; s < stride; s++) {                                                                       \
         const size_t chunks = whole || columns - s * 256 >= 256 ? 8 : (columns - s * 256) / 32;                   \
+        CK_UNROLL for (size_t i = 0; i < beside; i++) {                                                           \
+          CK_UNROLL for (size_t line = 0; line < bytes; line += 64) {                                             \
+            __builtin_prefetch((const void *)((uintptr_t)sums.w[i] + CK_DIGITS_AHEAD + line));                    \
+          }                                                                                                       \
+        }                                                                                                         \
         ck_stretch_of_##format(&sums, beside, x + s, stride, tokens, chunks, points);                             \
         sums.w[0] += bytes;                                                                                       \
         sums.w[1] += bytes;                                                                                       \
