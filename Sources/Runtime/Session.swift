@@ -41,7 +41,7 @@ package struct Session: ~Copyable {
   }
 
   /// Tokens that may be guessed at a time: with one more, a product has the bits it has of each token alone.
-  package static let mostGuesses = FormatKernels.gemvTokens - 1
+  package static let mostGuesses = FormatKernels.fewTokens - 1
 
   /// Room to begin with for a prompt and up to `limit` tokens more; most answers end long before a high limit, and caches grow.
   package static func capacity(prompt: Int, limit: Int) -> Int { prompt + min(limit, Chunks.length) }
