@@ -59,7 +59,7 @@ struct Quantize: ParsableCommand {
 
   func validate() throws {
     if recipe == nil, recipeFile == nil, !calibrated.hasBudget {
-      throw ValidationError("name a recipe, or give one as --recipe FILE.")
+      throw ValidationError("name a recipe, or give one as --recipe FILE; --fit SIZE and --bits X do without.")
     }
     if recipe != nil, recipeFile != nil {
       throw ValidationError("RECIPE and --recipe FILE exclude each other; give one of them.")
