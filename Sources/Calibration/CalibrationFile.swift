@@ -14,6 +14,17 @@ package struct Calibration: Sendable {
   /// What it was made from.
   package var origin: Origin
 
+  /// What no text and no picture exercised, one sentence each.
+  package var gaps: [String] {
+    let unseen = importance.entries.compactMap { entry -> String? in
+      let count = entry.counts.count { $0 == 0 }
+      guard count > 0 else { return nil }
+      return entry.counts.count == 1 ? entry.name : "\(entry.name) (\(count) of \(entry.counts.count))"
+    }
+    guard !unseen.isEmpty else { return [] }
+    return ["no input reached some experts of \(counted(unseen.count, "tensor")): \(listed(unseen, 16))"]
+  }
+
   /// Where a calibration comes from.
   package struct Origin: Sendable, Equatable {
     /// The model as it was named.
@@ -223,9 +234,13 @@ extension Calibration {
 
     private func needed<Value>(_ value: Value?, _ key: String, _ what: String) throws(CheckpointError) -> Value {
       guard let value else {
+        guard metadata[key] == nil else { throw CheckpointError(.malformed, "\(key) is not \(what)") }
+        let isImportance = metadata.string("general.type") == "imatrix"
         throw CheckpointError(
           .malformed,
-          metadata[key] == nil ? "\(key) is missing: was this made by quern calibrate?" : "\(key) is not \(what)")
+          "\(key) is missing: this was not made by quern calibrate"
+            + (isImportance ? " but is an importance matrix" : ""),
+          remedy: isImportance ? .giveAsImportance : nil)
       }
       return value
     }

@@ -1,6 +1,7 @@
 import Architectures
 import Base
 import Containers
+import Engine
 import Evaluation
 import Runtime
 
@@ -33,12 +34,29 @@ package enum ModelFingerprint {
 extension Calibration {
   /// Refuses a model that this was not made from.
   ///
-  /// - Throws: `mismatch`, naming both.
-  package func check(_ opened: OpenedModel) throws(CheckpointError) {
-    guard try ModelFingerprint.of(opened) != origin.fingerprint else { return }
+  /// `path` is the file this was read from.
+  /// - Throws: `mismatch`, naming both; for tokens the model does not have, naming the file.
+  package func check(_ opened: OpenedModel, in path: String) throws(CheckpointError) {
+    guard try ModelFingerprint.of(opened) != origin.fingerprint else { return try checkTokens(opened, path) }
     throw CheckpointError(
       .mismatch,
       "the calibration was made from another model (\(origin.model)); its weights are not those of \(opened.name)",
       file: opened.name)
+  }
+
+  private func checkTokens(_ opened: OpenedModel, _ path: String) throws(CheckpointError) {
+    let (vocabulary, longest) = (opened.model.vocabularySize, opened.model.contextLength)
+    for (number, sequence) in origin.sequences.enumerated() {
+      if let token = sequence.tokens.first(where: { $0 < 0 || $0 >= vocabulary }) {
+        throw CheckpointError(
+          .mismatch, "sequence \(number) has token \(token), which is outside the model's vocabulary of \(vocabulary)",
+          file: path)
+      }
+      guard sequence.tokens.count <= longest else {
+        throw CheckpointError(
+          .mismatch, "sequence \(number) has \(sequence.tokens.count) tokens; the model is made for \(longest)",
+          file: path)
+      }
+    }
   }
 }

@@ -57,6 +57,12 @@ public struct QuernError: Error, Sendable, Hashable, CustomStringConvertible {
     case shortenContext
     /// Compare on the text that a recording was made of.
     case useRecordedText
+    /// Give the file as a ``ColumnImportance``.
+    case giveAsImportance
+    /// Keep the types of a recipe, or calibrate with sensitivities.
+    case keepTypes
+    /// Allow types of fewer bits, or leave parts of the model out.
+    case allowSmallerTypes
 
     /// A few words, as an instruction.
     public var description: String {
@@ -74,6 +80,9 @@ public struct QuernError: Error, Sendable, Hashable, CustomStringConvertible {
       case .givePlainPrompt: "give the prompt without the chat format"
       case .shortenContext: "take a longer text or a shorter context"
       case .useRecordedText: "use the text of the recording"
+      case .giveAsImportance: "give the file as importance"
+      case .keepTypes: "keep the types of a recipe or calibrate with sensitivities"
+      case .allowSmallerTypes: "allow types of fewer bits or leave parts of the model out"
       }
     }
 
@@ -93,6 +102,9 @@ public struct QuernError: Error, Sendable, Hashable, CustomStringConvertible {
         case .givePlainPrompt: .givePlainPrompt
         case .shortenContext: .shortenContext
         case .useRecordedText: .useRecordedText
+        case .giveAsImportance: .giveAsImportance
+        case .keepTypes: .keepTypes
+        case .allowSmallerTypes: .allowSmallerTypes
         }
     }
   }

@@ -85,9 +85,13 @@ import Testing
     let opened = try OpenedModel(Self.model)
     var calibration = CalibrationFileTests.sample
     calibration.origin.fingerprint = try ModelFingerprint.of(opened)
-    try calibration.check(opened)
+    try calibration.check(opened, in: "a.cal")
+    var stranger = calibration
+    stranger.origin.sequences[0] = CalibrationSequence(TokenWindow(tokens: [1, 4096, 2], scored: [0]))
+    let token = try #require(throws: CheckpointError.self) { try stranger.check(opened, in: "a.cal") }
+    #expect(token.code == .mismatch && token.file == "a.cal" && token.message.contains("token 4096"), "\(token)")
     calibration.origin.fingerprint = String(repeating: "0", count: 64)
-    let error = try #require(throws: CheckpointError.self) { try calibration.check(opened) }
+    let error = try #require(throws: CheckpointError.self) { try calibration.check(opened, in: "a.cal") }
     #expect(error.code == CheckpointError.Code.mismatch)
     #expect(error.message.contains("folder") && error.message.contains("tiny-qwen3.5"))
   }

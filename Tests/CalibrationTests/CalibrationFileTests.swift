@@ -46,6 +46,12 @@ import Testing
     #expect(throws: CheckpointError.self) { try Self.sample.write(to: path) }
   }
 
+  @Test("What no input reached is told")
+  func gaps() {
+    let gaps = Self.sample.gaps
+    #expect(gaps == ["no input reached some experts of 1 tensor: blk.0.ffn_up_exps.weight (1 of 2)"])
+  }
+
   @Test("An importance-only calibration has no sensitivities and is read")
   func importanceOnly() throws {
     let folder = try TemporaryFolder()

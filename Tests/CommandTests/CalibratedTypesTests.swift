@@ -26,6 +26,7 @@ struct CalibratedTypesTests {
     ),
     (["Q4_0", "--calibration", "a", "--candidates", "x"], "'--candidates"),
     (["--calibration", "a", "--fit", "much"], "--fit much is not a size"),
+    (["Q4_0", "--dry-run", "--save-recipe", "r"], "--dry-run prints the recipe and writes nothing"),
     (["--calibration", "a", "--bits", "0"], "--bits must be above 0"), (["--calibration", "a"], "name a recipe"),
   ])
   func `what does not go together`(arguments: [String], words: String) throws {
@@ -40,6 +41,21 @@ struct CalibratedTypesTests {
     ])
     let text = ForecastReport.comparison(forecast, try ReportSample.measured.get())
     #expect(text.hasPrefix("predicted divergence 0.250000, measured 0."), "\(text)")
+  }
+
+  @Test(arguments: [["--output", "there.gguf"], ["--output", "q.gguf", "--save-recipe", "there.gguf"]])
+  func `an output that exists is refused before anything is calibrated`(arguments: [String]) throws {
+    let folder = try TemporaryFolder()
+    try Data([1]).write(to: URL(fileURLWithPath: folder.file("there.gguf")))
+    let run = try CommandLineRun(["quantize", Self.model, "--fit", "5M"] + arguments, in: folder.path)
+    #expect(run.status == 64 && run.errors.contains("already exists"), "\(run.errors)")
+    #expect(!run.errors.contains("calibrating") && folder.contents == ["there.gguf"])
+  }
+
+  @Test func `an importance matrix is told from a calibration`() throws {
+    let matrix = Fixtures.path("golden/tiny-qwen3.5/imatrix.gguf")
+    let run = try CommandLineRun(["quantize", Self.model, "Q4_0", "--calibration", matrix, "--dry-run"])
+    #expect(run.status == 2 && run.errors.contains("takes it as --importance FILE"), "\(run.errors)")
   }
 
   @Test func `a calibrated quantization is shown and written`() throws {

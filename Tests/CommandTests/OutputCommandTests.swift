@@ -147,7 +147,7 @@ struct OutputCommandTests {
     let folder = try TemporaryFolder()
     let source = try gguf(in: folder)
     let run = try CommandLineRun([
-      "quantize", source, "Q8_0", "-o", source, "--dry-run", "--save-recipe", folder.file("recipe"),
+      "quantize", source, "Q8_0", "-o", source, "--dry-run",
     ])
     #expect(run.status == 64)
     #expect(run.output.contains("to write"))

@@ -26,4 +26,10 @@ package enum Remedy: Sendable, Hashable {
   case shortenContext
   /// Compare on the text that a recording was made of.
   case useRecordedText
+  /// Give the file as importance.
+  case giveAsImportance
+  /// Keep the types of a recipe, or calibrate with sensitivities.
+  case keepTypes
+  /// Allow types of fewer bits, or leave parts of the model out.
+  case allowSmallerTypes
 }

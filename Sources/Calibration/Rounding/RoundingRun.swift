@@ -48,6 +48,9 @@ package struct RoundingRun: Sendable {
     tableType = byName["token_embd.weight"]
   }
 
+  /// Whether there is anything to round.
+  package var isNeeded: Bool { !types.isEmpty }
+
   /// How much memory it takes beside the mapped file, in bytes; told before it starts.
   package var memory: Int {
     let model = opened.model
@@ -88,8 +91,20 @@ package struct RoundingRun: Sendable {
     folder: String, layers limit: Int? = nil, progress: Progress = { _, _ in }
   ) throws(CheckpointError) -> RoundingState {
     let state = try RoundingState(folder: folder, job: try job)
+    do throws(CheckpointError) {
+      try advance(state, limit, progress)
+    } catch {
+      // Nothing is kept of a run that did nothing.
+      if state.layers == 0 { try? state.remove() }
+      throw error
+    }
+    return state
+  }
+
+  /// Rounds the layers behind those that are done.
+  private func advance(_ state: RoundingState, _ limit: Int?, _ progress: Progress) throws(CheckpointError) {
     let total = opened.model.layerCount
-    guard state.layers < total else { return state }
+    guard state.layers < total else { return }
     let compute = Compute(threads: threads, kernels: kernels)
     let importance = calibration.importance.weights
     let sequences = calibration.origin.sequences
@@ -113,7 +128,6 @@ package struct RoundingRun: Sendable {
       saved = clock.now
     }
     progress(walk.layer, total)
-    return state
   }
 
   private func encodedTable(_ importance: [String: [Float]]) throws(CheckpointError) -> WeightMatrix? {

@@ -56,8 +56,13 @@ package struct TypeChooser {
     var fits = false
     if case .bytes = budget { fits = options.visionType == nil }
     let costs = try costs(options, choosesVision: fits, progress: progress)
-    options.recipe.name = namesRecipe ? String("\(options.recipe.name)-calibrated".prefix(64)) : "calibrated"
+    options.recipe.name = Self.name(of: options.recipe, isNamed: namesRecipe)
     return try choose(options, by: costs, within: budget)
+  }
+
+  /// What the recipe of chosen types is called.
+  package static func name(of recipe: Recipe, isNamed: Bool) -> String {
+    isNamed ? String("\(recipe.name)-calibrated".prefix(64)) : "calibrated"
   }
 
   /// Weighs every candidate of every tensor, those of a vision encoder too where they are to be chosen.
@@ -69,7 +74,8 @@ package struct TypeChooser {
     guard !guide.calibration.sensitivities.isEmpty else {
       throw CheckpointError(
         .missing, "the calibration does not say what tensors cost, so types cannot be chosen by it",
-        file: guide.files.first)
+        file: guide.files.first,
+        remedy: .keepTypes)
     }
     return try TypeCosts(
       planned(options, nil), self, options, keepsText: false, keepsVision: !choosesVision, progress)
@@ -116,7 +122,8 @@ package struct TypeChooser {
     let choice = try finished(options, costs, types, budget: limit)
     let size = Self.size(of: choice.plan, budget)
     if size <= limit { return choice }
-    throw CheckpointError(.usage, Self.complaint(choice.plan, size, budget, limit), file: source)
+    throw CheckpointError(
+      .usage, Self.complaint(choice.plan, size, budget, limit), file: source, remedy: .allowSmallerTypes)
   }
 
   private static func complaint(_ plan: Plan, _ size: UInt64, _ budget: TypeBudget, _ limit: UInt64) -> String {

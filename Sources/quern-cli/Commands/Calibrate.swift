@@ -34,7 +34,7 @@ struct Calibrate: ParsableCommand {
       valueName: "file|folder"))
   var images: [String] = []
 
-  @Option(help: ArgumentHelp("Tokens of a window.", valueName: "n"))
+  @Option(help: ArgumentHelp("Tokens of a window, at most 2,048.", valueName: "n"))
   var context = 512
 
   @Option(
@@ -61,6 +61,9 @@ struct Calibrate: ParsableCommand {
   func validate() throws {
     if !(4...2048).contains(context) { throw ValidationError("--context must be between 4 and 2048.") }
     if let windows, windows < 1 { throw ValidationError("--windows must be at least 1.") }
+    if importanceOnly, sensitivity == .measured {
+      throw ValidationError("--importance-only and --sensitivity measured exclude each other.")
+    }
     if output.output == nil { throw ValidationError("--output FILE says where the calibration goes.") }
   }
 
@@ -85,6 +88,13 @@ struct Calibrate: ParsableCommand {
     let texts = try Self.texts(text)
     let opened = try OpenedModel(model)
     printNotes(opened.notes, quiet: common.quiet)
+    if opened.checkpoint.tensors.contains(where: \.type.isBlock) {
+      printNotes(
+        [
+          "this model is quantized already, and its weights lie on the grids of its types: calibrate the original where there is one"
+        ],
+        quiet: common.quiet)
+    }
     let windows = try CalibrationText(texts, of: opened, context: context, windows: windows)
     printNotes(windows.notes, quiet: common.quiet)
     let report = ProgressReport(quiet: common.quiet)
@@ -104,6 +114,7 @@ struct Calibrate: ParsableCommand {
     }
     report.finish()
     try calibration.write(to: path, overwrite: output.overwrite)
+    printNotes(calibration.gaps, quiet: common.quiet)
     return calibration
   }
 
@@ -130,7 +141,7 @@ struct Calibrate: ParsableCommand {
           .object([
             "name": .string($0.name), "type": .string($0.type.name), "divergence": .number($0.divergence),
           ])
-        }), "seconds": .number(seconds),
+        }), "notes": .array(calibration.gaps.map { .string($0) }), "seconds": .number(seconds),
     ])
   }
 }

@@ -65,6 +65,9 @@ struct Quantize: ParsableCommand {
       throw ValidationError("RECIPE and --recipe FILE exclude each other; give one of them.")
     }
     try calibrated.check(importance: importance, pure: pure, recipeFile: recipeFile)
+    if writing.dryRun, saveRecipe != nil {
+      throw ValidationError("--dry-run prints the recipe and writes nothing; --save-recipe goes with a run.")
+    }
     if writing.dryRun, isValidated || !reports.report.isEmpty {
       throw ValidationError("--dry-run writes nothing, so there is nothing to validate.")
     }
@@ -77,6 +80,8 @@ struct Quantize: ParsableCommand {
     options.guide = try importance.map { path throws(CheckpointError) in try ImportanceGuide(path: path) }
     options.savedRecipe = saveRecipe
     options.recipeFile = recipeFile
+    let began = monotonicSeconds()
+    if !writing.dryRun { try calibrated.checkOutput(of: source, options, namesRecipe: recipe != nil) }
     let choice = try calibrated.choice(of: source, options, namesRecipe: recipe != nil, common: common)
     let plan = try choice?.plan ?? Conversion.plan(source: source, options: options, threads: common.threadCount)
     try writing.check(plan)
@@ -84,7 +89,7 @@ struct Quantize: ParsableCommand {
     let rounding = writing.dryRun ? nil : try calibrated.rounding(of: source, choice, common)
     try PlanReport.carryOut(
       rounding.map { rounding throws(CheckpointError) in try plan.taking(rounding.tensors()) } ?? plan,
-      forecast: choice?.forecast, dryRun: writing.dryRun, common: common, proof: proof)
+      forecast: choice?.forecast, dryRun: writing.dryRun, common: common, began: began, proof: proof)
     try rounding?.remove()
   }
 

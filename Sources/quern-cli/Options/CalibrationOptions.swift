@@ -89,6 +89,27 @@ struct CalibrationOptions: ParsableArguments {
     }
   }
 
+  /// Refuses outputs that stand already or have no place, before anything is calibrated or chosen.
+  ///
+  /// A split output is looked at when it is known how many files it has, and a vision encoder when its types are.
+  func checkOutput(of source: String, _ options: ConversionOptions, namesRecipe: Bool) throws {
+    guard isUsed else { return }
+    var check = try OutputCheck(sources: [source], overwrite: options.overwrite)
+    if let path = options.savedRecipe { try check.file(path) }
+    guard options.splitSize == nil else { return }
+    var options = options
+    if !keepTypes, options.recipeFile == nil {
+      // Any recipe that needs nothing: only what the output is called counts.
+      let name = TypeChooser.name(of: options.recipe, isNamed: namesRecipe)
+      options.recipe = try Recipe.named("Q8_0")
+      options.recipe.name = name
+      let plan = try Conversion.plan(source: source, options: options)
+      for path in plan.files[0].paths { try check.file(path, mayReplaceSource: plan.files.count == 1) }
+    } else if let path = options.output {
+      try check.file(path, mayReplaceSource: true)
+    }
+  }
+
   /// A plan by the calibration; nil where none was asked for.
   func choice(
     of source: String, _ options: ConversionOptions, namesRecipe: Bool, common: CommonOptions
@@ -117,8 +138,9 @@ struct CalibrationOptions: ParsableArguments {
     guard let plan = choice?.plan, let guide = plan.guide as? CalibrationGuide, !typesOnly else { return nil }
     try plan.check()
     let run = try RoundingRun(OpenedModel(source), guide.calibration, plan, threads: common.threadCount)
+    guard run.isNeeded else { return nil }
     let path = Path(plan.files[0].path)
-    let folder = (path.folder.isEmpty ? "." : path.folder) + "/.\(path.name).rounding"
+    let folder = (path.folder.isEmpty || path.folder == "." ? "" : path.folder + "/") + ".\(path.name).rounding"
     let needed = plan.bytesOut + run.stored
     if !FileSystem.isFolder(folder), let free = plan.bytesFree, free < needed {
       throw CheckpointError(
@@ -155,7 +177,7 @@ struct CalibrationOptions: ParsableArguments {
       return try CalibrationGuide(path: folder.path + "/built-in.gguf")
     }
     let guide = try CalibrationGuide(path: calibration)
-    try guide.calibration.check(OpenedModel(source))
+    try guide.calibration.check(OpenedModel(source), in: calibration)
     return guide
   }
 }

@@ -28,8 +28,10 @@ package enum ForecastReport {
   package static func comparison(_ forecast: TypeForecast, _ validation: Validation) -> String {
     let measured = validation.after.first?.all.divergence.mean.value
     let figure = measured.map { fixed($0, 6) } ?? "unknown"
-    return
-      "predicted divergence \(fixed(forecast.divergence, 6)), measured \(figure) nats a token: the forecast is for ranking; it supposes that weights are rounded one by one, and is low by a quarter or so then"
+    return """
+      predicted divergence \(fixed(forecast.divergence, 6)), measured \(figure) nats a token: the forecast is for ranking, and is about texts like those of the calibration and weights that are rounded one by one; \
+      on other texts more is lost
+      """
   }
 
   /// What a plan's document says beside the plan.

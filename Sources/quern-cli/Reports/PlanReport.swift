@@ -91,10 +91,10 @@ enum PlanReport {
       ] + (forecast.map(ForecastReport.members) ?? []))
   }
 
-  /// Runs or only shows a plan, and prints the result; `proof` then compares what was written with its source.
+  /// Runs or only shows a plan, and prints the result; `began` is when the work did, which choosing types is part of, and `proof` then compares what was written with its source.
   static func carryOut(
     _ plan: Plan, forecast: TypeForecast? = nil, dryRun: Bool, common: CommonOptions,
-    proof: (() throws -> Validate.Outcome)? = nil
+    began: Double = monotonicSeconds(), proof: (() throws -> Validate.Outcome)? = nil
   ) throws {
     if dryRun {
       if common.json { printJSON(json(plan, forecast)) } else { printLine(text(plan, forecast)) }
@@ -113,7 +113,7 @@ enum PlanReport {
     }
     progress.finish()
     if common.json {
-      var document = json(report, plan).objectValue ?? [:]
+      var document = json(report, plan, forecast, seconds: monotonicSeconds() - began).objectValue ?? [:]
       for (name, value) in forecast.map(ForecastReport.members) ?? [] { document[name] = value }
       // What was written is told, whatever becomes of the proof.
       let outcome = Result { try proof?() }
@@ -129,7 +129,8 @@ enum PlanReport {
         printLine("\(file.path): \(bits(of: file)) over all its files")
       }
       let rate = byteSize(UInt64(Double(report.bytesIn) / max(report.seconds, 1e-9)))
-      printLine("\(fixed(report.seconds, 2)) s, \(rate)/s read")
+      let before: TerminalText = forecast == nil ? "" : "\(fixed(monotonicSeconds() - began, 1)) s in all; written in "
+      printLine("\(before)\(fixed(report.seconds, 2)) s, \(rate)/s read")
       if let outcome = try proof?() {
         printLine("\n\(outcome.text)")
         if let forecast { printLine("\(ForecastReport.comparison(forecast, outcome.validation))") }
@@ -147,7 +148,9 @@ enum PlanReport {
     }
   }
 
-  private static func json(_ report: ConversionReport, _ plan: Plan) -> OrderedJSON {
+  private static func json(
+    _ report: ConversionReport, _ plan: Plan, _ forecast: TypeForecast?, seconds: Double
+  ) -> OrderedJSON {
     let files = report.files.map { file in
       jsonObject([
         ("path", .string(file.path)), ("bytes", jsonCount(file.bytes)),
@@ -158,7 +161,8 @@ enum PlanReport {
     return jsonObject([
       ("files", .array(files)), ("bits_per_weight", .number(bitsPerWeight(of: plan))),
       ("bytes_in", jsonCount(report.bytesIn)), ("bytes_out", jsonCount(report.bytesOut)),
-      ("seconds", .number(report.seconds)), ("notes", .array(plan.told.map { .string($0) })),
+      ("seconds", .number(forecast == nil ? report.seconds : seconds)),
+      ("notes", .array((plan.told + (forecast?.notes ?? [])).map { .string($0) })),
     ])
   }
 }

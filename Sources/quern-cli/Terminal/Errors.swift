@@ -33,6 +33,10 @@ extension Remedy {
     case .givePlainPrompt: "; use --raw to give the prompt as it is"
     case .shortenContext: "; take a longer text or a smaller --context"
     case .useRecordedText: "; leave --text out to use its own"
+    case .giveAsImportance: "; quantize takes it as --importance FILE"
+    case .keepTypes: "; --keep-types does without, or calibrate without --importance-only"
+    case .allowSmallerTypes:
+      "; --candidates k+iq has smaller types, and --no-vision and --no-mtp leave parts of a model out"
     }
   }
 }
