@@ -1,11 +1,15 @@
+import Base
+
 /// A row-major f32 matrix with memory of its own: one row per token.
 ///
 /// Fresh memory is not zeroed. Workers may write to different rows at the same time; nobody else looks until they are done. The memory is
-/// reached through views that cannot outlive the matrix, through closures, and by copying.
+/// reached through views that cannot outlive the matrix, through closures, and by copying. A matrix can also be some rows of another.
 package final class Activations: @unchecked Sendable {  // unchecked: a plain allocation, rows handed to one worker each
   package let rows: Int
   package let columns: Int
   private let memory: UnsafeMutablePointer<Float>
+  /// The matrix whose rows these are; nil for memory of its own.
+  private let whole: Activations?
 
   /// Allocates `rows` x `columns` values, aligned to a cache line.
   package init(rows: Int, columns: Int) {
@@ -13,8 +17,16 @@ package final class Activations: @unchecked Sendable {  // unchecked: a plain al
     self.rows = rows
     self.columns = columns
     let bytes = max(rows * columns, 1) * MemoryLayout<Float>.stride
-    memory = UnsafeMutableRawPointer.allocate(byteCount: bytes, alignment: 64).bindMemory(
-      to: Float.self, capacity: rows * columns)
+    memory = LargePages.allocate(byteCount: bytes).bindMemory(to: Float.self, capacity: rows * columns)
+    whole = nil
+  }
+
+  /// Some rows of a matrix, which share its memory.
+  package init(_ whole: Activations, rows range: Range<Int>) {
+    precondition(range.lowerBound >= 0 && range.upperBound <= whole.rows, "rows \(range) of \(whole.rows)")
+    (rows, columns) = (range.count, whole.columns)
+    memory = whole.memory + range.lowerBound * whole.columns
+    self.whole = whole
   }
 
   /// Copies `values`, which hold `rows` x `columns` numbers row by row.
@@ -24,7 +36,7 @@ package final class Activations: @unchecked Sendable {  // unchecked: a plain al
     withElements { _ = $0.update(fromContentsOf: values) }
   }
 
-  deinit { UnsafeMutableRawPointer(memory).deallocate() }
+  deinit { if whole == nil { UnsafeMutableRawPointer(memory).deallocate() } }
 
   /// All values, row after row, as the loops of the engine see them.
   var base: Floats {

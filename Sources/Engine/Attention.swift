@@ -84,12 +84,17 @@ package struct CausalAttention: Sendable {
       }
     }
 
-    let scores = Activations(rows: rows, columns: tiles * tile)  // [tokens * group, keys from the first tile on]
+    // [tokens * group, keys from the first tile on]; a row is a little longer, so that rows do not compete for the same cache lines.
+    let scores = Activations(rows: rows, columns: tiles * tile + 16)
+    let pieces = KeyValueCache.pieces(of: dimension)
     for j in 0..<tiles {
-      kernels.dense(
-        MatrixPart(q.base, stride: dimension),
-        MatrixPart(cachedKeys.base + cache.place(ofTile: begin + j, head: head), stride: tile),
-        into: scores.base + j * tile, stride: scores.columns, m: rows, n: tile, k: dimension, accumulate: false)
+      let place = cache.place(ofTile: begin + j, head: head)
+      for piece in pieces {
+        kernels.dense(
+          MatrixPart(q.base + piece.lowerBound, stride: dimension),
+          MatrixPart(cachedKeys.base + place + piece.lowerBound * tile, stride: tile), into: scores.base + j * tile,
+          stride: scores.columns, m: rows, n: tile, k: piece.count, accumulate: piece.lowerBound > 0)
+      }
     }
     for (index, t) in range.enumerated() {
       let (from, to) = (seen[t].lowerBound - begin * tile, seen[t].upperBound - begin * tile)
@@ -103,11 +108,14 @@ package struct CausalAttention: Sendable {
 
     let output = Activations(rows: rows, columns: dimension)
     for j in 0..<tiles {
-      kernels.dense(
-        MatrixPart(scores.base + j * tile, stride: scores.columns),
-        MatrixPart(cachedValues.base + cache.place(ofTile: begin + j, head: head), stride: dimension),
-        into: output.base, stride: dimension, m: rows, n: dimension, k: min(tile, keys - (begin + j) * tile),
-        accumulate: j > 0)
+      let place = cache.place(ofTile: begin + j, head: head)
+      for piece in pieces {
+        kernels.dense(
+          MatrixPart(scores.base + j * tile, stride: scores.columns),
+          MatrixPart(cachedValues.base + place + piece.lowerBound * tile, stride: piece.count),
+          into: output.base + piece.lowerBound, stride: dimension, m: rows, n: piece.count,
+          k: min(tile, keys - (begin + j) * tile), accumulate: j > 0)
+      }
     }
     for (index, t) in range.enumerated() {
       let target = result.base + t * result.columns + start * dimension

@@ -3,13 +3,14 @@
 /// The same bits come out as of the whole sequence at once: a piece is whole chunks of the delta net, and none is so short that
 /// the delta net would take its other form. Everything else treats each token alone.
 package enum Chunks {
-  /// Tokens of a piece; the last one can have a few more.
+  /// Tokens of a piece, unless more are asked for; the last one can have a few more.
   package static let length = 8 * GatedDeltaNet.chunk
 
   /// The pieces of a sequence of `count` tokens, in order.
   ///
-  /// A piece that would end inside one of `whole`, ranges in their order, ends behind it.
-  package static func of(_ count: Int, whole: [Range<Int>] = []) -> [Range<Int>] {
+  /// A piece that would end inside one of `whole`, ranges in their order, ends behind it. `length` is a multiple of the delta net's chunk.
+  package static func of(_ count: Int, length: Int = length, whole: [Range<Int>] = []) -> [Range<Int>] {
+    precondition(length > 0 && length % GatedDeltaNet.chunk == 0, "pieces are whole chunks of the delta net")
     var result: [Range<Int>] = []
     var start = 0
     while start < count {

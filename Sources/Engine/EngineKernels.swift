@@ -59,13 +59,14 @@ package struct EngineKernels: @unchecked Sendable {  // the table is constant da
   ///   - weights: row panels.
   ///   - rows: rows in them.
   ///   - columns: columns of every panel.
-  ///   - y: the first output, [tokens][rows], `stride` elements from token to token.
+  ///   - before: what earlier stretches gave, [tokens][rows], `beforeStride` elements from token to token; nil at the first.
+  ///   - beforeStride: see `before`.
+  ///   - y: the first output, [tokens][rows], `stride` elements from token to token; it may be `before`.
   ///   - stride: see `y`.
-  ///   - adding: whether to add to y or to overwrite it.
   func product(
     _ x: UnsafePointer<Float>, tokens: Int, _ weights: UnsafePointer<Float>, rows: Int, columns: Int,
-    into y: UnsafeMutablePointer<Float>, stride: Int, adding: Bool
+    addingTo before: UnsafePointer<Float>?, stride beforeStride: Int, into y: UnsafeMutablePointer<Float>, stride: Int
   ) {
-    level.product(x, tokens, weights, rows, columns, y, stride, adding ? 1 : 0)
+    level.product(x, tokens, weights, rows, columns, before, beforeStride, y, stride)
   }
 }

@@ -1,7 +1,8 @@
 /// The keys and values one attention layer has seen, in tiles of 64 positions.
 ///
-/// Within a tile each key-value head keeps its keys transposed, [dimension, 64], and its values as they are, [64, dimension], so that
-/// scores and weighted sums are both plain row-major products.
+/// Within a tile each key-value head keeps its keys transposed, [dimension, 64], and its values as they are, 64 dimensions at a time, each
+/// piece [64, 64] or as wide as is left. So scores and weighted sums are both plain row-major products of pieces that fit the first-level
+/// cache, and no two rows of a piece compete for a place in it.
 package final class KeyValueCache {
   static let tile = 64
 
@@ -39,8 +40,15 @@ package final class KeyValueCache {
     values = grown(values)
   }
 
-  /// Where one head's part of a tile begins in `keys`, [dimension, 64], and in `values`, [64, dimension].
+  /// Where one head's part of a tile begins in `keys`, [dimension, 64], and in `values`, pieces of [64, 64].
   func place(ofTile tile: Int, head: Int) -> Int { (tile * heads + head) * dimension * Self.tile }
+
+  /// Pieces of a head's dimensions, 64 of them in each but the last.
+  ///
+  /// The one that begins with dimension i lies i * 64 numbers behind the begin of the head's part of a tile, of the keys as of the values.
+  static func pieces(of dimension: Int) -> [Range<Int>] {
+    stride(from: 0, to: dimension, by: tile).map { $0..<min($0 + tile, dimension) }
+  }
 
   /// Adds the keys and values of further tokens, both [T, heads * dimension].
   package func append(keys newKeys: Activations, values newValues: Activations) {
@@ -48,6 +56,7 @@ package final class KeyValueCache {
     precondition(newKeys.rows == newValues.rows, "a value for every key")
     if count + newKeys.rows > capacity { reserve(max(count + newKeys.rows, 2 * count)) }
     let (keys, values) = (keys, values)
+    let pieces = Self.pieces(of: dimension)
     for t in 0..<newKeys.rows {
       let (tile, place) = (count + t).quotientAndRemainder(dividingBy: Self.tile)
       for head in 0..<heads {
@@ -55,7 +64,10 @@ package final class KeyValueCache {
         let start = self.place(ofTile: tile, head: head)
         let key = keys.base + start + place
         for i in 0..<dimension { key[i * Self.tile] = newKeys.base[from + i] }
-        (values.base + start + place * dimension).update(from: newValues.base + from, count: dimension)
+        for piece in pieces {
+          (values.base + start + piece.lowerBound * Self.tile + place * piece.count).update(
+            from: newValues.base + from + piece.lowerBound, count: piece.count)
+        }
       }
     }
     count += newKeys.rows

@@ -26,8 +26,10 @@ package struct MatrixProduct: Sendable {
   private static let tileRows = 64
   /// Tokens that pass one tile of weights together, while the kernel fetches those of the next pass.
   private static let tileTokens = 48
-  /// Tokens that are packed at a time; bounds the memory.
-  private static let chunkTokens = 512
+  /// Tokens that are packed at a time, and pass weights that are unpacked once; fewer where they would take more than ``chunkBytes``.
+  private static let chunkTokens = 2048
+  private static let fewestChunkTokens = 512
+  private static let chunkBytes = 24 << 20
   /// Rows that a thread takes at a time when there are few tokens; whole register blocks at every level.
   private static let gemvRows = 128
   /// The same on the digits road, where a row takes less time: whoever is late at the end keeps the others waiting for one piece.
@@ -76,7 +78,8 @@ package struct MatrixProduct: Sendable {
         ProductJob(engine: engine, unpacking: nil, w: w, x: xBase, y: yBase, tokens: tokens), digits: native)
     }
     let gemv = w.columns % 32 == 0 ? native?.gemv : nil
-    let chunk = Self.chunkTokens / engine.tokenBlock * engine.tokenBlock
+    let fitting = Self.chunkBytes / (w.columns * MemoryLayout<Float>.stride)
+    let chunk = max(Self.fewestChunkTokens, min(Self.chunkTokens, fitting)) / engine.tokenBlock * engine.tokenBlock
     for first in stride(from: 0, to: tokens, by: chunk) {
       let some = min(chunk, tokens - first)
       let job = ProductJob(
@@ -180,14 +183,13 @@ package struct MatrixProduct: Sendable {
     for first in Swift.stride(from: 0, to: columns, by: Self.columnBlock) {
       let count = min(Self.columnBlock, columns - first)
       job.unpack(rows: rows, first: first, count: count, into: buffer, layout)
+      let (target, targetStride) = first + count < columns ? (sums, stride) : (direct, job.w.rows)
       for token in Swift.stride(from: 0, to: job.tokens, by: passing) {
         engine.product(
           panels + first * job.tokens + token * count, tokens: min(passing, job.tokens - token), buffer,
-          rows: rows.count, columns: count, into: sums + token * stride, stride: stride, adding: first > 0)
+          rows: rows.count, columns: count, addingTo: first > 0 ? sums + token * stride : nil, stride: stride,
+          into: target + token * targetStride, stride: targetStride)
       }
-    }
-    for token in 0..<layout.tokens {
-      (direct + token * job.w.rows).update(from: sums + token * stride, count: rows.count)
     }
   }
 

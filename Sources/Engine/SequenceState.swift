@@ -82,7 +82,7 @@ extension Activations {
   /// - Parameters:
   ///   - states: one for each sequence, in the order of the rows.
   ///   - matrices: as many rows of each sequence as of the next.
-  ///   - body: of one sequence; what it returns has a row for each of its rows.
+  ///   - body: of one sequence; it may change its rows, and what it returns has one for each of them.
   /// - Returns: those rows, in the order of the sequences.
   package static func bySequence<State>(
     _ states: [State], _ matrices: [Activations], _ body: (State, [Activations]) -> Activations
@@ -94,7 +94,7 @@ extension Activations {
     var result: Activations?
     for (index, state) in states.enumerated() {
       let range = index * length..<(index + 1) * length
-      let part = body(state, matrices.map { $0.copy(of: range) })
+      let part = body(state, matrices.map { Activations($0, rows: range) })
       let all = result ?? Activations(rows: rows, columns: part.columns)
       all.replace(from: range.lowerBound, by: part, 0..<length)
       result = all

@@ -7,12 +7,12 @@ package enum LogProbability {
   /// Columns of the head that are computed together.
   static let tile = 8192
   /// Rows that are scored together.
-  static let block = 256
+  static let block = 512
 
   /// ln p(target) for some rows of hidden states: row `rows.lowerBound + i` predicts `targets[i]`.
   ///
   /// The head is walked in tiles of the vocabulary with a running maximum and sum, sums in double precision, so a vocabulary of any size
-  /// and of any number of rows takes 256 x 8192 floats.
+  /// and of any number of rows takes 512 x 8192 floats.
   /// - Throws: `mismatch` for a target outside the vocabulary, and `malformed`
   ///   when logits are not numbers.
   package static func of(
@@ -25,8 +25,7 @@ package enum LogProbability {
     }
     var result: [Double] = []
     result.reserveCapacity(rows.count)
-    for first in stride(from: 0, to: rows.count, by: block) {
-      let part = first..<min(first + block, rows.count)
+    for part in TextPass.blocks(of: rows.count, block) {
       let normed = model.normed(
         hidden, rows: rows.lowerBound + part.lowerBound..<rows.lowerBound + part.upperBound, compute: compute)
       var sums = [RunningSum](repeating: RunningSum(), count: part.count)

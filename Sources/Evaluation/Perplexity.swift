@@ -79,19 +79,31 @@ extension Perplexity {
     _ text: TextWindows, _ opened: OpenedModel, threads: Int, kernels: Kernels,
     progress: @escaping @Sendable (Progress) -> Void
   ) throws(CheckpointError) -> [[Double]] {
-    let sofar = Lock((sum: 0.0, count: 0))
-    return try WindowWork(count: text.count, threads: threads, kernels: kernels).map {
-      window, compute throws(CheckpointError) in
-      let hidden = try opened.states(of: text[window], compute)
-      return try LogProbability.of(
-        text[window].targets, predictedBy: hidden, rows: 0..<hidden.rows, model: opened.model, compute: compute)
-    } finished: { scores, done in
-      let mean = sofar.withLock { sofar in
-        sofar.sum -= scores.reduce(0, +)
-        sofar.count += scores.count
-        return sofar.sum / Double(sofar.count)
+    let together = TokensTogether(context: text.context, model: opened.model, threads: threads)
+    let groups = together.groups(of: text, threads: threads)
+    let sofar = Lock((sum: 0.0, count: 0, windows: 0))
+    return try WindowWork(count: groups.count, threads: threads, most: together.workers, kernels: kernels).map {
+      group, compute throws(CheckpointError) in
+      let windows = groups[group].map { text[$0] }
+      let hidden = try opened.states(of: windows, piece: together.piece, compute)
+      let scores = try LogProbability.of(
+        windows.flatMap(\.targets), predictedBy: hidden, rows: 0..<hidden.rows, model: opened.model, compute: compute)
+      var rest = scores[...]
+      return windows.map { window in
+        defer { rest = rest.dropFirst(window.scored.count) }
+        return Array(rest.prefix(window.scored.count))
       }
-      progress(Progress(windowsDone: done, windows: text.count, perplexity: exp(mean)))
-    }
+    } finished: { scores, _ in
+      for window in scores {
+        let now = sofar.withLock { sofar in
+          sofar.sum -= window.reduce(0, +)
+          sofar.count += window.count
+          sofar.windows += 1
+          return Progress(
+            windowsDone: sofar.windows, windows: text.count, perplexity: exp(sofar.sum / Double(sofar.count)))
+        }
+        progress(now)
+      }
+    }.flatMap { $0 }
   }
 }

@@ -32,35 +32,66 @@ extension OpenedModel {
 
   /// The hidden states behind the last layer at the scored positions of a window, one row for each.
   func states(of window: TokenWindow, _ compute: Compute) throws(CheckpointError) -> Activations {
-    var state = model.makeState(capacity: window.tokens.count)
-    state.announce(length: window.tokens.count)
-    let result = Activations(rows: window.scored.count, columns: model.hiddenSize)
-    var row = 0
+    try states(of: [window], piece: Chunks.length, compute)
+  }
+
+  /// The hidden states behind the last layer at the scored positions of some windows of one length, one row for each, window after window.
+  ///
+  /// All tokens go through a layer before the next, `piece` of them together, and what a layer remembers is let go behind it: what is
+  /// held are the hidden states and one layer's keys and values. The bits are those of each window alone, read in the usual pieces.
+  func states(
+    of windows: [TokenWindow], piece: Int, _ compute: Compute
+  ) throws(CheckpointError) -> Activations {
+    let length = windows[0].tokens.count
+    precondition(windows.allSatisfy { $0.tokens.count == length }, "windows of one length")
+    let last = windows.compactMap(\.scored.last).max() ?? -1
+    let pieces = Chunks.of(length, length: windows.count > 1 ? (length + 63) / 64 * 64 : piece).filter {
+      $0.lowerBound <= last
+    }
+    let hidden: [Activations]
     do throws(CheckpointError) {
-      for chunk in Chunks.of(window.tokens.count) where row < window.scored.count {
-        let hidden = try model.forward(Array(window.tokens[chunk]), state: &state, compute: compute)
-        while row < window.scored.count, chunk.contains(window.scored[row]) {
-          let place = window.scored[row] - chunk.lowerBound
-          result.replace(from: row, by: hidden, place..<place + 1)
-          row += 1
-        }
+      hidden = try pieces.map { range throws(CheckpointError) in
+        try model.embed(windows.flatMap { $0.tokens[range] })
       }
     } catch {
       throw error.in(file: name)
+    }
+    let turns = pieces.map { range in
+      let axis = windows.flatMap { _ in range.map { Int32(truncatingIfNeeded: $0) } }
+      return Turns(at: Positions(axes: [axis, axis, axis]), length: length)
+    }
+    for layer in 0..<model.layerCount {
+      let states = windows.map { _ in model.makeState(ofLayer: layer, capacity: length) }
+      for (part, turns) in zip(hidden, turns) {
+        try Cancellation.check()
+        model.layer(layer, part, turns: turns, states: states, compute: compute)
+      }
+    }
+    let result = Activations(rows: windows.reduce(0) { $0 + $1.scored.count }, columns: model.hiddenSize)
+    var row = 0
+    for (index, window) in windows.enumerated() {
+      for (part, range) in zip(hidden, pieces) {
+        for position in window.scored where range.contains(position) {
+          let place = index * range.count + position - range.lowerBound
+          result.replace(from: row, by: part, place..<place + 1)
+          row += 1
+        }
+      }
     }
     return result
   }
 }
 
-/// Work on many windows, or groups of them: whole ones are shared among the threads, and threads left over share the work inside one.
+/// Work on many windows, or groups of them: whole ones are shared among the threads, `most` at a time, and threads left over share the work
+/// inside one.
 struct WindowWork {
   let count: Int
   let workers: Int
   private let compute: Compute
 
-  init(count: Int, threads: Int, kernels: Kernels) {
+  init(count: Int, threads: Int, most: Int = .max, kernels: Kernels) {
     self.count = count
-    workers = max(1, min(threads, count))
+    workers = max(1, min(threads, count, most))
     compute = Compute(threads: max(1, threads / workers), kernels: kernels)
   }
 

@@ -239,7 +239,7 @@ static void products(const ck_kernels *level, int fused) {
       for (size_t r = 0; r < rows; r += nr) {
         level->pack_rows(w + r * columns + first, columns, rows - r < nr ? rows - r : nr, count, wp + r * count);
       }
-      level->product(xp, tokens, wp, rows, count, y, rows, first > 0);
+      level->product(xp, tokens, wp, rows, count, first > 0 ? y : 0, rows, y, rows);
     }
     for (size_t t = 0; t < tokens; t++) {
       for (size_t r = 0; r < rows; r++) {

@@ -31,13 +31,14 @@ CK_INLINE void ck_column(
 
 /// The sums of a register block to their outputs.
 CK_INLINE void ck_finish(
-    size_t tokens, size_t vectors, ck_f32 (*sum)[4 * CK_VECTORS], size_t rows, float *y, size_t stride, int add) {
+    size_t tokens, size_t vectors, ck_f32 (*sum)[4 * CK_VECTORS], size_t rows, const float *before, size_t before_stride,
+    float *y, size_t stride) {
   if (rows >= vectors * CK_LANES) {
     CK_UNROLL for (size_t t = 0; t < tokens; t++) {
       CK_UNROLL for (size_t v = 0; v < vectors; v++) {
         float *at = y + t * stride + v * CK_LANES;
-        if (add) {
-          CK_STORE(at, CK_LOAD(at) + sum[t][v]);
+        if (before) {
+          CK_STORE(at, CK_LOAD(before + t * before_stride + v * CK_LANES) + sum[t][v]);
         } else {
           CK_STORE(at, sum[t][v]);
         }
@@ -51,15 +52,15 @@ CK_INLINE void ck_finish(
   }
   for (size_t t = 0; t < tokens; t++) {
     for (size_t r = 0; r < rows; r++) {
-      y[t * stride + r] = add ? y[t * stride + r] + values[t][r] : values[t][r];
+      y[t * stride + r] = before ? before[t * before_stride + r] + values[t][r] : values[t][r];
     }
   }
 }
 
 /// One register block: `tokens` tokens by `panels` panels of rows, both constants after inlining.
 CK_INLINE void ck_block(
-    size_t tokens, size_t panels, const float *x, const float *w, size_t count, size_t rows, float *y,
-    size_t stride, int add) {
+    size_t tokens, size_t panels, const float *x, const float *w, size_t count, size_t rows, const float *before,
+    size_t before_stride, float *y, size_t stride) {
   ck_f32 sum[CK_TOKENS][4 * CK_VECTORS];
   const size_t vectors = panels * CK_VECTORS;
   ck_start(tokens, vectors, sum, y, stride);
@@ -68,7 +69,7 @@ CK_INLINE void ck_block(
     x += tokens;
     w += CK_ROWS;
   }
-  ck_finish(tokens, vectors, sum, rows, y, stride, add);
+  ck_finish(tokens, vectors, sum, rows, before, before_stride, y, stride);
 }
 
 /// Columns for which a full block fetches one cache line ahead.
@@ -79,7 +80,8 @@ CK_INLINE void ck_block(
 ///
 /// ahead: memory that is wanted in the second-level cache soon; it need not be there, so it is not a pointer.
 static __attribute__((noinline)) void ck_full_block(
-    const float *x, const float *w, size_t count, float *y, size_t stride, int add, uintptr_t ahead) {
+    const float *x, const float *w, size_t count, const float *before, size_t before_stride, float *y, size_t stride,
+    uintptr_t ahead) {
   ck_f32 sum[CK_TOKENS][4 * CK_VECTORS];
   ck_start(CK_TOKENS, CK_VECTORS, sum, y, stride);
   for (size_t c = 0; c < count; c += CK_FETCH_COLUMNS) {
@@ -91,34 +93,39 @@ static __attribute__((noinline)) void ck_full_block(
       w += CK_ROWS;
     }
   }
-  ck_finish(CK_TOKENS, CK_VECTORS, sum, CK_ROWS, y, stride, add);
+  ck_finish(CK_TOKENS, CK_VECTORS, sum, CK_ROWS, before, before_stride, y, stride);
 }
 
 /// A block of as many tokens where the rows do not fill their panel or the columns are not a multiple of CK_FETCH_COLUMNS.
 static __attribute__((noinline)) void ck_edge_block(
-    const float *x, const float *w, size_t count, size_t rows, float *y, size_t stride, int add) {
-  ck_block(CK_TOKENS, 1, x, w, count, rows, y, stride, add);
+    const float *x, const float *w, size_t count, size_t rows, const float *before, size_t before_stride, float *y,
+    size_t stride) {
+  ck_block(CK_TOKENS, 1, x, w, count, rows, before, before_stride, y, stride);
 }
 
 /// A register block for fewer tokens than CK_TOKENS covers more panels, so that there are always enough
 /// independent chains to hide the latency of the multiply-add.
-#define CK_BLOCK_CASE(m, p)                                                               \
-  case m:                                                                                 \
-    for (; r + (p - 1) * CK_ROWS < rows; r += p * CK_ROWS) {                              \
-      ck_block(m, p, x, w_panels + r * count, count, rows - r, y_at + r, stride, add);    \
-    }                                                                                     \
-    for (; r < rows; r += CK_ROWS) {                                                      \
-      ck_block(m, 1, x, w_panels + r * count, count, rows - r, y_at + r, stride, add);    \
-    }                                                                                     \
+#define CK_BLOCK_CASE(m, p)                                                                                     \
+  case m:                                                                                                       \
+    for (; r + (p - 1) * CK_ROWS < rows; r += p * CK_ROWS) {                                                    \
+      ck_block(m, p, x, w_panels + r * count, count, rows - r, CK_BEFORE(full, r), before_stride, y_at + r, stride); \
+    }                                                                                                           \
+    for (; r < rows; r += CK_ROWS) {                                                                            \
+      ck_block(m, 1, x, w_panels + r * count, count, rows - r, CK_BEFORE(full, r), before_stride, y_at + r, stride); \
+    }                                                                                                           \
     break;
 
-/// y[tokens][rows] (+)= x W^T over one stretch of `count` columns.
+/// Where the sums of earlier calls begin for a token and a row; null at the first.
+#define CK_BEFORE(token, row) (before ? before + (token) * before_stride + (row) : 0)
+
+/// y[tokens][rows] = before + x W^T over one stretch of `count` columns.
 ///
 /// x_panels, w_panels: packed tokens and rows, panel after panel, each of `count` columns. What lies behind x_panels is taken
-/// for the tokens of the next call. y: row stride in elements; added to if `add`, else overwritten.
+/// for the tokens of the next call. before: the sums of earlier stretches, null at the first; they may be y itself. Strides are
+/// those of their rows in elements.
 static void product(
-    const float *x_panels, size_t tokens, const float *w_panels, size_t rows, size_t count, float *y,
-    size_t stride, int add) {
+    const float *x_panels, size_t tokens, const float *w_panels, size_t rows, size_t count, const float *before,
+    size_t before_stride, float *y, size_t stride) {
   const size_t full = tokens - tokens % CK_TOKENS;
   // A panel of weights stays in the first-level cache while the tokens stream past it. Meanwhile the tokens after these
   // come nearer, each panel of weights fetching its part of every panel of tokens.
@@ -130,9 +137,10 @@ static void product(
       const float *x = x_panels + token * count;
       float *at = y + token * stride + r;
       if (is_whole) {
-        ck_full_block(x, w, count, at, stride, add, next + token * count * sizeof *x);
+        ck_full_block(
+            x, w, count, CK_BEFORE(token, r), before_stride, at, stride, next + token * count * sizeof *x);
       } else {
-        ck_edge_block(x, w, count, rows - r, at, stride, add);
+        ck_edge_block(x, w, count, rows - r, CK_BEFORE(token, r), before_stride, at, stride);
       }
     }
   }
