@@ -8,7 +8,9 @@ package final class Activations: @unchecked Sendable {  // unchecked: a plain al
   package let rows: Int
   package let columns: Int
   private let memory: UnsafeMutablePointer<Float>
-  /// The matrix whose rows these are; nil for memory of its own.
+  /// Memory of its own; nil for rows of another matrix.
+  private let piece: ReusedMemory.Piece?
+  /// The matrix whose rows these are.
   private let whole: Activations?
 
   /// Allocates `rows` x `columns` values, aligned to a cache line.
@@ -17,8 +19,9 @@ package final class Activations: @unchecked Sendable {  // unchecked: a plain al
     self.rows = rows
     self.columns = columns
     let bytes = max(rows * columns, 1) * MemoryLayout<Float>.stride
-    memory = LargePages.allocate(byteCount: bytes).bindMemory(to: Float.self, capacity: rows * columns)
-    whole = nil
+    let piece = ReusedMemory.take(byteCount: bytes)
+    memory = piece.base.bindMemory(to: Float.self, capacity: rows * columns)
+    (self.piece, whole) = (piece, nil)
   }
 
   /// Some rows of a matrix, which share its memory.
@@ -26,7 +29,7 @@ package final class Activations: @unchecked Sendable {  // unchecked: a plain al
     precondition(range.lowerBound >= 0 && range.upperBound <= whole.rows, "rows \(range) of \(whole.rows)")
     (rows, columns) = (range.count, whole.columns)
     memory = whole.memory + range.lowerBound * whole.columns
-    self.whole = whole
+    (piece, self.whole) = (nil, whole)
   }
 
   /// Copies `values`, which hold `rows` x `columns` numbers row by row.
@@ -36,7 +39,7 @@ package final class Activations: @unchecked Sendable {  // unchecked: a plain al
     withElements { _ = $0.update(fromContentsOf: values) }
   }
 
-  deinit { if whole == nil { UnsafeMutableRawPointer(memory).deallocate() } }
+  deinit { if let piece { ReusedMemory.give(piece) } }
 
   /// All values, row after row, as the loops of the engine see them.
   var base: Floats {

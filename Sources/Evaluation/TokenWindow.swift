@@ -101,13 +101,15 @@ struct WindowWork {
     finished: @Sendable (_ result: Result, _ done: Int) -> Void = { _, _ in }
   ) throws(CheckpointError) -> [Result] {
     let state = Lock((results: [Result?](repeating: nil, count: count), done: 0))
-    try parallelRows(count: count, threads: workers) { part throws(CheckpointError) in
-      for window in part {
-        let result = try body(window, compute)
-        state.withLock { state in
-          state.results[window] = result
-          state.done += 1
-          finished(result, state.done)
+    try ReusedMemory.during { () throws(CheckpointError) in
+      try parallelRows(count: count, threads: workers) { part throws(CheckpointError) in
+        for window in part {
+          let result = try body(window, compute)
+          state.withLock { state in
+            state.results[window] = result
+            state.done += 1
+            finished(result, state.done)
+          }
         }
       }
     }

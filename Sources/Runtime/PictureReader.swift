@@ -158,7 +158,11 @@ package struct PictureReader: Sendable {
     throws(CheckpointError) -> InputRows
   {
     let seen =
-      prompt.pictureTokens.isEmpty ? nil : try encoder.encode(prompt.patches, compute: compute, observer: observer)
+      prompt.pictureTokens.isEmpty
+      ? nil
+      : try ReusedMemory.during { () throws(CheckpointError) in
+        try encoder.encode(prompt.patches, compute: compute, observer: observer)
+      }
     do throws(CheckpointError) {
       return try prompt.input(of: opened.model, seen: seen)
     } catch {
