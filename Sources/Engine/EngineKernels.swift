@@ -32,6 +32,11 @@ package struct EngineKernels: @unchecked Sendable {  // the table is constant da
     level.fma_peak(iterations)
   }
 
+  /// Reads memory as fast as it comes and returns a number that depends on all of it: 0 when all of it is.
+  package func readPeak(_ bytes: UnsafeRawBufferPointer) -> UInt32 {
+    bytes.baseAddress.map { level.read_peak($0, bytes.count) } ?? 0
+  }
+
   /// Packs up to `tokenBlock` rows of x, `stride` apart, as [columns][tokens].
   func packTokens(
     _ x: UnsafePointer<Float>, stride: Int, tokens: Int, columns: Int, into panel: UnsafeMutablePointer<Float>

@@ -142,6 +142,21 @@ static void searches(const ck_kernels *level) {
   }
 }
 
+// Every byte is read, and none beside them.
+static void reading(const ck_kernels *level) {
+  for (size_t n = 0; n < 2600; n = n * 2 + 5) {
+    uint8_t *bytes = guarded(n);
+    memset(bytes, 0, n);
+    check(level->read_peak(bytes, n) == 0, level->name, "read_peak", n);
+    for (size_t i = 0; i < n; i++) {
+      bytes[i] = 0x81;
+      check(level->read_peak(bytes, n) == 0x81u << (i < n / 1024 * 1024 ? i % 4 * 8 : 0), level->name, "read_peak", n);
+      bytes[i] = 0;
+    }
+    done();
+  }
+}
+
 static void vectors(const ck_kernels *level) {
   for (size_t n = 0; n < 100; n++) {
     float *a = guarded(n * 4), *b = guarded(n * 4), *c = guarded(n * 4);
@@ -436,6 +451,7 @@ extern const ck_level CK_ONLY;
 static void run(const ck_kernels *level, int fused) {
   codecs(level, ck_kernels_at(0));
   searches(level);
+  reading(level);
   vectors(level);
   unpacking(level);
   products(level, fused);

@@ -46,13 +46,15 @@ struct BenchContext: Sendable {
     return 2 * Double(engine.peakWidth * iterations * items) / seconds * 1e-9
   }
 
-  /// Reading memory in GB/s, all threads together: the search for infinities in memory that has none.
+  /// Reading memory in GB/s, all threads together.
   func reading(_ memory: ReadMemory) -> Double {
-    let piece = 1 << 18
+    let engine = EngineKernels(kernels)
+    let piece = 1 << 20
     let seconds = Self.best {
       pool.run(count: (memory.byteCount + piece - 1) / piece) { item, _ in
         memory.withBytes(item * piece..<min(memory.byteCount, (item + 1) * piece)) {
-          _ = kernels.firstNonFinite(.f32, $0)
+          // They are zeros, which is looked at only to keep the loop.
+          if engine.readPeak($0) != 0 { fatalError("zeros were read as something else") }
         }
       }
     }
