@@ -1,7 +1,7 @@
 import Quants
 import Base
 
-/// Sees the inputs of a product, [T, columns], before it is computed; the matrix knows its name.
+/// Sees the inputs of a product, [T, columns], before they are rounded and it is computed; the matrix knows its name.
 ///
 /// It is called by the thread that runs the model, one product after another, with the same numbers at any number of threads.
 package typealias ProductTap = @Sendable (_ weight: WeightMatrix, _ inputs: Activations) -> Void
@@ -12,6 +12,8 @@ package struct Compute: Sendable {
   package let kernels: EngineKernels
   /// Products with weights.
   package let product: MatrixProduct
+  /// How finely products with weights take their inputs.
+  package var precision: Precision
   /// Sees what every product with weights reads.
   package var tap: ProductTap?
   /// Matrices that are multiplied by in place of the model's of the same names.
@@ -20,9 +22,17 @@ package struct Compute: Sendable {
   package var replaced: [String: WeightMatrix] = [:]
 
   /// The best kernels of this machine unless told otherwise.
-  package init(threads: Int, kernels: Kernels = .best) {
+  package init(threads: Int, kernels: Kernels = .best, precision: Precision = .exact) {
     self.kernels = EngineKernels(kernels)
+    self.precision = precision
     product = MatrixProduct(kernels: kernels, threads: threads)
+  }
+
+  /// The same kernels and threads at a precision.
+  package func at(_ precision: Precision) -> Compute {
+    var copy = self
+    copy.precision = precision
+    return copy
   }
 
   /// Threads that share the work.
@@ -38,7 +48,23 @@ package struct Compute: Sendable {
   package func callAsFunction(_ x: Activations, _ weight: WeightMatrix, of batch: Int? = nil) -> Activations {
     precondition(x.columns == weight.columns, "a weight fits rows of its width")
     tap?(weight, x)
-    return product(x, current(weight), of: batch)
+    let weight = current(weight)
+    return product(rounded(x, precision.rounding(for: weight.type)), weight, of: batch)
+  }
+
+  /// Keys or values as they are remembered: [T, columns].
+  package func remembered(_ x: Activations) -> Activations { rounded(x, precision.cacheRounding) }
+
+  /// Rows as they are, or a copy that is rounded.
+  private func rounded(_ x: Activations, _ rounding: ActivationRounding?) -> Activations {
+    guard let rounding else { return x }
+    let result = Activations(rows: x.rows, columns: x.columns)
+    each(x.rows, grain: 16) { range in
+      for t in range {
+        kernels.round(x.base + t * x.columns, as: rounding, into: result.base + t * x.columns, count: x.columns)
+      }
+    }
+    return result
   }
 
   /// What is multiplied by in place of a matrix: itself, unless it is replaced.

@@ -176,6 +176,17 @@ extension EngineKernels {
     level.scale_f32(x.lent(count), factor, weight.lent(count), count)
   }
 
+  /// The numbers of a row, whole blocks, as a product takes them; `to` may be the row itself.
+  package func round(_ from: Floats, as rounding: ActivationRounding, into to: Floats, count: Int) {
+    precondition(count % rounding.block == 0, "whole blocks are rounded")
+    switch rounding {
+    case .bf16: level.round_bf16(from.lent(count), to.lent(count), count)
+    case .f16: level.round_f16(from.lent(count), to.lent(count), count)
+    case .q8_0: level.round_q8_0(from.lent(count), to.lent(count), count)
+    case .q8_k: level.round_q8_k(from.lent(count), to.lent(count), count)
+    }
+  }
+
   /// y[i] += a[i] * x[i].
   package func multiplyAdd(
     _ a: Floats, _ x: Floats, to y: Floats, count: Int

@@ -19,6 +19,9 @@ package struct Perplexity: Sendable, Equatable {
   package var seconds: Double
   package var model: String
   package var textSHA256: String
+  package var precision: Precision
+  /// The name of the level whose kernels ran.
+  package var kernels: String
 
   /// How far an evaluation is.
   package struct Progress: Sendable {
@@ -35,6 +38,7 @@ package struct Perplexity: Sendable, Equatable {
       "tokens_scored": .integer(Int64(tokensScored)), "windows": .integer(Int64(windows)),
       "context": .integer(Int64(context)), "tokens_per_second": .number(tokensPerSecond), "seconds": .number(seconds),
       "model": .string(model), "text_sha256": .string(textSHA256),
+      "precision": .string(precision.rawValue), "kernels": .string(kernels),
     ]
     return .object(object)
   }
@@ -43,14 +47,14 @@ package struct Perplexity: Sendable, Equatable {
 extension Perplexity {
   /// Measures a model on a text (UTF-8 bytes).
   ///
-  /// The figures depend on file, text, `context` and `windows` alone: not on `threads`, to the last bit. `windows` limits how many are
-  /// taken from the beginning. `textName` is what errors call the text. `progress` is called after each window, one call at a time.
+  /// The figures depend on file, text, `context`, `windows` and `precision` alone: not on `threads`, to the last bit. `windows` limits how
+  /// many are taken from the beginning. `textName` is what errors call the text. `progress` is called after each window, one call at a time.
   ///
   /// - Throws: `mismatch` when the text is too short for one window or the context is not one the model can have, `malformed` when the
   ///   model's logits are not numbers.
   package static func measure(
     _ opened: OpenedModel, text: [UInt8], textName: String? = nil, context: Int = 512, windows limit: Int? = nil,
-    threads: Int,
+    precision: Precision = .exact, threads: Int,
     kernels: Kernels = .best, progress: @escaping @Sendable (Progress) -> Void = { _ in }
   ) throws(CheckpointError) -> Perplexity {
     try opened.require(context: context)
@@ -60,7 +64,9 @@ extension Perplexity {
     let started = clock.now
     let likelihoods: [Double]
     do throws(CheckpointError) {
-      likelihoods = try scores(text, opened, threads: threads, kernels: kernels, progress: progress).flatMap { $0 }
+      likelihoods = try scores(
+        text, opened, precision: precision, threads: threads, kernels: kernels, progress: progress
+      ).flatMap { $0 }
     } catch {
       throw opened.explained(error).in(file: opened.name)
     }
@@ -71,19 +77,20 @@ extension Perplexity {
     return Perplexity(
       perplexity: result.value, standardError: result.standardError ?? 0, tokensScored: result.count,
       windows: text.count, context: context, tokensPerSecond: Double(text.count * context) / elapsed, seconds: elapsed,
-      model: opened.name, textSHA256: text.sha256)
+      model: opened.name, textSHA256: text.sha256, precision: precision, kernels: kernels.name)
   }
 
   /// ln p of the scored tokens, window by window.
   static func scores(
-    _ text: TextWindows, _ opened: OpenedModel, threads: Int, kernels: Kernels,
+    _ text: TextWindows, _ opened: OpenedModel, precision: Precision, threads: Int, kernels: Kernels,
     progress: @escaping @Sendable (Progress) -> Void
   ) throws(CheckpointError) -> [[Double]] {
     let together = TokensTogether(context: text.context, model: opened.model, threads: threads)
     let groups = together.groups(of: text, threads: threads)
     let sofar = Lock((sum: 0.0, count: 0, windows: 0))
-    return try WindowWork(count: groups.count, threads: threads, most: together.workers, kernels: kernels).map {
-      group, compute throws(CheckpointError) in
+    let work = WindowWork(
+      count: groups.count, threads: threads, most: together.workers, kernels: kernels, precision: precision)
+    return try work.map { group, compute throws(CheckpointError) in
       let windows = groups[group].map { text[$0] }
       let hidden = try opened.states(of: windows, piece: together.piece, compute)
       let scores = try LogProbability.of(

@@ -89,10 +89,10 @@ struct WindowWork {
   let workers: Int
   private let compute: Compute
 
-  init(count: Int, threads: Int, most: Int = .max, kernels: Kernels) {
+  init(count: Int, threads: Int, most: Int = .max, kernels: Kernels, precision: Precision = .exact) {
     self.count = count
     workers = max(1, min(threads, count, most))
-    compute = Compute(threads: max(1, threads / workers), kernels: kernels)
+    compute = Compute(threads: max(1, threads / workers), kernels: kernels, precision: precision)
   }
 
   /// What `body` makes of each window, in their order; `finished`, where it is given, is told of each as it is done, one call at a time.

@@ -88,6 +88,10 @@ package struct Validation: Sendable {
   package var comparisons: [ModelDifference] = []
   /// What both were shown; empty where no pictures were.
   package var pictures: [ComparedPicture] = []
+  /// At which the models after ran; the one before is always exact.
+  package let precision: Precision
+  /// The name of the level whose kernels ran.
+  package let kernels: String
   package let seconds: Double
   /// The file that stood for the model before; nil where it ran itself.
   package var reference: Reference?
@@ -104,16 +108,17 @@ extension Validation {
   ///
   /// With `isolates`, every layer of a model after is also run on what the same layer of the model before was fed.
   ///
-  /// The figures depend on files, texts, `context` and `windows` (of each text, from its beginning) alone: not on `threads`, to the last
-  /// bit. `prompts` says how many windows are continued, at most; a share of the time decides unless given. With a `recorder` the model
-  /// before is recorded on the way, and there need be no models after.
+  /// The model before is computed exactly, those after at `precision`: `deployed` says how far what a runtime answers is from the model
+  /// as it was. The figures depend on files, texts, `context`, `windows` (of each text, from its beginning) and `precision` alone: not on
+  /// `threads`, to the last bit. `prompts` says how many windows are continued, at most; a share of the time decides unless given. With a
+  /// `recorder` the model before is recorded on the way, and there need be no models after.
   ///
   /// - Throws: `mismatch` when the models' tokens or vocabularies differ, when a text is too short for a window, or when a model is not made
   ///   for the context; `malformed`, naming the model, when logits or weights are not numbers.
   package static func measure(
     before: OpenedModel, after: [OpenedModel], texts: [TextSource], context: Int, windows limit: Int?,
-    prompts: Int? = nil, isolates: Bool = false, pictures: PictureTask? = nil, threads: Int, kernels: Kernels = .best,
-    recorder: BaselineRecorder? = nil,
+    prompts: Int? = nil, isolates: Bool = false, pictures: PictureTask? = nil, precision: Precision = .exact,
+    threads: Int, kernels: Kernels = .best, recorder: BaselineRecorder? = nil,
     progress: @escaping @Sendable (Progress) -> Void = { _ in }
   ) throws(CheckpointError) -> Validation {
     precondition((!after.isEmpty || recorder != nil) && !texts.isEmpty, "something is compared on something")
@@ -138,20 +143,20 @@ extension Validation {
     let tensors = try WeightComparison.differences(before, after, threads: threads)
     try recorder?.begin(before, cut, context: context)
     let comparison = ModelComparison(
-      before: before, after: after, isolates: isolates, recorder: recorder, kernels: kernels)
+      before: before, after: after, isolates: isolates, precision: precision, recorder: recorder, kernels: kernels)
     let questions = pictures?.questions ?? 0
     let (positions, layers) = try comparison.positions(of: cut, threads: threads) { text in
       progress(Progress(windowsDone: text.windowsDone, windows: text.windows + questions))
     }
-    let differences = try Continuations(before: before, after: after, kernels: kernels).differences(
-      in: cut, limit: prompts, threads: threads)
+    let differences = try Continuations(before: before, after: after, precision: precision, kernels: kernels)
+      .differences(in: cut, limit: prompts, threads: threads)
     let windows = cut.reduce(0) { $0 + $1.count }
-    let shown = try pictures?.measure(threads: threads, kernels: kernels) { done in
+    let shown = try pictures?.measure(precision: precision, threads: threads, kernels: kernels) { done in
       progress(Progress(windowsDone: windows + done, windows: windows + questions))
     }
     var validation = assembled(
       positions, before: Model(before), after: after, texts: cut, tokenizer: before.tokenizer,
-      seconds: started.duration(to: clock.now) / .seconds(1))
+      precision: precision, kernels: kernels, seconds: started.duration(to: clock.now) / .seconds(1))
     validation.pictures = shown?.pictures ?? []
     for index in after.indices {
       validation.after[index].layers = layers[index]
@@ -167,7 +172,7 @@ extension Validation {
   /// The result of positions, [text][model after][window][position].
   static func assembled(
     _ positions: [ModelComparison.Positions], before: Model, after: [OpenedModel], texts: [TextWindows],
-    tokenizer: Tokenizer, isBeforeRounded: Bool = false, seconds: Double
+    tokenizer: Tokenizer, isBeforeRounded: Bool = false, precision: Precision, kernels: Kernels, seconds: Double
   ) -> Validation {
     func figures(_ windows: [[PositionComparison]]) -> FidelityFigures {
       FidelityFigures(windows, isBeforeRounded: isBeforeRounded)
@@ -187,7 +192,8 @@ extension Validation {
         Text(
           name: $0.name, sha256: $0.sha256, context: $0.context, windows: $0.count,
           tokens: $0.tokensScored, notes: $0.notes)
-      }, comparisons: ModelDifference.all(divergences, results.map(\.level)), seconds: seconds)
+      }, comparisons: ModelDifference.all(divergences, results.map(\.level)), precision: precision,
+      kernels: kernels.name, seconds: seconds)
   }
 
   static func requireSameVocabulary(_ first: Int, _ name: String, _ after: OpenedModel) throws(CheckpointError) {

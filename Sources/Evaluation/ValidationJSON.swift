@@ -8,7 +8,7 @@ extension Validation {
       "before": .object(described),
       "after": .array(zip(after, failures).map { document($0, failures: $1) }), "texts": .array(texts.map(\.json)),
       "comparisons": .array(comparisons.map(document)), "pictures": .array(pictures.map(\.json)),
-      "seconds": .number(seconds),
+      "precision": .string(precision.rawValue), "kernels": .string(kernels), "seconds": .number(seconds),
       "definitions_version": .integer(Int64(Self.definitionsVersion)),
     ])
   }

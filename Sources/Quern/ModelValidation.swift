@@ -93,6 +93,8 @@ public struct ModelValidation: Sendable {
   ///   - texts: what they are compared on; those that come with the library (``EvaluationText/builtIn``) unless given.
   ///   - context: tokens of a window, at least 4.
   ///   - windows: how many of each text to take, from its beginning; all if nil.
+  ///   - precision: how finely activations of `after` meet its weights; `before` is exact. ``ActivationPrecision/deployed`` judges what
+  ///     llama.cpp will answer with the file on a CPU.
   ///   - threads: how many to use; all processors if nil. The figures do not depend on it.
   ///   - progress: told after each window, one call at a time, from any thread.
   ///   - isCancelled: asked, from several threads, whether to stop; a cancelled `Task` stops too.
@@ -100,14 +102,15 @@ public struct ModelValidation: Sendable {
   ///   not numbers, `usage` for a text that is named twice, `cancelled`.
   public init(
     before: RunnableModel, after: RunnableModel, on texts: [EvaluationText] = EvaluationText.builtIn,
-    context: Int = EvaluationText.builtInContext, windows: Int? = nil, threads: Int? = nil,
+    context: Int = EvaluationText.builtInContext, windows: Int? = nil,
+    precision: ActivationPrecision = .exact, threads: Int? = nil,
     progress: @escaping @Sendable (WorkProgress) -> Void = { _ in }, isCancelled: (@Sendable () -> Bool)? = nil
   ) throws(QuernError) {
     let validation = try told(unless: isCancelled) { () throws(CheckpointError) in
       guard !texts.isEmpty else { throw CheckpointError(.usage, "there is no text to compare the models on") }
       return try Validation.measure(
         before: before.opened, after: [after.opened], texts: texts.map(\.source), context: context, windows: windows,
-        threads: threads ?? Threads.available
+        precision: precision.precision, threads: threads ?? Threads.available
       ) { progress(WorkProgress(done: Double($0.windowsDone), total: Double($0.windows), tensor: nil)) }
     }
     let result = validation.after[0]

@@ -7,8 +7,8 @@ import Tokenizers
 /// A model that is ready to run: its weights as stored, its mathematics and its tokenizer.
 ///
 /// It computes in F32 on the bytes as stored, by the published definition of its family: what is measured is the file, not an
-/// approximation of it. Results are the same, to the bit, for any number of threads. It is the judge of what a quantization lost rather than
-/// a fast chat engine.
+/// approximation of it, unless an ``ActivationPrecision`` asks for one. Results are the same, to the bit, for any number of threads. It is
+/// the judge of what a quantization lost rather than a fast chat engine.
 public struct RunnableModel: Sendable {
   let opened: OpenedModel
 
@@ -37,6 +37,7 @@ public struct RunnableModel: Sendable {
   ///   - isPlain: takes the prompt as it is.
   ///   - limit: the most tokens to generate, at least one; the model's context limits too.
   ///   - sampling: how tokens are chosen; the likeliest one unless given.
+  ///   - precision: how finely activations meet weights.
   ///   - threads: how many to use; all processors if nil.
   ///   - onText: told the pieces of the answer, whole characters each, on the calling thread.
   ///   - isCancelled: asked, from several threads, whether to stop; a cancelled `Task` stops too.
@@ -45,13 +46,15 @@ public struct RunnableModel: Sendable {
   ///   room in the context, `malformed` when the logits are not numbers, with the place of the damage where it is found, `cancelled`.
   public func answer(
     to prompt: String, isPlain: Bool = false, limit: Int = 64, sampling: TokenSampling = TokenSampling(),
-    threads: Int? = nil, onText: (String) -> Void = { _ in }, isCancelled: (@Sendable () -> Bool)? = nil
+    precision: ActivationPrecision = .exact, threads: Int? = nil, onText: (String) -> Void = { _ in },
+    isCancelled: (@Sendable () -> Bool)? = nil
   ) throws(QuernError) -> Answer {
     try told(unless: isCancelled) { () throws(CheckpointError) in
       let input = try opened.promptTokens(prompt, raw: isPlain)
       let limit = min(max(1, limit), try opened.room(after: input))
       var session = Session(
-        model: opened.model, compute: Compute(threads: threads ?? Threads.available),
+        model: opened.model,
+        compute: Compute(threads: threads ?? Threads.available, precision: precision.precision),
         capacity: Session.capacity(prompt: input.count, limit: limit),
         draft: sampling.temperature > 0 ? nil : opened.draftBlock())
       var sampler = sampling.sampler
@@ -72,6 +75,7 @@ public struct RunnableModel: Sendable {
   ///   - text: what is predicted.
   ///   - context: tokens of a window, at least 4.
   ///   - windows: how many to take, from the beginning; all if nil.
+  ///   - precision: how finely activations meet weights; ``ActivationPrecision/deployed`` gives what llama-perplexity finds on a CPU.
   ///   - threads: how many to use; all processors if nil. The figure does not depend on it.
   ///   - progress: told after each window, one call at a time, from any thread.
   ///   - isCancelled: asked, from several threads, whether to stop; a cancelled `Task` stops too.
@@ -79,13 +83,14 @@ public struct RunnableModel: Sendable {
   /// - Throws: `mismatch` for a text that is too short for one window or a context that the model is not made for, `malformed` when the logits
   ///   are not numbers, `cancelled`.
   public func perplexity(
-    on text: EvaluationText, context: Int = 512, windows: Int? = nil, threads: Int? = nil,
-    progress: @escaping @Sendable (WorkProgress) -> Void = { _ in }, isCancelled: (@Sendable () -> Bool)? = nil
+    on text: EvaluationText, context: Int = 512, windows: Int? = nil, precision: ActivationPrecision = .exact,
+    threads: Int? = nil, progress: @escaping @Sendable (WorkProgress) -> Void = { _ in },
+    isCancelled: (@Sendable () -> Bool)? = nil
   ) throws(QuernError) -> Figure {
     let result = try told(unless: isCancelled) { () throws(CheckpointError) in
       try Perplexity.measure(
         opened, text: text.source.bytes, textName: text.name, context: context, windows: windows,
-        threads: threads ?? Threads.available
+        precision: precision.precision, threads: threads ?? Threads.available
       ) { progress(WorkProgress(done: Double($0.windowsDone), total: Double($0.windows), tensor: nil)) }
     }
     return Figure(

@@ -36,7 +36,6 @@ struct WordTests {
     ["doctor", "a"], ["verify", "a", "b"],
     ["quantize", "a", "Q4_0", "--only", "1/4"], ["quantize", "a", "Q4_0", "--to", "mlx"],
     ["convert", "a", "--to", "mlx"], ["convert", "a", "--to=compressed-tensors"], ["convert", "a", "--adapter", "b"],
-    ["evaluate", "a", "--text", "b", "--precision", "bf16"],
   ])
   func `what is described and not built says so`(arguments: [String]) throws {
     let run = try CommandLineRun(arguments)

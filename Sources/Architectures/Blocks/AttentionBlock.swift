@@ -52,7 +52,7 @@ struct AttentionBlock: TokenMixer {
     turn(queries, heads: attention.heads, norm: attn_q_norm, turns, compute)
     turn(keys, heads: attention.keyValueHeads, norm: attn_k_norm, turns, compute)
     let mixed = Activations.bySequence(states.map(\.cache), [queries, keys, values]) { cache, parts in
-      cache.append(keys: parts[1], values: parts[2])
+      cache.append(keys: compute.remembered(parts[1]), values: compute.remembered(parts[2]))
       return attention(parts[0], over: cache, blocks: turns.blocks, compute)
     }
     if isGated { gateAttention(mixed, by: first, heads: attention.heads, compute) }
@@ -64,7 +64,7 @@ struct AttentionBlock: TokenMixer {
     precondition(projections.count == 3, "keys and values have matrices of their own")
     let keys = projections[1](u, compute)
     turn(keys, heads: attention.keyValueHeads, norm: attn_k_norm, turns, compute)
-    cache.append(keys: keys, values: projections[2](u, compute))
+    cache.append(keys: compute.remembered(keys), values: compute.remembered(projections[2](u, compute)))
   }
 
   func project(_ mixed: Activations, _ compute: Compute) -> Activations { attn_output(mixed, compute) }

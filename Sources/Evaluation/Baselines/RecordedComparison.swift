@@ -7,6 +7,8 @@ import Runtime
 struct RecordedComparison: Sendable {
   let before: any RecordedPredictions
   let after: [OpenedModel]
+  /// At which the models run; the record is of one that was exact.
+  let precision: Precision
   let kernels: Kernels
 
   /// Compares on every window of some texts of the record, whose numbers in it are `numbers`.
@@ -18,7 +20,7 @@ struct RecordedComparison: Sendable {
     let found = try pass.map(threads: threads, progress: progress) { group throws(CheckpointError) in
       try group.places.map { place throws(CheckpointError) in
         let known = try before.rows(text: numbers[place.text], window: place.window)
-        let found = try compare(texts[place.text][place.window], block: group.block, known, group.compute)
+        let found = try compare(texts[place.text][place.window], block: group.block, known, group.compute.at(precision))
         group.finished()
         return found
       }

@@ -1,4 +1,5 @@
 import Base
+import Engine
 import Quants
 import Runtime
 
@@ -10,8 +11,9 @@ extension Validation {
   /// - Throws: as the comparison of two models
   ///   does, and what reading the record throws.
   package static func measure(
-    record: OpenedRecord, after: [OpenedModel], texts: [TextSource], windows: Int?, threads: Int,
-    kernels: Kernels = .best, progress: @escaping @Sendable (Progress) -> Void = { _ in }
+    record: OpenedRecord, after: [OpenedModel], texts: [TextSource], windows: Int?,
+    precision: Precision = .exact, threads: Int, kernels: Kernels = .best,
+    progress: @escaping @Sendable (Progress) -> Void = { _ in }
   ) throws(CheckpointError) -> Validation {
     let before = record.content
     guard let first = after.first else {
@@ -31,12 +33,13 @@ extension Validation {
     }
     let numbers = try chosen(texts, among: all, record, after)
     let cut = numbers.map { all[$0] }
-    let comparison = RecordedComparison(before: before, after: after, kernels: kernels)
+    let comparison = RecordedComparison(before: before, after: after, precision: precision, kernels: kernels)
     let positions = try comparison.positions(of: cut, numbers: numbers, threads: threads, progress: progress)
     let isRounded = before.reference.kind == .llamaPerplexity
     var result = assembled(
       positions, before: before.model, after: after, texts: cut, tokenizer: first.tokenizer,
-      isBeforeRounded: isRounded, seconds: started.duration(to: clock.now) / .seconds(1))
+      isBeforeRounded: isRounded, precision: precision, kernels: kernels,
+      seconds: started.duration(to: clock.now) / .seconds(1))
     result.reference = before.reference
     return result
   }

@@ -10,6 +10,8 @@ import Runtime
 struct Continuations: Sendable {
   let before: OpenedModel
   let after: [OpenedModel]
+  /// At which the models after run; the one before is exact.
+  let precision: Precision
   let kernels: Kernels
 
   /// Tokens of a prompt.
@@ -48,7 +50,7 @@ struct Continuations: Sendable {
       // One model at a time stands in memory.
       weights[0].release()
       for (index, model) in after.enumerated() {
-        identical[index] += try followed(some, answers, by: model, compute)
+        identical[index] += try followed(some, answers, by: model, compute.at(precision))
         weights[index + 1].release()
       }
     }

@@ -11,18 +11,24 @@ import Runtime
 struct ModelComparison: Sendable {
   let before: OpenedModel
   let after: [OpenedModel]
+  /// At which the models after run; the one before is exact.
+  let precision: Precision
   let kernels: Kernels
   /// Keeps what the model before predicts; nil where no baseline is written.
   private let recorder: BaselineRecorder?
   private let walk: WindowWalk
 
   /// With `isolates`, layers of the models after are also run one by one on what the model before fed them.
-  init(before: OpenedModel, after: [OpenedModel], isolates: Bool, recorder: BaselineRecorder?, kernels: Kernels) {
+  init(
+    before: OpenedModel, after: [OpenedModel], isolates: Bool, precision: Precision, recorder: BaselineRecorder?,
+    kernels: Kernels
+  ) {
     self.before = before
     self.after = after
+    self.precision = precision
     self.kernels = kernels
     self.recorder = recorder
-    walk = WindowWalk(before: before, after: after, isolates: isolates)
+    walk = WindowWalk(before: before, after: after, isolates: isolates, precision: precision)
   }
 
   /// Positions of one text, [model after][window][position].
@@ -66,7 +72,7 @@ struct ModelComparison: Sendable {
         samples += recorder.samples(known, targets[rows], place, first: rows.lowerBound, compute.kernels)
       }
       for (number, model) in after.enumerated() {
-        let other = try model.predictions(states[number + 1], rows, compute)
+        let other = try model.predictions(states[number + 1], rows, compute.at(precision))
         for (index, token) in targets[rows].enumerated() {
           result[number].append(PositionComparison(known[index], other[index], token: token, compute.kernels))
         }

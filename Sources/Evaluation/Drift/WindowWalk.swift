@@ -16,6 +16,8 @@ struct WindowWalk: Sendable {
   private let isComparable: [Bool]
   /// Whether every layer of a model after is also run on what the model before fed into it.
   private let isolates: Bool
+  /// Of each of the models.
+  private let precisions: [Precision]
 
   /// How far the states of one layer have drifted.
   struct Drift: Sendable {
@@ -27,8 +29,9 @@ struct WindowWalk: Sendable {
   /// Drift of each model after, layer by layer from the embedding on; no layers where they cannot be compared.
   typealias Drifts = [[Drift]]
 
-  init(before: OpenedModel, after: [OpenedModel], isolates: Bool) {
+  init(before: OpenedModel, after: [OpenedModel], isolates: Bool, precision: Precision) {
     models = [before] + after
+    precisions = [.exact] + after.map { _ in precision }
     weights = models.map { ResidentWeights($0) }
     // Opening a model looks at its weights.
     for model in weights { model.release() }
@@ -96,12 +99,14 @@ struct WindowWalk: Sendable {
   private func run(_ layer: Int, _ step: inout Step, _ compute: Compute) {
     let inputs = step.states[0]
     for (number, opened) in models.enumerated() where layer < opened.model.layerCount {
-      step.states[number] = opened.model.layer(layer, of: step.states[number], compute: compute)
+      step.states[number] = opened.model.layer(
+        layer, of: step.states[number], compute: compute.at(precisions[number]))
     }
     // The last layer of the model before is behind us where a model after has more of them.
     let isolating = isolates && layer + 1 < kinds.count
     let isolated = step.drifts.enumerated().map { number, drift in
-      isolating && !drift.isEmpty ? models[number + 1].model.layer(layer, of: inputs, compute: compute) : []
+      isolating && !drift.isEmpty
+        ? models[number + 1].model.layer(layer, of: inputs, compute: compute.at(precisions[number + 1])) : []
     }
     compare(step.states, isolated: isolated, layer: layer + 1, &step.drifts)
   }

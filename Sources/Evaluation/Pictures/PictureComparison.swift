@@ -13,7 +13,10 @@ struct PictureComparison {
   let sight: Sight
   /// Tokens of an answer at most.
   let answerLimit: Int
+  /// Of the text model and the vision encoder before, which are exact.
   let compute: Compute
+  /// Of all others.
+  private let computeAfter: Compute
   /// What is compared with the text model before behind its own vision encoder.
   private let pairs: [Sight.Pair]
   /// What the vision encoder before makes of grey pictures, by their grids.
@@ -21,10 +24,11 @@ struct PictureComparison {
 
   static let before = Sight.Pair(text: 0, encoder: 0)
 
-  init(_ sight: Sight, answerLimit: Int, compute: Compute) {
+  init(_ sight: Sight, answerLimit: Int, compute: Compute, precision: Precision) {
     self.sight = sight
     self.answerLimit = answerLimit
     self.compute = compute
+    computeAfter = compute.at(precision)
     var pairs: [Sight.Pair] = []
     for pair in sight.after {
       for each in [pair, Sight.Pair(text: pair.text, encoder: 0), Sight.Pair(text: 0, encoder: pair.encoder)]
@@ -70,10 +74,10 @@ struct PictureComparison {
         // Compared is what is seen of the same picture at the same size.
         if other.grids == patches.grids { own = other } else { otherSizes.insert(index) }
       }
-      rows.append(try encode(own, reader))
+      rows.append(try encode(own, index))
     }
     if greys[grid] == nil {
-      greys[grid] = try encode(shown.preprocessing.patches(ofGrey: Self.grey, grid: grid), shown)
+      greys[grid] = try encode(shown.preprocessing.patches(ofGrey: Self.grey, grid: grid), 0)
     }
     return View(patches: patches, rows: rows, grey: greys[grid] ?? rows[0], otherSizes: otherSizes)
   }
@@ -81,9 +85,13 @@ struct PictureComparison {
   /// Of every channel of a picture that shows nothing.
   private static let grey: UInt8 = 128
 
-  private func encode(_ patches: Patches, _ reader: PictureReader) throws(CheckpointError) -> PictureRows {
+  /// What a text model or a vision encoder runs on, by its place.
+  private func compute(of place: Int) -> Compute { place == 0 ? compute : computeAfter }
+
+  private func encode(_ patches: Patches, _ place: Int) throws(CheckpointError) -> PictureRows {
+    let reader = sight.encoders[place]
     do throws(CheckpointError) {
-      return try reader.encoder.encode(patches, compute: compute, observer: nil)
+      return try reader.encoder.encode(patches, compute: compute(of: place), observer: nil)
     } catch {
       throw error.in(file: reader.path)
     }
@@ -123,7 +131,7 @@ struct PictureComparison {
     _ prompt: PicturePrompt, _ pair: Sight.Pair, after tokens: [Int32], _ view: View
   ) throws(CheckpointError) -> GreedyAnswer {
     let opened = sight.texts[pair.text]
-    var session = Session(model: opened.model, compute: compute)
+    var session = Session(model: opened.model, compute: compute(of: pair.text))
     do throws(CheckpointError) {
       let limit = min(answerLimit, try opened.room(after: prompt.tokens))
       try session.read(
@@ -187,7 +195,8 @@ struct PictureComparison {
   private func hidden(
     _ glance: Glance, _ prompt: PicturePrompt, _ targets: [Int32]
   ) throws(CheckpointError) -> Activations {
-    let model = sight.texts[glance.pair?.text ?? 0].model
+    let place = glance.pair?.text ?? 0
+    let model = sight.texts[place].model
     let said = Array(targets.dropLast())
     let first = prompt.tokens.count - 1
     let result = Activations(rows: targets.count, columns: model.hiddenSize)
@@ -195,7 +204,7 @@ struct PictureComparison {
       let input = try prompt.input(of: model, seen: glance.rows, followedBy: said)
       var state = model.makeState(capacity: input.count)
       for chunk in model.pieces(of: input) {
-        let hidden = try model.forward(input[chunk], state: &state, compute: compute)
+        let hidden = try model.forward(input[chunk], state: &state, compute: compute(of: place))
         let rows = chunk.clamped(to: first..<input.count)
         if rows.isEmpty { continue }
         result.replace(
@@ -213,7 +222,7 @@ struct PictureComparison {
   ) throws(CheckpointError) -> [LogitRow] {
     let pair = glance.pair ?? Self.before
     do throws(CheckpointError) {
-      return try sight.texts[pair.text].predictions(hidden, rows, compute)
+      return try sight.texts[pair.text].predictions(hidden, rows, compute(of: pair.text))
     } catch {
       throw explained(error, pair)
     }

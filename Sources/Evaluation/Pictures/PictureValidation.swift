@@ -61,12 +61,13 @@ package struct PictureTask: Sendable {
 
   /// Asks every question, and compares.
   ///
-  /// Figures do not depend on `threads`, to the last bit. `progress` is called after each question with how many are through.
+  /// The text model and the vision encoder before are exact, all others run at `precision`. Figures do not depend on `threads`, to the
+  /// last bit. `progress` is called after each question with how many are through.
   package func measure(
-    threads: Int, kernels: Kernels = .best, progress: (Int) -> Void = { _ in }
+    precision: Precision = .exact, threads: Int, kernels: Kernels = .best, progress: (Int) -> Void = { _ in }
   ) throws(CheckpointError) -> (pictures: [ComparedPicture], after: [PictureFidelity]) {
     var comparison = PictureComparison(
-      sight, answerLimit: answerLimit, compute: Compute(threads: threads, kernels: kernels))
+      sight, answerLimit: answerLimit, compute: Compute(threads: threads, kernels: kernels), precision: precision)
     var items: [PictureItem] = []
     for (index, picture) in pictures.enumerated() {
       let view = try comparison.view(picture)

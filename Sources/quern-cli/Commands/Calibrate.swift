@@ -142,6 +142,7 @@ struct Calibrate: ParsableCommand {
             "name": .string($0.name), "type": .string($0.type.name), "divergence": .number($0.divergence),
           ])
         }), "notes": .array(calibration.gaps.map { .string($0) }), "seconds": .number(seconds),
+      "precision": .string(Precision.exact.rawValue), "kernels": .string(Kernels.best.name),
     ])
   }
 }

@@ -1,5 +1,6 @@
 import ArgumentParser
 import Base
+import Engine
 import Evaluation
 import Runtime
 
@@ -10,7 +11,7 @@ struct Evaluate: ParsableCommand {
     discussion: """
       Windows of --context tokens lie back to back; of each, positions context/2 to context-2 predict their successor. \
       Perplexity is exp(mean negative log-likelihood), given with its standard error: llama-perplexity's definition, \
-      computed in f32 on the weights as stored.
+      computed in f32 on the weights as stored, at the --precision asked for.
       """)
 
   @Argument(help: "The model.")
@@ -28,6 +29,7 @@ struct Evaluate: ParsableCommand {
   @Option(help: ArgumentHelp("Windows to take from the beginning; all unless given.", valueName: "n"))
   var windows: Int?
 
+  @OptionGroup var running: PrecisionOptions
   @OptionGroup var common: CommonOptions
 
   func validate() throws {
@@ -43,7 +45,8 @@ struct Evaluate: ParsableCommand {
     let report = ProgressReport(quiet: common.quiet)
     report.begin("evaluating \(opened.name)")
     let result = try Perplexity.measure(
-      opened, text: input.bytes, textName: input.name, context: context, windows: windows, threads: common.threadCount
+      opened, text: input.bytes, textName: input.name, context: context, windows: windows,
+      precision: running.precision, threads: common.threadCount
     ) { progress in
       report.update(done: Double(progress.windowsDone), total: Double(progress.windows)) {
         "\(fixed($0 * Double(context), 0)) tokens/s, perplexity \(fixed(progress.perplexity, 4))"
@@ -58,6 +61,7 @@ struct Evaluate: ParsableCommand {
           + "\(counted(result.tokensScored, "token")) in \(counted(result.windows, "window")) of \(result.context)")
       printLine("\(fixed(result.tokensPerSecond, 1)) tokens/s, \(fixed(result.seconds, 2)) s")
       printLine("text sha256 \(result.textSHA256)")
+      printLine("precision \(result.precision.rawValue), kernels \(result.kernels)")
     }
   }
 }

@@ -1,6 +1,7 @@
 import ArgumentParser
 import Base
 import Engine
+import Quants
 import Runtime
 import Tokenizers
 
@@ -61,6 +62,7 @@ struct Generate: ParsableCommand {
   @Option(help: ArgumentHelp("The seed of drawing, 0 unless given; the same seed gives the same text.", valueName: "n"))
   var seed: UInt64?
 
+  @OptionGroup var running: PrecisionOptions
   @OptionGroup var common: CommonOptions
 
   func validate() throws {
@@ -80,7 +82,7 @@ struct Generate: ParsableCommand {
     let pictures = try prompt.pictures(opened, quiet: common.quiet)
     let input = try pictures?.prompt.tokens ?? opened.promptTokens(prompt.prompt, raw: prompt.raw)
     let limit = min(tokens, try opened.room(after: input))
-    let compute = Compute(threads: common.threadCount)
+    let compute = Compute(threads: common.threadCount, precision: running.precision)
     var session = Session(
       model: opened.model, compute: compute, capacity: Session.capacity(prompt: input.count, limit: limit),
       draft: temperature == 0 ? opened.draftBlock() : nil)
@@ -118,12 +120,15 @@ struct Generate: ParsableCommand {
           ("vision_seconds", pictures == nil ? .null : .number(seen - start)),
           ("prompt_tokens_per_second", .number(promptRate)), ("tokens_per_second", .number(rate)),
           ("draft", session.drafts?.json ?? .null), ("model", .string(opened.name)),
+          ("precision", .string(compute.precision.rawValue)),
+          ("kernels", .string(compute.kernels.kernels.name)),
         ]))
     } else {
       printAnswer(decoder.finish() + "\n")
       if !common.quiet {
         let encoding: TerminalText = pictures == nil ? "" : ", image encoding \(fixed(seen - start, 1)) s"
-        printNote("\(fixed(rate, 1)) tokens/s generated, \(fixed(promptRate, 1)) tokens/s read\(encoding)")
+        let precision: TerminalText = compute.precision == .exact ? "" : ", precision \(compute.precision.rawValue)"
+        printNote("\(fixed(rate, 1)) tokens/s generated, \(fixed(promptRate, 1)) tokens/s read\(encoding)\(precision)")
       }
     }
   }

@@ -3,6 +3,7 @@ import Base
 import Conversion
 import Engine
 import Evaluation
+import Quants
 import Runtime
 
 /// `quern trace`: everything the model computed for a prompt.
@@ -20,6 +21,7 @@ struct TraceCommand: ParsableCommand {
   var model: String
 
   @OptionGroup var prompt: PromptOptions
+  @OptionGroup var running: PrecisionOptions
   @OptionGroup var output: OutputOptions
   @OptionGroup var common: CommonOptions
 
@@ -33,9 +35,10 @@ struct TraceCommand: ParsableCommand {
     try check.file(path)
     let opened = try OpenedModel(model)
     printNotes(opened.notes, quiet: common.quiet)
+    let compute = Compute(threads: common.threadCount, precision: running.precision)
     let (trace, reader): (Trace, PictureReader?)
     do {
-      (trace, reader) = try makeTrace(opened)
+      (trace, reader) = try makeTrace(opened, compute)
     } catch let error as CheckpointError {
       throw error.in(file: opened.name)
     }
@@ -51,7 +54,11 @@ struct TraceCommand: ParsableCommand {
           ("name", .string(tensor.name)), ("shape", .array(tensor.shape.map { .integer(Int64($0)) })),
         ])
       }
-      printJSON(jsonObject([("output", .string(path)), ("tensors", .array(tensors))]))
+      printJSON(
+        jsonObject([
+          ("output", .string(path)), ("tensors", .array(tensors)), ("precision", .string(compute.precision.rawValue)),
+          ("kernels", .string(compute.kernels.kernels.name)),
+        ]))
     } else {
       printLine(
         "\(path): \(trace.tensors.count) tensors for \(counted(trace["input_ids"]?.shape.first ?? 0, "token"))"
@@ -59,8 +66,7 @@ struct TraceCommand: ParsableCommand {
     }
   }
 
-  private func makeTrace(_ opened: OpenedModel) throws -> (Trace, PictureReader?) {
-    let compute = Compute(threads: common.threadCount)
+  private func makeTrace(_ opened: OpenedModel, _ compute: Compute) throws -> (Trace, PictureReader?) {
     if let (prompt, reader) = try prompt.pictures(opened, quiet: common.quiet) {
       return (try Trace(prompt, reader: reader, model: opened.model, compute: compute), reader)
     }

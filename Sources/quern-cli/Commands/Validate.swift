@@ -15,7 +15,8 @@ struct Validate: ParsableCommand {
       perplexity, each with a 95 % interval that counts windows, not tokens. Models that see are shown pictures, and what they \
       would say is compared along the answers of BEFORE. A model is a folder, a GGUF with its projector beside it or behind a \
       comma (TEXT.gguf,MMPROJ.gguf); AFTER may be a projector alone. docs/validation.md says what each figure means. \
-      A baseline stands for BEFORE and its texts: --save-baseline writes one, and a base file of llama-perplexity is taken for \
+      BEFORE is computed exactly and AFTER at the --precision asked for: with deployed the figures are those of the answers that \
+      llama.cpp's CPU backend will give. A baseline stands for BEFORE and its texts: --save-baseline writes one, and a base file of llama-perplexity is taken for \
       one too. Exit code 1 when a limit is exceeded.
       """)
 
@@ -75,6 +76,7 @@ struct Validate: ParsableCommand {
       valueName: "x"))
   var maxPerplexityIncrease: Double?
 
+  @OptionGroup var running: PrecisionOptions
   @OptionGroup var reports: ReportOptions
 
   @Flag(help: "Replace a report or a baseline that exists.")
@@ -170,13 +172,13 @@ struct Validate: ParsableCommand {
     let result: Validation
     if let record {
       result = try Validation.measure(
-        record: record, after: models, texts: texts?.sources ?? [], windows: windows, threads: common.threadCount,
-        progress: progress)
+        record: record, after: models, texts: texts?.sources ?? [], windows: windows,
+        precision: running.precision, threads: common.threadCount, progress: progress)
     } else {
       result = try Validation.measure(
         before: all[0], after: models, texts: texts?.sources ?? [],
         context: context ?? texts?.context ?? 512,
-        windows: windows, isolates: isolate, pictures: task,
+        windows: windows, isolates: isolate, pictures: task, precision: running.precision,
         threads: common.threadCount, recorder: recorder, progress: progress)
     }
     report.finish()

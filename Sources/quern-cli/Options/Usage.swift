@@ -82,7 +82,6 @@ private enum Planned {
   private static let options = [
     "convert": ["--adapter"],
     "quantize": ["--to", "--only"],
-    "validate": ["--precision"], "evaluate": ["--precision"], "generate": ["--precision"], "trace": ["--precision"],
   ]
 
   private static let containers = ["mlx", "compressed-tensors"]

@@ -32,6 +32,7 @@ struct MarkdownReport {
         + "whole vocabulary; ± is one standard error, counted by windows. Lower is closer, and two transparent files are equals.",
       "",
     ]
+    if let precision = Verdict.precision(validation) { lines += [precision, ""] }
     lines += command
     return lines.joined(separator: "\n") + "\n"
   }

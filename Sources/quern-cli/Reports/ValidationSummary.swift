@@ -8,6 +8,7 @@ enum ValidationSummary {
       validation.after.flatMap { sentences($0, validation) } + order(validation) + ["", table(validation), ""]
       + validation.after.flatMap(DriftSummary.lines)
       + validation.texts.map(description) + PictureSummary.shown(validation)
+      + (Verdict.precision(validation).map { ["\($0)"] } ?? [])
     return lines.joined(separator: "\n")
   }
 

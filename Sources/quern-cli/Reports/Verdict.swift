@@ -1,3 +1,4 @@
+import Engine
 import Evaluation
 
 /// What came out, in the words of every report: numbers and the program's own words, no name from a file.
@@ -74,6 +75,19 @@ enum Verdict {
     if validation.texts.count > 1 { words += " of \(validation.texts.count) texts" }
     if !validation.pictures.isEmpty { words += ", \(validation.pictures.count) pictures" }
     return words
+  }
+
+  /// How the models were computed; nil where all of them were exact.
+  static func precision(_ validation: Validation) -> String? {
+    let rounding =
+      switch validation.precision {
+      case .exact: ""
+      case .bf16: "rounded to bfloat16"
+      case .deployed: "rounded as llama.cpp's CPU backend rounds them"
+      }
+    guard !rounding.isEmpty else { return nil }
+    return
+      "Precision \(validation.precision.rawValue): activations of the models after are \(rounding); the model before is exact."
   }
 
   /// Places of the models, the smallest file first.

@@ -7,6 +7,7 @@ extension ReportPage {
     var facts: HTML = ""
     for (name, value) in [
       ("quern", "\(invocation.version), definitions \(Validation.definitionsVersion)"),
+      ("Precision", Verdict.precision(validation) ?? "exact"),
       ("Kernels", "\(invocation.kernels); the figures do not depend on the number of threads"),
       ("Machine", invocation.machine),
       ("Time", "\(invocation.time), comparing took \(Shown.number(validation.seconds)) s"),
