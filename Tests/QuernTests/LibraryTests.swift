@@ -44,6 +44,21 @@ struct LibraryTests {
     #expect(short?.remedy == .shortenContext && short?.file == "short")
   }
 
+  @Test func `a precision says how activations meet weights`() throws {
+    let model = try RunnableModel(source)
+    let text = EvaluationText(name: "text", String(decoding: try Fixtures.bytes("text/persuasion.txt"), as: UTF8.self))
+    let figures = try ActivationPrecision.allCases.map { precision throws(QuernError) in
+      try model.perplexity(on: text, context: 32, windows: 2, precision: precision).value
+    }
+    #expect(Set(figures).count == ActivationPrecision.allCases.count)
+    let rounded = try ModelValidation(
+      before: model, after: model, on: [text], context: 32, windows: 2, precision: .deployed)
+    let before = try #require(rounded.all.perplexityBefore?.value)
+    #expect(rounded.all.divergence.value > 0 && abs(before / figures[0] - 1) < 1e-6)
+    let short = try model.answer(to: "It was", isPlain: true, limit: 2, precision: .bf16)
+    #expect((1...2).contains(short.tokens.count))
+  }
+
   @Test func `no text of a file acts on a terminal`() throws {
     let hostile = "/nowhere/\(HostileText.text)"
     let absent = try #require(error { () throws(QuernError) in try Model(hostile) })
