@@ -1,3 +1,5 @@
+import Base
+import Engine
 import Conversion
 import Evaluation
 import Quants
