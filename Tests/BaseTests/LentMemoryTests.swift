@@ -33,6 +33,7 @@ import Testing
       ["view", "utf8"], "a cursor over bytes that its caller was lent; they are not its own"
     ),
     "Base/JSON/JSONReader.swift": (["bytes"], "a cursor over bytes that its caller was lent; they are not its own"),
+    "Base/Threads/ReusedMemory.swift": (["base"], "an allocation: who takes a piece owns it until it is given back"),
     "Base/Threads/LargePages.swift": (["allocate"], "an allocation: who asks for it owns it"),
     "Tokenizers/Model/MergeModel.swift": (["buffer"], "a box for workers, inside the call that was lent an array"),
   ]

@@ -1,6 +1,5 @@
 import Base
 import Foundation
-import Libc
 import TestSupport
 import Testing
 

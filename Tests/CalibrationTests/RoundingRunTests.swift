@@ -72,7 +72,7 @@ import Testing
       [], ofLayers: 1,
       states: ([Activations(rows: 1, columns: 2, [1, 2])], [Activations(rows: 1, columns: 2, [3, 4])]))
     let held = try #require(throws: CheckpointError.self) { try RoundingState(folder: place, job: "one") }
-    #expect(held.code == CheckpointError.Code.exists)
+    #expect(held.code == CheckpointError.Code.inputOutput)
     _ = consume first
     let same = try RoundingState(folder: place, job: "one")
     #expect(same.layers == 1)

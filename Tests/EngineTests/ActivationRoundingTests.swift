@@ -20,8 +20,9 @@ struct ActivationRoundingTests {
   private static func numbers(_ count: Int) -> [Float] {
     var numbers = Numbers(seed: 20)
     var row = (0..<count).map { numbers.next() * Float(sign: .plus, exponent: $0 / 32 % 24 - 12, significand: 1) }
+    let tiny = Float(bitPattern: 713_624)  // about 1e-39
     let odd: [(Int) -> Float] = [
-      { _ in 0 }, { Float($0) * 1e-9 }, { Float($0) * Float(bitPattern: 713_624) }, { Float($0) * 1e7 }, { $0 == 0 ? 127 : Float($0) / 2 },
+      { _ in 0 }, { Float($0) * 1e-9 }, { Float($0) * tiny }, { Float($0) * 1e7 }, { $0 == 0 ? 127 : Float($0) / 2 },
       { $0 == 9 ? -.infinity : Float($0) }, { $0 == 3 ? .nan : Float($0) },
     ]
     for (place, number) in odd.enumerated() where count >= (place + 1) * 256 {
