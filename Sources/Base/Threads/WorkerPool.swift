@@ -78,10 +78,12 @@ private final class PoolState: Sendable {
   private let isClaimed = Atomic<Bool>(false)
   /// Counts jobs, so that a helper can see a new one without the lock.
   private let posted = Atomic<Int>(0)
+  /// As many as `Work.active`, so that the caller can see its helpers finish without the lock.
+  private let working = Atomic<Int>(0)
 
-  /// How often a helper looks for the next job before it sleeps: some tens of microseconds, the usual gap between
-  /// two products of a layer.
-  private static let looks = 64
+  /// How often a helper looks for the next job, and a caller for the end of its own, before it sleeps: some hundred microseconds, more
+  /// than the usual gap between two products of a layer. Being woken takes longer than most products of one token.
+  private static let looks = 512
 
   func claim() -> Bool { !isClaimed.exchange(true, ordering: .acquiring) }
 
@@ -94,6 +96,7 @@ private final class PoolState: Sendable {
       work.wakeAll()
     }
     new.work(as: 0)
+    for _ in 0..<Self.looks where working.load(ordering: .acquiring) > 0 { sched_yield() }
     state.wait(for: idle) {
       // Helpers that wake only now find nothing and are not waited for.
       $0.job = nil
@@ -111,12 +114,14 @@ private final class PoolState: Sendable {
         guard let job = state.job, number != seen else { return nil }
         seen = number
         state.active += 1
+        working.store(state.active, ordering: .relaxed)
         return job
       }
       guard let job = next else { return }
       job.work(as: thread)
       state.withLock {
         $0.active -= 1
+        working.store($0.active, ordering: .releasing)
         if $0.active == 0 { idle.wakeOne() }
       }
     }
