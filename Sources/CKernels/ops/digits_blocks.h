@@ -1,12 +1,16 @@
 /// Formats with a float for each block of fewer than 256 columns, by activations cut into digits.
 
+/// Sixteen bytes twice.
+CK_INLINE ck_u8x32 ck_twice(const void *from) {
+  const ck_u8x16 once = *(const ck_u8x16_at *)from;
+  return __builtin_shufflevector(
+      once, once, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
+}
+
 /// 32 nibbles, the low ones of sixteen bytes first: the bytes twice, the second time moved.
 CK_INLINE ck_u8x32 ck_nibble_bytes(const uint8_t *from) {
-  const ck_u8x16 pair = *(const ck_u8x16_at *)from;
-  const ck_u8x32 twice = __builtin_shufflevector(
-      pair, pair, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
   const ck_u32x8 places = {0, 0, 0, 0, 4, 4, 4, 4};
-  return (ck_u8x32)((ck_u32x8)twice >> places) & 15;
+  return (ck_u8x32)((ck_u32x8)ck_twice(from) >> places) & 15;
 }
 
 /// All bits of a byte where a bit is set, for 32 bits.
@@ -24,10 +28,7 @@ CK_INLINE ck_i8x32 ck_bit_bytes(uint32_t bits) {
 /// Bytes of a table of sixteen that 32 numbers below sixteen name.
 CK_INLINE ck_i8x32 ck_look_up(const int8_t table[16], ck_u8x32 numbers) {
 #if CK_DOTS == CK_DOTS_AVX2
-  const ck_i8x16 half = *(const ck_i8x16_at *)table;
-  const ck_i8x32 both = __builtin_shufflevector(
-      half, half, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
-  return (ck_i8x32)__builtin_ia32_pshufb256(both, numbers);
+  return (ck_i8x32)__builtin_ia32_pshufb256((ck_i8x32)ck_twice(table), (ck_i8x32)numbers);
 #elif CK_DOTS == CK_DOTS_NEON
   const int8x16_t half = vld1q_s8(table);
   const ck_i8x16 low = (ck_i8x16)vqtbl1q_s8(half, (uint8x16_t)numbers.lo);
@@ -70,11 +71,8 @@ CK_INLINE void ck_steps(ck_header *head, ck_f32x8 steps) { *(ck_f32x8_at *)head-
 
 /// 32 nibbles less eight, the low ones of sixteen bytes first: with their highest bits turned they are such numbers in two's complement.
 CK_INLINE ck_codes ck_nibble_codes(const uint8_t *from) {
-  const ck_u8x16 pair = *(const ck_u8x16_at *)from;
-  const ck_u8x32 twice = __builtin_shufflevector(
-      pair, pair, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
   const ck_u32x8 places = {4, 4, 4, 4, 0, 0, 0, 0};
-  const ck_u16x16 upper = (ck_u16x16)((ck_u32x8)(twice ^ 0x88) << places);
+  const ck_u16x16 upper = (ck_u16x16)((ck_u32x8)(ck_twice(from) ^ 0x88) << places);
   return (ck_codes){(ck_i16x16)(upper << 8) >> 12, (ck_i16x16)upper >> 12};
 }
 
@@ -162,13 +160,13 @@ CK_CODES(q2_0) {
 }
 
 // Bytes of 256 columns, whether blocks have as many; 32 columns together, rows of one token; steps for sixteen columns, offsets.
-CK_DIGITS_OF(q8_0, 8 * 34, 0, 1, 1, 0, 0, ck_header_of_q8_0, ck_codes_of_q8_0)
-CK_DIGITS_OF(q4_0, 8 * 18, 0, 1, 2, 0, 0, ck_header_of_q4_0, ck_codes_of_q4_0)
-CK_DIGITS_OF(q4_1, 8 * 20, 0, 1, 2, 0, 1, ck_header_of_q4_1, ck_codes_of_q4_1)
-CK_DIGITS_OF(q5_0, 8 * 22, 0, 1, 1, 0, 0, ck_header_of_q5_0, ck_codes_of_q5_0)
-CK_DIGITS_OF(q5_1, 8 * 24, 0, 1, 2, 0, 1, ck_header_of_q5_1, ck_codes_of_q5_1)
-CK_DIGITS_OF(iq4_nl, 8 * 18, 0, 1, 2, 0, 0, ck_header_of_iq4_nl, ck_codes_of_iq4_nl)
-CK_DIGITS_OF(mxfp4, 8 * 17, 0, 1, 1, 0, 0, ck_header_of_mxfp4, ck_codes_of_mxfp4)
-CK_DIGITS_OF(nvfp4, 4 * 36, 0, 1, 2, 1, 0, ck_header_of_nvfp4, ck_codes_of_nvfp4)
-CK_DIGITS_OF(q1_0, 2 * 18, 0, 1, 2, 0, 0, ck_header_of_q1_0, ck_codes_of_q1_0)
-CK_DIGITS_OF(q2_0, 4 * 18, 0, 1, 2, 0, 0, ck_header_of_q2_0, ck_codes_of_q2_0)
+CK_DIGITS_OF(q8_0, 8 * 34, 0, 1, 1, 0, 0)
+CK_DIGITS_OF(q4_0, 8 * 18, 0, 1, 2, 0, 0)
+CK_DIGITS_OF(q4_1, 8 * 20, 0, 1, 2, 0, 1)
+CK_DIGITS_OF(q5_0, 8 * 22, 0, 1, 1, 0, 0)
+CK_DIGITS_OF(q5_1, 8 * 24, 0, 1, 2, 0, 1)
+CK_DIGITS_OF(iq4_nl, 8 * 18, 0, 1, 2, 0, 0)
+CK_DIGITS_OF(mxfp4, 8 * 17, 0, 1, 1, 0, 0)
+CK_DIGITS_OF(nvfp4, 4 * 36, 0, 1, 2, 1, 0)
+CK_DIGITS_OF(q1_0, 2 * 18, 0, 1, 2, 0, 0)
+CK_DIGITS_OF(q2_0, 4 * 18, 0, 1, 2, 0, 0)

@@ -167,10 +167,10 @@ CK_CODES(iq1_m) {
 }
 
 // Bytes of 256 columns, whether blocks have as many; 32 columns together, rows of one token; steps for sixteen columns, offsets.
-CK_DIGITS_OF(iq2_xxs, 66, 1, 8, 2, 0, 0, ck_header_of_iq2_xxs, ck_codes_of_iq2_xxs)
-CK_DIGITS_OF(iq2_xs, 74, 1, 8, 1, 1, 0, ck_header_of_iq2_xs, ck_codes_of_iq2_xs)
-CK_DIGITS_OF(iq2_s, 82, 1, 8, 2, 1, 0, ck_header_of_iq2_s, ck_codes_of_iq2_s)
-CK_DIGITS_OF(iq3_xxs, 98, 1, 8, 2, 0, 0, ck_header_of_iq3_xxs, ck_codes_of_iq3_xxs)
-CK_DIGITS_OF(iq3_s, 110, 1, 8, 2, 0, 0, ck_header_of_iq3_s, ck_codes_of_iq3_s)
-CK_DIGITS_OF(iq1_s, 50, 1, 8, 2, 0, 0, ck_header_of_iq1_s, ck_codes_of_iq1_s)
-CK_DIGITS_OF(iq1_m, 56, 1, 8, 1, 1, 0, ck_header_of_iq1_m, ck_codes_of_iq1_m)
+CK_DIGITS_OF(iq2_xxs, 66, 1, 8, 2, 0, 0)
+CK_DIGITS_OF(iq2_xs, 74, 1, 8, 1, 1, 0)
+CK_DIGITS_OF(iq2_s, 82, 1, 8, 2, 1, 0)
+CK_DIGITS_OF(iq3_xxs, 98, 1, 8, 2, 0, 0)
+CK_DIGITS_OF(iq3_s, 110, 1, 8, 2, 0, 0)
+CK_DIGITS_OF(iq1_s, 50, 1, 8, 2, 0, 0)
+CK_DIGITS_OF(iq1_m, 56, 1, 8, 1, 1, 0)

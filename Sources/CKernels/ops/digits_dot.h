@@ -57,18 +57,18 @@ typedef struct {
 /// Defines the product of up to CK_DIGIT_TOKENS tokens with rows of a format. `bytes` are those of 256 columns of a row; `whole` says
 /// whether blocks have 256 columns; `together` how many times 32 columns are written out in the loop, one for blocks of fewer; `side`
 /// how many rows one token goes by at a time, one or two; `halves` whether sixteen columns have a step of their own; `offsets` whether
-/// there are any. `header` fills a ck_header, `codes` gives the codes of the 32 columns after 32 c, which are taken apart one step
-/// before they are multiplied where the loop is written out. What is faster is in docs/performance/kernels.md.
+/// there are any. ck_header_of_ the format fills a ck_header, ck_codes_of_ it gives the codes of the 32 columns after 32 c, which are
+/// taken apart one step before they are multiplied where the loop is written out. What is faster is in docs/performance/kernels.md.
 ///
 /// x: stretches of one token after another. y: outputs, `outputs` elements from token to token.
-#define CK_DIGITS_OF(format, bytes, whole, together, side, halves, offsets, header, codes)                        \
+#define CK_DIGITS_OF(format, bytes, whole, together, side, halves, offsets)                                       \
   CK_INLINE void ck_stretch_of_##format(                                                                          \
       ck_lane_sums *sums, size_t rows, const ck_stretch *x, size_t stride, size_t tokens, size_t chunks,          \
       CK_MAYBE const uint64_t *points) {                                                                          \
     ck_header head[2];                                                                                            \
     ck_f32x8 sum[2][CK_DIGIT_TOKENS][2];                                                                          \
     CK_UNROLL for (size_t r = 0; r < rows; r++) {                                                                 \
-      header(sums->w[r], chunks, &head[r]);                                                                       \
+      ck_header_of_##format(sums->w[r], chunks, &head[r]);                                                        \
       CK_IN_MEMORY(head[r].steps);                                                                                \
       CK_UNROLL for (size_t t = 0; t < tokens; t++) sum[r][t][0] = sum[r][t][1] = 0;                              \
     }                                                                                                             \
@@ -76,8 +76,9 @@ typedef struct {
     for (size_t first = 0; first < chunks; first += together) {                                                   \
       CK_UNROLL for (size_t c = first; c < first + together; c++) {                                               \
         CK_UNROLL for (size_t r = 0; r < rows; r++) {                                                             \
-          const ck_codes columns = together < 8 || c == 0 ? codes(sums->w[r], c, &head[r], points) : ahead[r];    \
-          if (together == 8 && c < 7) ahead[r] = codes(sums->w[r], c + 1, &head[r], points);                      \
+          const ck_codes columns =                                                                                \
+              together < 8 || c == 0 ? ck_codes_of_##format(sums->w[r], c, &head[r], points) : ahead[r];          \
+          if (together == 8 && c < 7) ahead[r] = ck_codes_of_##format(sums->w[r], c + 1, &head[r], points);       \
           const ck_f32x8 step = ck_step(&head[r], halves, c);                                                     \
           CK_UNROLL for (size_t t = 0; t < tokens; t++) ck_add_chunk(columns, step, x + t * stride, c, sum[r][t]);\
         }                                                                                                         \

@@ -143,11 +143,11 @@ CK_CODES(tq1_0) {
 }
 
 // Bytes of 256 columns, whether blocks have as many; 32 columns together, rows of one token; steps for sixteen columns, offsets.
-CK_DIGITS_OF(q2_k, 84, 1, 8, 2, 1, 1, ck_header_of_q2_k, ck_codes_of_q2_k)
-CK_DIGITS_OF(q3_k, 110, 1, 8, 1, 1, 0, ck_header_of_q3_k, ck_codes_of_q3_k)
-CK_DIGITS_OF(q4_k, 144, 1, 2, 2, 0, 1, ck_header_of_q4_k, ck_codes_of_q4_k)
-CK_DIGITS_OF(q5_k, 176, 1, 8, 1, 0, 1, ck_header_of_q5_k, ck_codes_of_q5_k)
-CK_DIGITS_OF(q6_k, 210, 1, 8, 1, 1, 0, ck_header_of_q6_k, ck_codes_of_q6_k)
-CK_DIGITS_OF(iq4_xs, 136, 1, 2, 1, 0, 0, ck_header_of_iq4_xs, ck_codes_of_iq4_xs)
-CK_DIGITS_OF(tq1_0, 54, 1, 8, 2, 0, 0, ck_header_of_tq1_0, ck_codes_of_tq1_0)
-CK_DIGITS_OF(tq2_0, 66, 1, 4, 1, 0, 0, ck_header_of_tq2_0, ck_codes_of_tq2_0)
+CK_DIGITS_OF(q2_k, 84, 1, 8, 2, 1, 1)
+CK_DIGITS_OF(q3_k, 110, 1, 8, 1, 1, 0)
+CK_DIGITS_OF(q4_k, 144, 1, 2, 2, 0, 1)
+CK_DIGITS_OF(q5_k, 176, 1, 8, 1, 0, 1)
+CK_DIGITS_OF(q6_k, 210, 1, 8, 1, 1, 0)
+CK_DIGITS_OF(iq4_xs, 136, 1, 2, 1, 0, 0)
+CK_DIGITS_OF(tq1_0, 54, 1, 8, 2, 0, 0)
+CK_DIGITS_OF(tq2_0, 66, 1, 4, 1, 0, 0)
