@@ -81,8 +81,10 @@ private final class PoolState: Sendable {
   /// As many as `Work.active`, so that the caller can see its helpers finish without the lock.
   private let working = Atomic<Int>(0)
 
-  /// How often a helper looks for the next job, and a caller for the end of its own, before it sleeps: some hundred microseconds, more
-  /// than the usual gap between two products of a layer. Being woken takes longer than most products of one token.
+  /// How often a helper looks for the next job, and a caller for the end of its own, before it sleeps.
+  ///
+  /// Some hundred microseconds, more than the usual gap between two products of a layer; being woken takes longer than many a product of
+  /// one token.
   private static let looks = 512
 
   func claim() -> Bool { !isClaimed.exchange(true, ordering: .acquiring) }
